@@ -1,0 +1,77 @@
+"""Run once, in the zygote: imports what most scripts import, and runs a few representative scripts so
+that what they initialise lazily is initialised before workers are forked. Touches no file and no socket.
+"""
+
+import asyncio  # noqa: F401  (each name here is an import that scripts need not pay for)
+import base64  # noqa: F401
+import collections  # noqa: F401
+import concurrent.futures  # noqa: F401
+import copy  # noqa: F401
+import csv  # noqa: F401
+import dataclasses  # noqa: F401
+import datetime  # noqa: F401
+import decimal  # noqa: F401
+import enum  # noqa: F401
+import fractions  # noqa: F401
+import functools  # noqa: F401
+import gc
+import hashlib  # noqa: F401
+import inspect  # noqa: F401
+import io  # noqa: F401
+import itertools  # noqa: F401
+import json  # noqa: F401
+import math  # noqa: F401
+import operator  # noqa: F401
+import os  # noqa: F401
+import random  # noqa: F401
+import re  # noqa: F401
+import statistics  # noqa: F401
+import string  # noqa: F401
+import subprocess  # noqa: F401
+import sys
+import textwrap  # noqa: F401
+import threading  # noqa: F401
+import time  # noqa: F401
+import typing  # noqa: F401
+import uuid  # noqa: F401
+
+import numpy
+import pandas
+
+_REPRESENTATIVE = (
+    "def main():\n    return {'a': 1}\n",
+    "def main():\n    raise ValueError('x')\n",
+    "class A: pass\ndef main():\n    return A()\n",
+    "def main(:\n",
+    "import pandas as pd\ndef main():\n    s = pd.Series([1, 2, 3])\n    print(len(s))\n"
+    "    return {'sum': int(s.sum()), 'text': str(s)}\n",
+    "import pandas as pd\nimport numpy as np\ndef main():\n"
+    "    d = pd.DataFrame({'x': np.arange(1, 11), 'y': np.arange(1, 11) ** 2, 'n': list('aabbccddee')})\n"
+    "    print(d.head(), d.describe())\n"
+    "    g = d.groupby('n')['x'].mean()\n"
+    "    return {'c': float(d['x'].corr(d['y'])), 'm': float(d['y'].mean()), 'g': len(g), 't': d.to_dict()}\n",
+)
+
+
+def warm(run):
+    """run: runner.run. Leaves the interpreter as a script should find it, and sealed for forking."""
+    # A guard for servers against slow conversions; a script has a deadline, and its integers are data.
+    sys.set_int_max_str_digits(0)
+    for source in _REPRESENTATIVE:
+        run(source, 1 << 20, 1 << 16)
+    forget(sys.modules)
+    gc.collect()
+    gc.freeze()
+
+
+def forget(modules):
+    """Takes away what a representative script left."""
+    import linecache
+
+    modules.pop("script", None)
+    linecache.clearcache()
+
+
+def versions():
+    """Version texts for the server's /health: Python, numpy, pandas."""
+    return sys.version.split()[0], numpy.__version__, pandas.__version__

@@ -1,0 +1,146 @@
+"""Runs one script and turns what comes of it into a report. Loaded once, in the zygote; `run` is called
+once in each worker, after the jail is complete.
+
+Whatever a script does to this interpreter, it can only change its own report: the server checks and
+re-serialises it.
+"""
+
+import json
+import linecache
+import os
+import sys
+import traceback
+import types
+from importlib.machinery import ModuleSpec
+
+import numpy.random
+
+# Values of ReportKind (worker/protocol/job.h).
+VALUE, INVALID_SCRIPT, EXCEPTION, NOT_SERIALIZABLE, MEMORY_LIMIT, OUTPUT_LIMIT, EXITED = range(1, 8)
+
+MODULE = "script"
+FILENAME = "/tmp/script.py"  # no such file: `Loader` and linecache hold the source
+RUNNER_FILENAME = __file__
+
+_MISSING = object()
+_encode = json.JSONEncoder(allow_nan=False, ensure_ascii=False).encode
+
+
+class Loader:
+    """Gives inspect, linecache and pickle the source of the script's module."""
+
+    def __init__(self, source):
+        self._source = source
+
+    def create_module(self, spec):
+        return None
+
+    def exec_module(self, module):
+        exec(compile(self._source, FILENAME, "exec", dont_inherit=True), module.__dict__)
+
+    def get_source(self, name):
+        return self._source
+
+
+def after_fork():
+    """What no at-fork hook does: numpy's global generator would be the same in every worker."""
+    numpy.random.seed()
+
+
+def run(source: str, result_bytes: int, error_bytes: int):
+    """Returns (report kind, text as UTF-8 bytes). Never raises but for a broken interpreter.
+
+    source: the script. result_bytes, error_bytes: caps of the returned text; a longer result is an
+    error, a longer error text loses its middle.
+    """
+    own_pid = os.getpid()
+    kind, text = _run(source, result_bytes)
+    if os.getpid() != own_pid:
+        os._exit(0)  # a child that the script forked came back from main(); its parent reports
+    if isinstance(text, str):
+        text = text.encode("utf-8", "backslashreplace")
+    if kind != VALUE and len(text) > error_bytes:
+        half = error_bytes // 2
+        text = text[:half] + b"\n[...]\n" + text[-half:]
+    return kind, text
+
+
+def _run(source, result_bytes):
+    try:
+        code = compile(source, FILENAME, "exec", dont_inherit=True)
+    except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError) as error:
+        return INVALID_SCRIPT, f"Syntax error in script: {error}"
+
+    try:
+        module = _make_module(source)
+        exec(code, module.__dict__)
+        main = module.__dict__.get("main", _MISSING)
+        if main is _MISSING:
+            return INVALID_SCRIPT, "Script must contain a main() function"
+        if not callable(main):
+            return INVALID_SCRIPT, f"'main' must be a function, not {type(main).__name__}"
+        value = main()
+    except SystemExit as stop:
+        return EXITED, _exit_text(stop)
+    except MemoryError as error:
+        traceback.clear_frames(error.__traceback__)
+        return MEMORY_LIMIT, "memory limit exceeded"
+    except BaseException as error:
+        return EXCEPTION, _describe(error)
+    return _serialize(value, result_bytes)
+
+
+def _make_module(source):
+    loader = Loader(source)
+    spec = ModuleSpec(MODULE, loader, origin=FILENAME)
+    spec.has_location = True
+    module = types.ModuleType(MODULE)
+    module.__spec__ = spec
+    module.__loader__ = loader
+    module.__file__ = FILENAME
+    # No modification time: linecache.checkcache keeps the entry.
+    linecache.cache[FILENAME] = (len(source), None, source.splitlines(True), FILENAME)
+    sys.modules[MODULE] = module
+    return module
+
+
+def _serialize(value, result_bytes):
+    try:
+        text = _encode(value).encode("utf-8")
+    except UnicodeEncodeError:
+        return NOT_SERIALIZABLE, "UnicodeEncodeError: the result holds a lone surrogate, which has no UTF-8 form"
+    except ValueError as error:
+        text = f"ValueError: {error}"
+        if text.startswith("ValueError: Out of range float"):
+            text += " (NaN and Infinity have no JSON form)"
+        return NOT_SERIALIZABLE, text
+    except (TypeError, OverflowError) as error:
+        return NOT_SERIALIZABLE, f"{type(error).__name__}: {error}"
+    except RecursionError:
+        return NOT_SERIALIZABLE, "RecursionError: the result is nested too deeply"
+    except MemoryError:
+        return MEMORY_LIMIT, "memory limit exceeded"
+    except SystemExit as stop:
+        return EXITED, _exit_text(stop)
+    except BaseException as error:
+        return EXCEPTION, _describe(error)
+    if len(text) > result_bytes:
+        return OUTPUT_LIMIT, f"result is {len(text)} bytes of JSON, more than the limit of {result_bytes}"
+    return VALUE, text
+
+
+def _exit_text(stop):
+    code = stop.code
+    shown = repr(code) if code is None or isinstance(code, (int, str)) else type(code).__name__
+    return f"script exited with {shown} before main() returned"
+
+
+def _describe(error):
+    """The traceback as Python prints it, without this file's own frames."""
+    try:
+        frames = error.__traceback__
+        while frames is not None and frames.tb_frame.f_code.co_filename == RUNNER_FILENAME:
+            frames = frames.tb_next
+        return "".join(traceback.format_exception(type(error), error, frames)).rstrip("\n")
+    except BaseException:  # the exception's own __str__ can do anything
+        return type(error).__name__

@@ -1,0 +1,96 @@
+#include "sandbox/base/sys.h"
+
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/sched.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace pyexec::sys {
+
+pid_t clone_namespaces(std::uint64_t flags, int* pidfd) {
+  struct clone_args args = {};
+  args.flags = flags | CLONE_PIDFD;
+  args.pidfd = reinterpret_cast<std::uintptr_t>(pidfd);
+  args.exit_signal = SIGCHLD;
+  return static_cast<pid_t>(::syscall(SYS_clone3, &args, sizeof args));
+}
+
+int close_range(unsigned first, unsigned last) {
+  return static_cast<int>(::syscall(SYS_close_range, first, last, 0));
+}
+
+int pidfd_send_signal(int pidfd, int signal) {
+  return static_cast<int>(::syscall(SYS_pidfd_send_signal, pidfd, signal, nullptr, 0));
+}
+
+int pivot_root(const char* new_root, const char* put_old) {
+  return static_cast<int>(::syscall(SYS_pivot_root, new_root, put_old));
+}
+
+int install_seccomp(const sock_fprog* program) {
+  // Flags 0: gVisor refuses every flag but TSYNC, and the caller has one thread.
+  return static_cast<int>(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, program));
+}
+
+int seccomp_mode() {
+  return ::prctl(PR_GET_SECCOMP, 0, 0, 0, 0);
+}
+
+int join_namespaces(int pidfd, int flags) {
+  return ::setns(pidfd, flags);
+}
+
+int get_capabilities(Capabilities* out) {
+  __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct data[2] = {};
+  if (::syscall(SYS_capget, &header, data) == -1) return -1;
+  auto wide = [](std::uint32_t low, std::uint32_t high) {
+    return static_cast<std::uint64_t>(high) << 32 | low;
+  };
+  *out = {wide(data[0].effective, data[1].effective), wide(data[0].permitted, data[1].permitted),
+          wide(data[0].inheritable, data[1].inheritable)};
+  return 0;
+}
+
+int set_capabilities(std::uint64_t kept) {
+  __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+  const auto low = static_cast<std::uint32_t>(kept), high = static_cast<std::uint32_t>(kept >> 32);
+  const __user_cap_data_struct data[2] = {{low, low, 0}, {high, high, 0}};
+  return static_cast<int>(::syscall(SYS_capset, &header, data));
+}
+
+int last_capability() {
+  int capability = 0;
+  while (::prctl(PR_CAPBSET_READ, capability + 1, 0, 0, 0) >= 0) ++capability;
+  return capability;
+}
+
+bool send_all(int socket, const void* data, std::size_t size) {
+  auto* bytes = static_cast<const char*>(data);
+  while (size > 0) {
+    const ssize_t sent = retry([&] { return ::send(socket, bytes, size, MSG_NOSIGNAL); });
+    if (sent <= 0) return false;
+    bytes += sent;
+    size -= static_cast<std::size_t>(sent);
+  }
+  return true;
+}
+
+bool read_all(int fd, void* data, std::size_t size) {
+  auto* bytes = static_cast<char*>(data);
+  while (size > 0) {
+    const ssize_t got = retry([&] { return ::read(fd, bytes, size); });
+    if (got <= 0) return false;
+    bytes += got;
+    size -= static_cast<std::size_t>(got);
+  }
+  return true;
+}
+
+}  // namespace pyexec::sys

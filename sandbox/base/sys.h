@@ -1,0 +1,48 @@
+// The one door for system calls that libc does not wrap, and for constants that its headers may lack.
+// Every function returns -1 and sets errno on failure, as the kernel's manual pages describe them.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+
+struct sock_fprog;
+
+namespace pyexec::sys {
+
+// Calls again as long as a signal interrupts.
+template <typename Call>
+auto retry(Call call) {
+  decltype(call()) result;
+  do {
+    result = call();
+  } while (result == -1 && errno == EINTR);
+  return result;
+}
+
+// fork with namespace flags. Returns 0 in the child. The child must keep to system calls: glibc's
+// cached thread id is the parent's.
+pid_t clone_namespaces(std::uint64_t flags, int* pidfd);
+
+int close_range(unsigned first, unsigned last);
+int pidfd_send_signal(int pidfd, int signal);
+int pivot_root(const char* new_root, const char* put_old);
+int install_seccomp(const sock_fprog* program);
+int seccomp_mode();  // 0 none, 2 filter
+int join_namespaces(int pidfd, int flags);
+
+struct Capabilities {
+  std::uint64_t effective, permitted, inheritable;
+};
+int get_capabilities(Capabilities* out);
+int set_capabilities(std::uint64_t kept);  // effective and permitted; none are inheritable
+// The highest capability this kernel knows.
+int last_capability();
+
+// Whole message or error; never SIGPIPE.
+bool send_all(int socket, const void* data, std::size_t size);
+bool read_all(int fd, void* data, std::size_t size);
+
+}  // namespace pyexec::sys

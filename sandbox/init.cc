@@ -1,0 +1,123 @@
+// Runs as pid 1 of a jail.
+#include "sandbox/init.h"
+
+#include <linux/capability.h>
+#include <linux/magic.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstring>
+#include <iterator>
+
+#include "sandbox/base/leash.h"
+#include "sandbox/base/sys.h"
+#include "sandbox/privileges.h"
+#include "sandbox/root_image.h"
+
+namespace pyexec::sandbox {
+namespace {
+
+constexpr char kHostname[] = "pyexec";
+
+SetupError mount_scratch(const Limits& limits) {
+  struct Scratch {
+    const char* path;
+    std::uint64_t bytes;
+    const char* mode;
+  };
+  const Scratch rows[] = {
+      {kTmpDirectory, limits.tmp_bytes, "0700"},
+      {kShmDirectory, limits.shm_bytes, "0700"},  // POSIX semaphores and shared memory
+  };
+  for (std::uint32_t i = 0; i < std::size(rows); ++i) {
+    char options[160];
+    std::snprintf(options, sizeof options, "uid=%u,gid=%u,mode=%s,size=%llu,nr_inodes=%llu", kJobUid,
+                  kJobUid, rows[i].mode, static_cast<unsigned long long>(rows[i].bytes),
+                  static_cast<unsigned long long>(limits.tmp_inodes));
+    PYEXEC_TRY(check(::mount("pyexec-scratch", rows[i].path, "tmpfs",
+                             MS_NOSUID | MS_NODEV | MS_NOEXEC, options),
+                     Step::scratch, i));
+    struct statfs state = {};
+    PYEXEC_TRY(check(::statfs(rows[i].path, &state), Step::scratch, i));
+    const auto page = static_cast<std::uint64_t>(state.f_bsize);
+    const bool bounded = state.f_type == TMPFS_MAGIC && state.f_files == limits.tmp_inodes &&
+                         state.f_blocks * page <= rows[i].bytes + page && state.f_blocks > 0;
+    const bool harmless = (state.f_flags & ST_NOSUID) && (state.f_flags & ST_NODEV) &&
+                          (state.f_flags & ST_NOEXEC);
+    if (!bounded || !harmless) return fail(Step::scratch, 0, i);
+  }
+  return ok();
+}
+
+SetupError set_hostname() {
+  PYEXEC_TRY(check(::sethostname(kHostname, sizeof kHostname - 1), Step::hostname));
+  utsname names = {};
+  PYEXEC_TRY(check(::uname(&names), Step::hostname));
+  return std::strcmp(names.nodename, kHostname) == 0 ? ok() : fail(Step::hostname, 0);
+}
+
+SetupError seal() {
+  PYEXEC_TRY(drop_bounding_set(Step::init_seal));
+  PYEXEC_TRY(keep_capabilities(1u << CAP_KILL, Step::init_seal));  // for `end_job`, in this namespace only
+  PYEXEC_TRY(forbid_new_privileges(Step::init_seal));
+  // Changing ids made this process undumpable. The worker joins through its pidfd, which the kernel
+  // grants by the same rule as tracing; the job has another uid and no capability, so it gains nothing.
+  PYEXEC_TRY(check(::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), Step::init_seal, 1));
+  // The jail must not outlive the jailer. Set after the ids change, which would clear it.
+  PYEXEC_TRY(check(::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0), Step::init_seal, 2));
+  // Orphans of the job are reaped by the kernel.
+  return check(::signal(SIGCHLD, SIG_IGN) == SIG_ERR ? -1 : 0, Step::init_seal, 3);
+}
+
+// The leash becomes the only open descriptor.
+SetupError keep_only(int leash) {
+  PYEXEC_TRY(check(::dup2(leash, 0), Step::init_seal, 4));
+  return check(sys::close_range(1, ~0u), Step::init_seal, 5);
+}
+
+SetupError set_up(const Limits& limits) {
+  PYEXEC_TRY(check(::setsid(), Step::session));
+  PYEXEC_TRY(become(kInitUid, Step::init_identity));
+  PYEXEC_TRY(mount_scratch(limits));
+  PYEXEC_TRY(set_hostname());
+  return seal();
+}
+
+// SIGKILL to all, then wait until nobody is left, dead or alive. The kernel makes kill(-1) atomic
+// against fork, so one is enough; a worker counts until the zygote, its parent, has reaped it.
+void end_job() {
+  ::kill(-1, SIGKILL);
+  const timespec pause = {0, 30'000};
+  while (::kill(-1, 0) == 0) ::nanosleep(&pause, nullptr);
+}
+
+}  // namespace
+
+void run_init(int leash, const Limits& limits) {
+  char maps_written;
+  if (!sys::read_all(leash, &maps_written, 1)) ::_exit(1);
+
+  SetupError result = set_up(limits);
+  if (!result.failed()) {
+    result = keep_only(leash);
+    if (!result.failed()) leash = 0;
+  }
+  // A jailer that died before PR_SET_PDEATHSIG shows here: nobody reads.
+  if (!sys::send_all(leash, &result, sizeof result) || result.failed()) ::_exit(1);
+
+  char ignored;
+  while (sys::retry([&] { return ::read(leash, &ignored, 1); }) > 0) {
+  }
+  end_job();
+  sys::send_all(leash, &kJailEmpty, 1);
+  ::_exit(0);  // the namespaces go with it, which takes the kernel longer
+}
+
+}  // namespace pyexec::sandbox

@@ -1,0 +1,18 @@
+// Runs as pid 1 of a jail, as a clone of the jailer: a few pages, no interpreter, no script.
+#pragma once
+
+#include <cstdint>
+
+#include "sandbox/base/step.h"
+#include "sandbox/limits.h"
+
+namespace pyexec::sandbox {
+
+// Finishes the jail from inside (scratch file systems, host name), gives up every right but CAP_KILL,
+// reports a SetupError on `leash` and then holds the namespaces until the other end of `leash` is shut
+// down or closed. Then it kills every process of the jail, waits until none is left, says so with
+// kJailEmpty and exits. If it dies in any other way the kernel kills the rest of the jail.
+// Uses system calls only: it runs after a raw clone.
+[[noreturn]] void run_init(int leash, const Limits& limits);
+
+}  // namespace pyexec::sandbox

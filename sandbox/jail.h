@@ -1,0 +1,29 @@
+// The jail as the worker sees it: one list of steps from "forked" to "may be given a script".
+#pragma once
+
+#include <linux/filter.h>
+
+#include <span>
+
+#include "sandbox/base/step.h"
+#include "sandbox/limits.h"
+
+namespace pyexec::sandbox {
+
+// The worker's descriptors in the jail. stdin is empty, stderr goes nowhere.
+inline constexpr int kStdoutFd = 1;
+inline constexpr int kJobFd = 3;
+
+struct JailEntry {
+  int init_pidfd;  // whose namespaces to join; the worker is already a child in its pid namespace
+  int stdout_fd;   // becomes kStdoutFd
+  int job_fd;      // becomes kJobFd
+  Limits limits;
+  std::span<const sock_filter> filter;
+};
+
+// Runs in the forked worker, single-threaded, as host root. On failure the caller reports the step and
+// exits: the worker must not receive a job. Not reversible.
+SetupError enter_jail(const JailEntry& entry);
+
+}  // namespace pyexec::sandbox

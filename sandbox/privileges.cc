@@ -1,0 +1,57 @@
+// Runs in the jail's init and in the jailed worker.
+#include "sandbox/privileges.h"
+
+#include <grp.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "sandbox/base/sys.h"
+
+namespace pyexec::sandbox {
+
+SetupError become(uid_t uid, Step step) {
+  const gid_t gid = uid;
+  PYEXEC_TRY(check(::setgroups(0, nullptr), step));
+  PYEXEC_TRY(check(::setresgid(gid, gid, gid), step));
+  PYEXEC_TRY(check(::setresuid(uid, uid, uid), step));
+
+  uid_t real, effective, saved;
+  gid_t real_group, effective_group, saved_group;
+  PYEXEC_TRY(check(::getresuid(&real, &effective, &saved), step));
+  PYEXEC_TRY(check(::getresgid(&real_group, &effective_group, &saved_group), step));
+  const bool changed = real == uid && effective == uid && saved == uid && real_group == gid &&
+                       effective_group == gid && saved_group == gid && ::getgroups(0, nullptr) == 0;
+  return changed ? ok() : fail(step, 0);
+}
+
+SetupError drop_bounding_set(Step step) {
+  const int last = sys::last_capability();
+  for (int capability = 0; capability <= last; ++capability)
+    PYEXEC_TRY(check(::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0), step,
+                     static_cast<std::uint32_t>(capability)));
+  for (int capability = 0; capability <= last; ++capability)
+    if (::prctl(PR_CAPBSET_READ, capability, 0, 0, 0) != 0)
+      return fail(step, 0, static_cast<std::uint32_t>(capability));
+  return ok();
+}
+
+SetupError keep_capabilities(std::uint64_t kept, Step step) {
+  PYEXEC_TRY(check(::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0), step));
+  PYEXEC_TRY(check(sys::set_capabilities(kept), step));
+  sys::Capabilities left;
+  PYEXEC_TRY(check(sys::get_capabilities(&left), step));
+  const bool changed = left.effective == kept && left.permitted == kept && left.inheritable == 0;
+  return changed ? ok() : fail(step, 0);
+}
+
+SetupError forbid_tracing() {
+  PYEXEC_TRY(check(::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), Step::dumpable));
+  return ::prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0 ? ok() : fail(Step::dumpable, 0);
+}
+
+SetupError forbid_new_privileges(Step step) {
+  PYEXEC_TRY(check(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), step));
+  return ::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 ? ok() : fail(step, 0);
+}
+
+}  // namespace pyexec::sandbox

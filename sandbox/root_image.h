@@ -1,0 +1,17 @@
+// The read-only root that all jails share: built once by the jailer in its own mount namespace, then
+// inherited, locked, by every jail's mount namespace.
+#pragma once
+
+#include "sandbox/base/step.h"
+
+namespace pyexec::sandbox {
+
+// Leaves the calling process in a private mount namespace whose only contents are the root table
+// (root_image.cc). Needs CAP_SYS_ADMIN. Nothing outside the calling process changes.
+SetupError enter_root_image();
+
+// Where a jail mounts its private tmpfs file systems.
+inline constexpr const char* kTmpDirectory = "/tmp";
+inline constexpr const char* kShmDirectory = "/dev/shm";
+
+}  // namespace pyexec::sandbox

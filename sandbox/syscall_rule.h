@@ -1,0 +1,43 @@
+// A system call policy as data: what `bpf.cc` compiles, what tests walk as the reference model.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <span>
+#include <vector>
+
+namespace pyexec::sandbox {
+
+// One condition on one argument. The kernel hands a filter 64-bit arguments, but a call whose C type is
+// `int` reads only the low half: comparing all 64 bits lets `value | 1 << 32` through (CVE-2019-10063).
+// Every argument named in the policy is an int or a flag word below 2^32, so only the low half counts.
+struct Condition {
+  enum class Test : std::uint8_t { equals, no_bits_of };
+  std::uint8_t argument;
+  Test test;
+  std::uint32_t value;
+
+  bool holds(std::uint64_t actual) const {
+    const auto low = static_cast<std::uint32_t>(actual);
+    return test == Test::equals ? low == value : (low & value) == 0;
+  }
+};
+
+// All conditions of an alternative must hold.
+using Alternative = std::vector<Condition>;
+
+struct SyscallRule {
+  std::vector<int> numbers;
+  // Allowed if any alternative holds. One empty alternative: always. None: never.
+  std::vector<Alternative> allowed_if;
+  int otherwise_errno;  // never 0: ERRNO(0) would fake success
+  const char* reason;
+};
+
+struct Policy {
+  std::uint32_t architecture;  // AUDIT_ARCH_*; any other kills the process
+  std::vector<SyscallRule> rules;
+  int default_errno;
+};
+
+}  // namespace pyexec::sandbox

@@ -1,0 +1,128 @@
+// Runs in the zygote and, after the jail, in the worker.
+#include "worker/interpreter.h"
+
+#include <pybind11/embed.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "python_sources.h"  // generated: python_env/*.py as string literals
+
+namespace py = pybind11;
+
+namespace pyexec {
+namespace {
+
+// What a worker may import from; no user's or current directory's packages. Debian's layout.
+constexpr const wchar_t* kProgram = L"/usr/bin/python3";
+
+[[noreturn]] void die(const char* what, const char* detail) {
+  std::fprintf(stderr, "pyexec-worker: %s: %s\n", what, detail);
+  std::_Exit(1);
+}
+
+void start_python() {
+  PyConfig config;
+  PyConfig_InitIsolatedConfig(&config);
+  config.buffered_stdio = 0;         // what was printed before a crash or a kill is not lost
+  config.install_signal_handlers = 1;  // SIGINT, SIGPIPE as scripts expect them
+  config.write_bytecode = 0;
+  PyStatus status = PyConfig_SetString(&config, &config.program_name, kProgram);
+  if (!PyStatus_Exception(status))
+    status = PyConfig_SetString(&config, &config.stdio_encoding, L"utf-8");
+  if (!PyStatus_Exception(status)) status = Py_InitializeFromConfig(&config);
+  PyConfig_Clear(&config);
+  if (PyStatus_Exception(status))
+    die("Python does not start", status.err_msg != nullptr ? status.err_msg : "unknown reason");
+}
+
+void load_module(const char* name, const char* filename, const char* source) {
+  py::module_ module = py::reinterpret_steal<py::module_>(PyModule_New(name));
+  module.attr("__file__") = filename;
+  const py::object compile = py::module_::import("builtins").attr("compile");
+  const py::object code = compile(source, filename, "exec");
+  py::module_::import("builtins").attr("exec")(code, module.attr("__dict__"));
+  py::module_::import("sys").attr("modules")[name] = module;
+}
+
+py::object function(const char* module, const char* name) {
+  return py::module_::import("sys").attr("modules")[module].attr(name);
+}
+
+// Found before any script can rebind it. Leaked on purpose: see ~Interpreter.
+struct Functions {
+  py::object run, after_fork, versions, forget, modules;
+};
+const Functions* functions = nullptr;
+
+}  // namespace
+
+Interpreter::Interpreter() {
+  start_python();
+  try {
+    load_module("_pyexec_runner", "<pyexec runner>", python_sources::kRunner);
+    load_module("_pyexec_prelude", "<pyexec prelude>", python_sources::kPrelude);
+    functions = new Functions{
+        function("_pyexec_runner", "run"), function("_pyexec_runner", "after_fork"),
+        function("_pyexec_prelude", "versions"), function("_pyexec_prelude", "forget"),
+        py::module_::import("sys").attr("modules")};
+    py::module_::import("sys").attr("path").attr("insert")(0, "/tmp");
+    function("_pyexec_prelude", "warm")(functions->run);
+  } catch (const std::exception& error) {
+    die("the prelude failed", error.what());
+  }
+}
+
+Versions Interpreter::versions() const {
+  const auto texts = functions->versions().cast<py::tuple>();
+  return {texts[0].cast<std::string>(), texts[1].cast<std::string>(), texts[2].cast<std::string>()};
+}
+
+pid_t Interpreter::fork() const {
+  PyOS_BeforeFork();
+  const pid_t pid = ::fork();
+  if (pid == 0)
+    PyOS_AfterFork_Child();
+  else
+    PyOS_AfterFork_Parent();
+  return pid;
+}
+
+void Interpreter::reseed() const {
+  try {
+    functions->after_fork();
+  } catch (const std::exception&) {
+    std::_Exit(1);
+  }
+}
+
+Report Interpreter::run(const Job& job, const ReportCaps& caps) const {
+  try {
+    // The server has checked that the script is UTF-8.
+    const py::str source(job.script);
+    const auto result = functions->run(source, caps.result_bytes, caps.error_bytes).cast<py::tuple>();
+    const auto kind = static_cast<ReportKind>(result[0].cast<std::uint8_t>());
+    return {kind, result[1].cast<std::string>()};
+  } catch (const py::error_already_set& error) {
+    if (error.matches(PyExc_MemoryError)) return {ReportKind::memory_limit, "memory limit exceeded"};
+    return {ReportKind::exception, "the script broke its interpreter"};
+  } catch (const std::bad_alloc&) {
+    return {ReportKind::memory_limit, "memory limit exceeded"};
+  } catch (const std::exception&) {
+    return {ReportKind::exception, "the script broke its interpreter"};
+  }
+}
+
+bool Interpreter::warm_up() const {
+  const Job job = {"import math\ndef main():\n    print(end='')\n    return {'a': [1, 2.5, 'x']}\n"};
+  const bool worked = run(job, {1 << 16, 1 << 16}).kind == ReportKind::value;
+  try {
+    functions->forget(functions->modules);
+  } catch (const std::exception&) {
+    return false;
+  }
+  return worked;
+}
+
+}  // namespace pyexec

@@ -1,0 +1,46 @@
+// The embedded CPython. interpreter.cc is the only file that sees Python.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "worker/protocol/job.h"
+
+namespace pyexec {
+
+struct Versions {
+  std::string python, numpy, pandas;
+};
+
+struct ReportCaps {
+  std::uint64_t result_bytes;
+  std::uint64_t error_bytes;
+};
+
+// One per process. Its functions do not throw: an interpreter that cannot start ends the process with a
+// message on stderr, and one that a script broke is reported as such.
+class Interpreter {
+ public:
+  // Runs in the zygote: starts Python, imports the packages, runs the prelude.
+  Interpreter();
+  // Never finalised: that would touch every page a worker shares with the zygote.
+  ~Interpreter() = default;
+  Interpreter(const Interpreter&) = delete;
+  Interpreter& operator=(const Interpreter&) = delete;
+
+  Versions versions() const;
+
+  // fork(2) with the repairs Python needs on both sides. 0 in the child.
+  pid_t fork() const;
+
+  // Runs in the worker, jailed.
+  void reseed() const;
+  Report run(const Job& job, const ReportCaps& caps) const;
+  // Touches the pages that any script will touch, by running one.
+  bool warm_up() const;
+};
+
+}  // namespace pyexec

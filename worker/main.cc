@@ -1,0 +1,17 @@
+// pyexec-worker: started by pyexec-server, never by hand.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "worker/protocol/control.h"
+#include "worker/zygote.h"
+
+int main() {
+  if (::fcntl(pyexec::kControlFd, F_SETFD, FD_CLOEXEC) == -1) {
+    std::fputs("pyexec-worker: this program is started by pyexec-server\n", stderr);
+    return 2;
+  }
+  // Nothing is finalised: a worker shares these pages.
+  ::_exit(pyexec::zygote_main());
+}

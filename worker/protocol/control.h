@@ -1,0 +1,103 @@
+// Messages on the control socket, between the server and the zygote: SOCK_SEQPACKET, one message a
+// datagram, both ends the same build. Each message is its type, then its struct.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "sandbox/base/step.h"
+
+namespace pyexec {
+
+// The zygote finds its end of the control socket here.
+inline constexpr int kControlFd = 3;
+inline constexpr std::uint32_t kProtocolVersion = 1;
+
+enum class ControlType : std::uint32_t { configure = 1, hello, spawn, worker, spawn_failed, exited };
+
+// Server to zygote, once, first.
+struct Configure {
+  static constexpr auto kType = ControlType::configure;
+  std::uint32_t protocol_version;
+  std::uint32_t reserved;
+  std::uint64_t memory_bytes;  // on top of the warm interpreter
+  std::uint64_t cpu_seconds;
+  std::uint64_t file_bytes;
+  std::uint64_t open_files;
+  std::uint64_t processes;
+  std::uint64_t tmp_bytes;
+  std::uint64_t tmp_inodes;
+  std::uint64_t shm_bytes;
+  std::uint64_t result_bytes;
+  std::uint64_t error_bytes;
+};
+
+// Zygote to server, once: warm, and able to build jails.
+struct Hello {
+  static constexpr auto kType = ControlType::hello;
+  std::uint32_t protocol_version;
+  std::uint32_t level;
+  std::array<char, 32> python, numpy, pandas;  // version texts, NUL-terminated
+};
+
+struct Spawn {
+  static constexpr auto kType = ControlType::spawn;
+  std::uint32_t worker_id;
+};
+
+// With three descriptors: job socket, stdout, leash; and a fourth, the init's pidfd. The worker is not
+// ready yet: it says so itself, on the job socket.
+struct WorkerSpawned {
+  static constexpr auto kType = ControlType::worker;
+  std::uint32_t worker_id;
+  std::int32_t pid;  // on the host
+};
+inline constexpr std::size_t kWorkerFds = 4;
+
+// Before HELLO, for a zygote that cannot build jails at all, with worker_id kNoWorker.
+struct SpawnFailed {
+  static constexpr auto kType = ControlType::spawn_failed;
+  std::uint32_t worker_id;
+  sandbox::SetupError error;
+};
+inline constexpr std::uint32_t kNoWorker = 0xffffffff;
+
+// A worker is gone and reaped.
+struct WorkerExited {
+  static constexpr auto kType = ControlType::exited;
+  std::uint32_t worker_id;
+  std::int32_t wait_status;  // as of waitpid(2)
+};
+
+template <typename Message>
+std::vector<std::byte> encode_control(const Message& message) {
+  static_assert(std::is_trivially_copyable_v<Message>);
+  std::vector<std::byte> out(sizeof(ControlType) + sizeof message);
+  const auto type = Message::kType;
+  std::memcpy(out.data(), &type, sizeof type);
+  std::memcpy(out.data() + sizeof type, &message, sizeof message);
+  return out;
+}
+
+inline std::optional<ControlType> control_type(std::span<const std::byte> bytes) {
+  ControlType type;
+  if (bytes.size() < sizeof type) return std::nullopt;
+  std::memcpy(&type, bytes.data(), sizeof type);
+  return type;
+}
+
+// Nothing unless the type and the size are exactly this message's.
+template <typename Message>
+std::optional<Message> decode_control(std::span<const std::byte> bytes) {
+  if (control_type(bytes) != Message::kType) return std::nullopt;
+  Message message;
+  if (bytes.size() != sizeof(ControlType) + sizeof message) return std::nullopt;
+  std::memcpy(&message, bytes.data() + sizeof(ControlType), sizeof message);
+  return message;
+}
+
+}  // namespace pyexec

@@ -1,0 +1,116 @@
+#include "worker/protocol/frame.h"
+
+#include <cstring>
+
+namespace pyexec {
+namespace {
+
+constexpr char kMagic[4] = {'P', 'Y', 'X', '1'};
+
+enum class Section : std::uint8_t { script = 1, kind = 2, text = 3, setup_error = 4 };
+
+template <typename T>
+void append_number(std::string& out, T value) {
+  for (std::size_t i = 0; i < sizeof value; ++i)
+    out.push_back(static_cast<char>(value >> (8 * i) & 0xff));
+}
+
+template <typename T>
+T read_number(const char* bytes) {
+  T value = 0;
+  for (std::size_t i = 0; i < sizeof value; ++i)
+    value = static_cast<T>(value | static_cast<T>(static_cast<unsigned char>(bytes[i])) << (8 * i));
+  return value;
+}
+
+using SectionList = std::initializer_list<std::pair<Section, std::string_view>>;
+
+std::string encode(FrameType type, SectionList sections) {
+  std::size_t body_bytes = 0;
+  for (const auto& [tag, bytes] : sections) body_bytes += kSectionHeaderBytes + bytes.size();
+  std::string out;
+  out.reserve(kFrameHeaderBytes + body_bytes);
+  out.append(kMagic, sizeof kMagic);
+  append_number(out, static_cast<std::uint16_t>(type));
+  append_number(out, std::uint16_t{0});
+  append_number(out, static_cast<std::uint32_t>(body_bytes));
+  for (const auto& [tag, bytes] : sections) {
+    append_number(out, static_cast<std::uint8_t>(tag));
+    append_number(out, static_cast<std::uint32_t>(bytes.size()));
+    out.append(bytes);
+  }
+  return out;
+}
+
+// Exactly the sections named, in that order, and nothing after them.
+template <std::size_t Count>
+std::optional<std::array<std::string_view, Count>> decode(std::string_view body,
+                                                          const Section (&expected)[Count]) {
+  std::array<std::string_view, Count> out;
+  for (std::size_t i = 0; i < Count; ++i) {
+    if (body.size() < kSectionHeaderBytes) return std::nullopt;
+    if (static_cast<Section>(body[0]) != expected[i]) return std::nullopt;
+    const auto size = read_number<std::uint32_t>(body.data() + 1);
+    body.remove_prefix(kSectionHeaderBytes);
+    if (size > body.size()) return std::nullopt;
+    out[i] = body.substr(0, size);
+    body.remove_prefix(size);
+  }
+  if (!body.empty()) return std::nullopt;
+  return out;
+}
+
+}  // namespace
+
+std::string encode_ready() {
+  return encode(FrameType::ready, {});
+}
+
+std::string encode_setup_failed(const sandbox::SetupError& error) {
+  char bytes[sizeof error];
+  std::memcpy(bytes, &error, sizeof error);
+  return encode(FrameType::setup_failed, {{Section::setup_error, {bytes, sizeof bytes}}});
+}
+
+std::string encode_job(const Job& job) {
+  return encode(FrameType::job, {{Section::script, job.script}});
+}
+
+std::string encode_report(ReportKind kind, std::string_view text) {
+  const char kind_byte = static_cast<char>(kind);
+  return encode(FrameType::report, {{Section::kind, {&kind_byte, 1}}, {Section::text, text}});
+}
+
+std::optional<FrameHeader> decode_header(std::span<const std::byte, kFrameHeaderBytes> bytes) {
+  char text[kFrameHeaderBytes];
+  std::memcpy(text, bytes.data(), sizeof text);
+  if (std::memcmp(text, kMagic, sizeof kMagic) != 0) return std::nullopt;
+  const auto type = read_number<std::uint16_t>(text + 4);
+  if (type < 1 || type > static_cast<std::uint16_t>(FrameType::setup_failed)) return std::nullopt;
+  if (read_number<std::uint16_t>(text + 6) != 0) return std::nullopt;
+  return FrameHeader{static_cast<FrameType>(type), read_number<std::uint32_t>(text + 8)};
+}
+
+std::optional<sandbox::SetupError> decode_setup_failed(std::string_view body) {
+  const auto sections = decode(body, {Section::setup_error});
+  sandbox::SetupError error;
+  if (!sections || (*sections)[0].size() != sizeof error) return std::nullopt;
+  std::memcpy(&error, (*sections)[0].data(), sizeof error);
+  return error;
+}
+
+std::optional<Job> decode_job(std::string_view body) {
+  const auto sections = decode(body, {Section::script});
+  if (!sections) return std::nullopt;
+  return Job{std::string((*sections)[0])};
+}
+
+std::optional<Untrusted<Report>> decode_report(std::string_view body) {
+  const auto sections = decode(body, {Section::kind, Section::text});
+  if (!sections || (*sections)[0].size() != 1) return std::nullopt;
+  const auto kind = static_cast<std::uint8_t>((*sections)[0][0]);
+  if (kind < 1 || kind > static_cast<std::uint8_t>(kLastReportKind)) return std::nullopt;
+  return Untrusted(Report{static_cast<ReportKind>(kind), std::string((*sections)[1])});
+}
+
+}  // namespace pyexec

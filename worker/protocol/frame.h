@@ -1,0 +1,43 @@
+// Frames on the job socket, between the server and one worker. See README.md for the byte diagram. Pure.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "sandbox/base/step.h"
+#include "worker/protocol/job.h"
+
+namespace pyexec {
+
+inline constexpr std::size_t kFrameHeaderBytes = 12;
+// Of every section: tag and length.
+inline constexpr std::size_t kSectionHeaderBytes = 5;
+// A REPORT's body beside its text: two section headers and the kind.
+inline constexpr std::size_t kReportOverheadBytes = 2 * kSectionHeaderBytes + 1;
+
+enum class FrameType : std::uint16_t { ready = 1, job = 2, report = 3, setup_failed = 4 };
+
+struct FrameHeader {
+  FrameType type;
+  std::uint32_t body_bytes;  // not yet compared with any cap: the caller's duty, before it allocates
+};
+
+std::string encode_ready();
+std::string encode_setup_failed(const sandbox::SetupError& error);
+std::string encode_job(const Job& job);
+std::string encode_report(ReportKind kind, std::string_view text);
+
+// Nothing where the bytes are not exactly what the encoders above write.
+std::optional<FrameHeader> decode_header(std::span<const std::byte, kFrameHeaderBytes> bytes);
+std::optional<sandbox::SetupError> decode_setup_failed(std::string_view body);
+std::optional<Job> decode_job(std::string_view body);
+std::optional<Untrusted<Report>> decode_report(std::string_view body);
+
+}  // namespace pyexec

@@ -1,0 +1,43 @@
+// What the server and a worker say to each other about one job, as plain data.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace pyexec {
+
+struct Job {
+  std::string script;  // UTF-8, may hold anything a client can send, NUL included
+};
+
+// A worker's own words. Everything that a worker cannot know better than its supervisor (that it ran out
+// of time, how it died) is not in this list.
+enum class ReportKind : std::uint8_t {
+  value = 1,           // text: main()'s return value as JSON
+  invalid_script = 2,  // text: why
+  exception = 3,       // text: traceback
+  not_serializable = 4,
+  memory_limit = 5,
+  output_limit = 6,  // the value is larger than the server takes
+  exited = 7,        // SystemExit
+};
+inline constexpr auto kLastReportKind = ReportKind::exited;
+
+struct Report {
+  ReportKind kind;
+  std::string text;
+};
+
+// Marks what a process that runs a script has said, until somebody has looked at it.
+template <typename T>
+class Untrusted {
+ public:
+  explicit Untrusted(T value) : value_(std::move(value)) {}
+  // The caller checks what it takes out.
+  const T& unchecked() const { return value_; }
+
+ private:
+  T value_;
+};
+
+}  // namespace pyexec

@@ -1,0 +1,59 @@
+// Runs in the worker; from `enter_jail` on, jailed.
+#include "worker/worker_main.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <string>
+
+#include "sandbox/base/sys.h"
+#include "worker/protocol/frame.h"
+
+namespace pyexec {
+namespace {
+
+// Exit codes nobody but this service's own defects can produce; the server reports them as such.
+constexpr int kBadFrame = 120;
+
+bool send_frame(int socket, const std::string& frame) {
+  return sys::send_all(socket, frame.data(), frame.size());
+}
+
+[[noreturn]] void give_up(int socket, const sandbox::SetupError& error) {
+  send_frame(socket, encode_setup_failed(error));
+  ::_exit(1);
+}
+
+// The server has checked the job and its size; anything odd here is a defect of ours.
+Job read_job() {
+  std::array<std::byte, kFrameHeaderBytes> bytes;
+  // End of file is the normal end of a worker that was never needed.
+  if (!sys::read_all(sandbox::kJobFd, bytes.data(), bytes.size())) ::_exit(0);
+  const auto header = decode_header(bytes);
+  if (!header || header->type != FrameType::job) ::_exit(kBadFrame);
+  std::string body(header->body_bytes, '\0');
+  if (!sys::read_all(sandbox::kJobFd, body.data(), body.size())) ::_exit(kBadFrame);
+  auto job = decode_job(body);
+  if (!job) ::_exit(kBadFrame);
+  return *std::move(job);
+}
+
+}  // namespace
+
+void worker_main(const Interpreter& interpreter, const WorkerStart& start) {
+  const auto error = sandbox::enter_jail(start.jail);
+  // Until the descriptors are placed the job socket still has its old number.
+  if (error.failed()) {
+    const bool placed = error.step > sandbox::Step::descriptors;
+    give_up(placed ? sandbox::kJobFd : start.jail.job_fd, error);
+  }
+  interpreter.reseed();
+  if (!interpreter.warm_up()) give_up(sandbox::kJobFd, sandbox::fail(sandbox::Step::warm_up, 0));
+  if (!send_frame(sandbox::kJobFd, encode_ready())) ::_exit(0);
+
+  const Report report = interpreter.run(read_job(), start.caps);
+  send_frame(sandbox::kJobFd, encode_report(report.kind, report.text));
+  ::_exit(0);
+}
+
+}  // namespace pyexec

@@ -1,0 +1,19 @@
+// A worker's whole life after the fork.
+#pragma once
+
+#include "sandbox/base/unique_fd.h"
+#include "sandbox/jail.h"
+#include "worker/interpreter.h"
+
+namespace pyexec {
+
+struct WorkerStart {
+  sandbox::JailEntry jail;
+  ReportCaps caps;
+};
+
+// Jail, warm-up, READY, one JOB, one REPORT, exit. A step that fails is sent as SETUP_FAILED instead
+// of READY, and no job is ever read.
+[[noreturn]] void worker_main(const Interpreter& interpreter, const WorkerStart& start);
+
+}  // namespace pyexec
