@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
+#include <iterator>
 #include <optional>
 #include <span>
 #include <vector>
@@ -43,6 +44,11 @@ struct Hello {
   std::uint32_t level;
   std::array<char, 32> python, numpy, pandas;  // version texts, NUL-terminated
 };
+
+inline const char* isolation_name(std::uint32_t level) {
+  constexpr const char* kNames[] = {"none", "filtered", "confined", "namespaced", "full"};
+  return level < std::size(kNames) ? kNames[level] : "unknown";
+}
 
 struct Spawn {
   static constexpr auto kType = ControlType::spawn;

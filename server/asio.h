@@ -1,0 +1,66 @@
+// The Asio vocabulary of this server: one thread, one io_context, errors as values.
+#pragma once
+
+#include <boost/asio.hpp>
+#include <boost/asio/experimental/as_tuple.hpp>
+#include <chrono>
+#include <functional>
+#include <memory>
+
+namespace pyexec {
+
+namespace net = boost::asio;
+using net::awaitable;
+using boost::system::error_code;
+using Clock = std::chrono::steady_clock;
+using Deadline = Clock::time_point;
+
+// co_await x.async_op(..., kAsTuple) yields [error_code, ...] and does not throw.
+inline constexpr auto kAsTuple = net::experimental::as_tuple(net::use_awaitable);
+
+// Something that happens once. Any number of `set`s, one coroutine waiting at a time.
+class Event {
+ public:
+  explicit Event(net::any_io_executor executor) : timer_(std::move(executor)) {}
+
+  void set() {
+    set_ = true;
+    timer_.cancel();
+  }
+  bool is_set() const { return set_; }
+
+  // Whether it happened by then.
+  awaitable<bool> wait_until(Deadline deadline) {
+    if (!set_) {
+      timer_.expires_at(deadline);
+      co_await timer_.async_wait(kAsTuple);
+    }
+    co_return set_;
+  }
+  awaitable<void> wait() { co_await wait_until(Deadline::max()); }
+
+ private:
+  net::steady_timer timer_;
+  bool set_ = false;
+};
+
+// A client's wish that its job should end. Whoever works on the job at the moment listens.
+class Cancellation {
+ public:
+  void request() {
+    requested_ = true;
+    if (listener_) listener_();
+  }
+  bool requested() const { return requested_; }
+  // Replaces the listener; called at once if the wish is there already.
+  void listen(std::function<void()> listener) {
+    listener_ = std::move(listener);
+    if (requested_ && listener_) listener_();
+  }
+
+ private:
+  bool requested_ = false;
+  std::function<void()> listener_;
+};
+
+}  // namespace pyexec

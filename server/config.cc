@@ -1,0 +1,202 @@
+#include "server/config.h"
+
+#include <CLI/CLI.hpp>
+#include <charconv>
+#include <limits>
+#include <map>
+#include <optional>
+#include <sstream>
+#include <string_view>
+#include <thread>
+
+namespace pyexec {
+namespace {
+
+struct NumberKnob {
+  const char* flag;
+  const char* variable;
+  const char* unit;
+  std::uint64_t Config::*field;
+  std::uint64_t fallback;
+  std::uint64_t least, most;
+  const char* meaning;
+};
+
+struct TextKnob {
+  const char* flag;
+  const char* variable;
+  std::string Config::*field;
+  std::string fallback;
+  const char* meaning;
+};
+
+std::uint64_t cores() {
+  return std::max(1u, std::thread::hardware_concurrency());
+}
+
+// What PYEXEC_PORT falls back on: the variable that container platforms set.
+constexpr const char* kPlatformPort = "PORT";
+
+const std::vector<NumberKnob>& number_knobs() {
+  static const std::vector<NumberKnob> knobs = {
+      {"--port", "PYEXEC_PORT", "port", &Config::port, 8080, 0, 65535,
+       "TCP port to listen on; 0 takes a free one; $PORT is used where this is not set"},
+      {"--pool", "PYEXEC_POOL", "workers", &Config::pool_workers, std::max<std::uint64_t>(8, 4 * cores()),
+       1, 4096, "parked workers kept ready"},
+      {"--running", "PYEXEC_RUNNING", "jobs", &Config::running_jobs,
+       std::max<std::uint64_t>(8, 4 * cores()), 1, 4096, "jobs that run at the same time"},
+      {"--queue", "PYEXEC_QUEUE", "jobs", &Config::queued_jobs, 256, 0, 100000,
+       "jobs that wait beyond those; more are answered with 429"},
+      {"--timeout-ms", "PYEXEC_TIMEOUT_MS", "ms", &Config::timeout_ms, 30000, 10, 3600000,
+       "wall time of a job from its admission, time in the queue included"},
+      {"--memory-mb", "PYEXEC_MEMORY_MB", "MiB", &Config::memory_mb, 1024, 16, 1048576,
+       "address space of each process of a job, on top of the warm interpreter"},
+      {"--script-bytes", "PYEXEC_SCRIPT_BYTES", "bytes", &Config::script_bytes, 200 * 1024, 1,
+       64 << 20, "largest script, as UTF-8"},
+      {"--stdout-bytes", "PYEXEC_STDOUT_BYTES", "bytes", &Config::stdout_bytes, 1 << 20, 0, 1 << 30,
+       "standard output that is kept; the rest is read and dropped"},
+      {"--result-bytes", "PYEXEC_RESULT_BYTES", "bytes", &Config::result_bytes, 8 << 20, 2, 1 << 30,
+       "largest result, as JSON"},
+      {"--result-depth", "PYEXEC_RESULT_DEPTH", "levels", &Config::result_depth, 500, 1, 100000,
+       "deepest nesting of a result"},
+      {"--tmp-mb", "PYEXEC_TMP_MB", "MiB", &Config::tmp_mb, 100, 1, 1048576,
+       "size of a job's /tmp, and of its /dev/shm"},
+      {"--tmp-inodes", "PYEXEC_TMP_INODES", "inodes", &Config::tmp_inodes, 16384, 16, 1 << 24,
+       "files and directories in a job's /tmp, and in its /dev/shm"},
+      {"--file-mb", "PYEXEC_FILE_MB", "MiB", &Config::file_mb, 100, 1, 1048576, "largest file of a job"},
+      {"--open-files", "PYEXEC_OPEN_FILES", "descriptors", &Config::open_files, 256, 16, 65536,
+       "open descriptors of each process of a job"},
+      {"--processes", "PYEXEC_PROCESSES", "processes", &Config::processes, 64, 1, 65536,
+       "processes and threads of a job"},
+      {"--connections", "PYEXEC_CONNECTIONS", "connections", &Config::connections, 10000, 1, 1000000,
+       "open client connections; more wait to be accepted"},
+      {"--read-timeout-ms", "PYEXEC_READ_TIMEOUT_MS", "ms", &Config::read_timeout_ms, 30000, 10, 3600000,
+       "time for a client to send a request, and to take an answer"},
+      {"--idle-timeout-ms", "PYEXEC_IDLE_TIMEOUT_MS", "ms", &Config::idle_timeout_ms, 75000, 10, 3600000,
+       "time a connection may stay open without a request"},
+      {"--drain-ms", "PYEXEC_DRAIN_MS", "ms", &Config::drain_ms, 35000, 0, 3600000,
+       "time for accepted requests to finish after SIGTERM"},
+  };
+  return knobs;
+}
+
+const std::vector<TextKnob>& text_knobs() {
+  static const std::vector<TextKnob> knobs = {
+      {"--address", "PYEXEC_ADDRESS", &Config::address, "127.0.0.1",
+       "IP address to listen on; 0.0.0.0 is every interface"},
+      {"--worker", "PYEXEC_WORKER", &Config::worker_path, "",
+       "path of pyexec-worker; by default the one beside this program"},
+  };
+  return knobs;
+}
+
+std::optional<std::uint64_t> parse_number(std::string_view text) {
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+std::map<std::string, std::string> variables(const char* const* environment) {
+  std::map<std::string, std::string> out;
+  for (; *environment != nullptr; ++environment) {
+    const std::string_view entry = *environment;
+    const auto equals = entry.find('=');
+    if (equals != std::string_view::npos)
+      out.emplace(entry.substr(0, equals), entry.substr(equals + 1));
+  }
+  return out;
+}
+
+std::string describe(const NumberKnob& knob) {
+  std::ostringstream out;
+  out << knob.meaning << " [" << knob.variable << "; default " << knob.fallback << " " << knob.unit
+      << "; " << knob.least << " to " << knob.most << "]";
+  return out.str();
+}
+
+std::string describe(const TextKnob& knob) {
+  const std::string shown = knob.fallback.empty() ? "none" : knob.fallback;
+  return std::string(knob.meaning) + " [" + knob.variable + "; default " + shown + "]";
+}
+
+bool known_variable(const std::string& name) {
+  for (const auto& knob : number_knobs())
+    if (name == knob.variable) return true;
+  for (const auto& knob : text_knobs())
+    if (name == knob.variable) return true;
+  return false;
+}
+
+struct Source {
+  std::string name;
+  std::string text;
+};
+
+// Where a knob's value comes from: its flag, its variable, or nowhere.
+template <typename Knob>
+std::optional<Source> find_source(const Knob& knob, const std::map<std::string, std::string>& flags,
+                                  const std::map<std::string, std::string>& environment) {
+  if (const auto flag = flags.find(knob.flag); flag != flags.end()) return Source{knob.flag, flag->second};
+  for (const char* name : {knob.variable, std::string_view(knob.flag) == "--port" ? kPlatformPort : ""})
+    if (const auto variable = environment.find(name); variable != environment.end())
+      return Source{name, variable->second};
+  return std::nullopt;
+}
+
+ConfigResult refuse(std::string message) {
+  return {ConfigResult::Next::exit_usage, {}, std::move(message)};
+}
+
+}  // namespace
+
+ConfigResult read_config(int argc, const char* const* argv, const char* const* environment) {
+  CLI::App app("Runs untrusted Python scripts behind an HTTP API.", "pyexec-server");
+  app.set_version_flag("--version", "pyexec " PYEXEC_VERSION);
+  std::map<std::string, std::string> flags;
+  for (const auto& knob : number_knobs())
+    app.add_option_function<std::string>(
+           knob.flag, [&flags, &knob](const std::string& text) { flags[knob.flag] = text; },
+           describe(knob))
+        ->type_name("N");
+  for (const auto& knob : text_knobs())
+    app.add_option_function<std::string>(
+           knob.flag, [&flags, &knob](const std::string& text) { flags[knob.flag] = text; },
+           describe(knob))
+        ->type_name("TEXT");
+  try {
+    app.parse(argc, const_cast<char**>(argv));
+  } catch (const CLI::ParseError& error) {
+    std::ostringstream out, problem;
+    const bool asked = app.exit(error, out, problem) == 0;
+    return {asked ? ConfigResult::Next::exit_ok : ConfigResult::Next::exit_usage, {},
+            asked ? out.str() : problem.str()};
+  }
+
+  const auto environment_map = variables(environment);
+  for (const auto& [name, value] : environment_map)
+    if (name.starts_with("PYEXEC_") && !known_variable(name))
+      return refuse("unknown variable " + name + "; pyexec-server --help lists the known ones\n");
+
+  ConfigResult result = {ConfigResult::Next::serve, {}, ""};
+  for (const auto& knob : number_knobs()) {
+    result.config.*knob.field = knob.fallback;
+    const auto source = find_source(knob, flags, environment_map);
+    if (!source) continue;
+    const auto value = parse_number(source->text);
+    if (!value || *value < knob.least || *value > knob.most) {
+      std::ostringstream out;
+      out << source->name << "='" << source->text << "' is not a number of " << knob.unit << " from "
+          << knob.least << " to " << knob.most << "\n";
+      return refuse(out.str());
+    }
+    result.config.*knob.field = *value;
+  }
+  for (const auto& knob : text_knobs()) {
+    const auto source = find_source(knob, flags, environment_map);
+    result.config.*knob.field = source ? source->text : knob.fallback;
+  }
+  return result;
+}
+
+}  // namespace pyexec

@@ -1,0 +1,45 @@
+// Every knob of the server: one table (config.cc), read from flags and PYEXEC_* variables.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace pyexec {
+
+struct Config {
+  std::string address;
+  std::string worker_path;
+  std::uint64_t port;
+  std::uint64_t pool_workers;
+  std::uint64_t running_jobs;
+  std::uint64_t queued_jobs;
+  std::uint64_t timeout_ms;
+  std::uint64_t memory_mb;
+  std::uint64_t script_bytes;
+  std::uint64_t stdout_bytes;
+  std::uint64_t result_bytes;
+  std::uint64_t result_depth;
+  std::uint64_t tmp_mb;
+  std::uint64_t tmp_inodes;
+  std::uint64_t file_mb;
+  std::uint64_t open_files;
+  std::uint64_t processes;
+  std::uint64_t connections;
+  std::uint64_t read_timeout_ms;
+  std::uint64_t idle_timeout_ms;
+  std::uint64_t drain_ms;
+};
+
+struct ConfigResult {
+  enum class Next { serve, exit_ok, exit_usage };
+  Next next;
+  Config config;
+  std::string message;  // for standard output (exit_ok) or standard error (exit_usage)
+};
+
+// Flags win over variables, variables over defaults. Every unknown name and every value that is not a
+// number in its range is refused by name.
+ConfigResult read_config(int argc, const char* const* argv, const char* const* environment);
+
+}  // namespace pyexec

@@ -1,0 +1,28 @@
+#include "server/execute.h"
+
+#include "server/job_request.h"
+#include "server/run_job.h"
+
+namespace pyexec {
+
+awaitable<Response> execute(Service& service, std::string_view body, Cancellation& cancellation) {
+  const Config& config = service.config;
+
+  auto job = parse_job(body, {config.script_bytes});
+  if (!job)
+    co_return execute_error(OutcomeKind::invalid_request, job.error().status, job.error().message);
+
+  const auto permit = service.admission.try_admit();
+  if (!permit) co_return busy_response("too many jobs are running and waiting; try again later");
+
+  // The deadline counts from here: time in the queue is the job's own.
+  const Deadline deadline = Clock::now() + std::chrono::milliseconds(config.timeout_ms);
+  auto lease = co_await service.pool.take(deadline, cancellation);
+  if (!lease) co_return busy_response("no worker became free in time; try again later");
+
+  const RunCaps caps = {config.stdout_bytes, config.result_bytes, config.result_depth};
+  const Outcome outcome = co_await run_job(lease->worker(), *job, caps, deadline, cancellation);
+  co_return outcome_response(outcome);
+}
+
+}  // namespace pyexec

@@ -1,0 +1,64 @@
+#include "server/health.h"
+
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+
+namespace pyexec {
+
+Response healthz() {
+  return {200, R"({"status": "ok"})"};
+}
+
+Response health(const Service& service) {
+  const auto& zygote = service.pool.zygote();
+  const PoolState pool = service.pool.state();
+  rapidjson::StringBuffer buffer;
+  rapidjson::Writer<rapidjson::StringBuffer> out(buffer);
+  out.StartObject();
+  out.Key("status");
+  out.String(zygote ? "healthy" : "unavailable");
+  out.Key("isolation");
+  if (zygote) {
+    out.StartObject();
+    out.Key("level");
+    out.Uint(zygote->level);
+    out.Key("name");
+    out.String(isolation_name(zygote->level));
+    out.EndObject();
+  } else {
+    out.Null();
+  }
+  out.Key("pool");
+  out.StartObject();
+  const std::pair<const char*, std::uint64_t> numbers[] = {
+      {"target", pool.target},       {"ready", pool.ready},
+      {"starting", pool.starting},   {"running", pool.running},
+      {"waiting", pool.waiting},     {"zygote_starts", pool.zygote_starts},
+      {"worker_failures", pool.worker_failures},
+  };
+  for (const auto& [name, value] : numbers) {
+    out.Key(name);
+    out.Uint64(value);
+  }
+  out.EndObject();
+  out.Key("versions");
+  out.StartObject();
+  out.Key("pyexec");
+  out.String(PYEXEC_VERSION);
+  if (zygote) {
+    const std::pair<const char*, const char*> versions[] = {
+        {"python", zygote->python.data()},
+        {"numpy", zygote->numpy.data()},
+        {"pandas", zygote->pandas.data()},
+    };
+    for (const auto& [name, text] : versions) {
+      out.Key(name);
+      out.String(text);
+    }
+  }
+  out.EndObject();
+  out.EndObject();
+  return {zygote ? 200u : 503u, buffer.GetString()};
+}
+
+}  // namespace pyexec

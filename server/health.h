@@ -1,0 +1,14 @@
+// GET /health and GET /healthz.
+#pragma once
+
+#include "server/response.h"
+#include "server/service.h"
+
+namespace pyexec {
+
+// 200 while the process answers.
+Response healthz();
+// 200 "healthy" while there is a zygote to make workers, else 503 "unavailable"; isolation, pool, versions.
+Response health(const Service& service);
+
+}  // namespace pyexec

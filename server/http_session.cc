@@ -1,0 +1,197 @@
+#include "server/http_session.h"
+
+#include <sys/socket.h>
+
+#include <boost/beast/http.hpp>
+
+#include "server/job_request.h"
+#include "server/log.h"
+#include "server/routes.h"
+
+namespace pyexec {
+
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+using net::ip::tcp;
+
+namespace {
+
+constexpr std::uint32_t kHeaderBytes = 16 << 10;
+constexpr std::size_t kFirstReadBytes = 8 << 10;
+// A client that is still sending when it is refused would see a reset instead of the answer, so some of
+// what it sends is read first.
+constexpr std::size_t kLingerBytes = 16 << 20;
+constexpr std::chrono::seconds kLingerTime{2};
+
+}  // namespace
+
+class HttpSession {
+ public:
+  HttpSession(tcp::socket socket, Service& service, Sessions& sessions)
+      : stream_(std::move(socket)), service_(service), sessions_(sessions) {
+    sessions_.add(*this);
+  }
+  ~HttpSession() { sessions_.remove(*this); }
+  HttpSession(const HttpSession&) = delete;
+  HttpSession& operator=(const HttpSession&) = delete;
+
+  awaitable<void> run() {
+    error_code ignored;
+    stream_.socket().set_option(tcp::no_delay(true), ignored);
+    while (co_await serve_request()) {
+    }
+    stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
+  }
+
+  void close_if_idle() {
+    if (idle_) close();
+  }
+  void close() {
+    error_code ignored;
+    stream_.socket().close(ignored);
+  }
+
+ private:
+  using Parser = http::request_parser<http::string_body>;
+
+  // Whether the connection is good for another request.
+  awaitable<bool> serve_request() {
+    Parser parser;
+    parser.header_limit(kHeaderBytes);
+    parser.body_limit(largest_body_bytes({service_.config.script_bytes}));
+
+    const error_code error = co_await read_request(parser);
+    if (error) {
+      if (const auto refusal = refuse(error, parser)) co_await refuse_and_linger(*refusal);
+      co_return false;
+    }
+    const Request request = parser.release();
+    const Response response = co_await answer(request);
+    co_return co_await write(response, request.version(),
+                             request.keep_alive() && !sessions_.draining());
+  }
+
+  awaitable<error_code> read_request(Parser& parser) {
+    // Two clocks: a connection may be idle for long, a request that has begun may not.
+    if (buffer_.size() == 0) {
+      idle_ = true;
+      stream_.expires_after(std::chrono::milliseconds(service_.config.idle_timeout_ms));
+      const auto [error, size] =
+          co_await stream_.async_read_some(buffer_.prepare(kFirstReadBytes), kAsTuple);
+      if (error) co_return http::error::end_of_stream;
+      buffer_.commit(size);
+      idle_ = false;
+    }
+    stream_.expires_after(std::chrono::milliseconds(service_.config.read_timeout_ms));
+    const auto [header_error, header_size] =
+        co_await http::async_read_header(stream_, buffer_, parser, kAsTuple);
+    if (header_error) co_return header_error;
+    if (beast::iequals(parser.get()[http::field::expect], "100-continue")) {
+      http::response<http::empty_body> go_on(http::status::continue_, parser.get().version());
+      const auto [error, size] = co_await http::async_write(stream_, go_on, kAsTuple);
+      if (error) co_return error;
+    }
+    const auto [body_error, body_size] = co_await http::async_read(stream_, buffer_, parser, kAsTuple);
+    co_return body_error;
+  }
+
+  std::optional<Response> refuse(error_code error, const Parser& parser) const {
+    if (error == http::error::end_of_stream || error == beast::error::timeout) return std::nullopt;
+    if (error == http::error::body_limit) return too_large(service_, parser.get().target());
+    if (error == http::error::header_limit)
+      return error_response(431, "request header is larger than the limit");
+    if (error.category() == make_error_code(http::error::bad_method).category())
+      return error_response(400, "malformed HTTP request: " + error.message());
+    return std::nullopt;  // the connection broke
+  }
+
+  awaitable<Response> answer(const Request& request) {
+    const auto cancellation = std::make_shared<Cancellation>();
+    service_.jobs.insert(cancellation.get());
+    watch_client(cancellation);
+    Response response = {500, ""};
+    try {
+      response = co_await route(service_, request, *cancellation);
+    } catch (const std::exception& error) {
+      log_line(std::string("a request failed: ") + error.what());
+      response = execute_error(OutcomeKind::internal, 500, "internal error");
+    }
+    service_.jobs.erase(cancellation.get());
+    error_code ignored;
+    stream_.socket().cancel(ignored);  // the watch
+    co_return response;
+  }
+
+  // A client that goes away cancels its job. One that sends on (pipelining) is not watched any more.
+  void watch_client(std::weak_ptr<Cancellation> watched) {
+    if (buffer_.size() > 0) return;
+    stream_.socket().async_wait(tcp::socket::wait_read, [this, watched](error_code error) {
+      const auto cancellation = watched.lock();  // while it lives, so does this session
+      if (error || !cancellation) return;
+      char byte;
+      const auto got =
+          ::recv(stream_.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+      if (got == 0 || (got == -1 && errno != EAGAIN)) cancellation->request();
+    });
+  }
+
+  awaitable<bool> write(const Response& response, unsigned version, bool keep_alive) {
+    http::response<http::string_body> message(static_cast<http::status>(response.status), version);
+    message.set(http::field::content_type, "application/json");
+    message.set("X-Content-Type-Options", "nosniff");
+    for (const auto& [name, value] : response.headers) message.set(name, value);
+    message.keep_alive(keep_alive);
+    message.body() = response.body;
+    message.prepare_payload();
+    stream_.expires_after(std::chrono::milliseconds(service_.config.read_timeout_ms));
+    const auto [error, size] = co_await http::async_write(stream_, message, kAsTuple);
+    co_return !error && keep_alive;
+  }
+
+  awaitable<void> refuse_and_linger(const Response& response) {
+    co_await write(response, 11, false);
+    error_code ignored;
+    stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
+    stream_.expires_after(kLingerTime);
+    static char dropped[64 << 10];
+    for (std::size_t total = 0; total < kLingerBytes;) {
+      const auto [error, size] = co_await stream_.async_read_some(net::buffer(dropped), kAsTuple);
+      if (error) break;
+      total += size;
+    }
+  }
+
+  beast::tcp_stream stream_;
+  Service& service_;
+  Sessions& sessions_;
+  beast::flat_buffer buffer_;
+  bool idle_ = false;
+};
+
+void Sessions::drain() {
+  draining_ = true;
+  for (HttpSession* session : open_) session->close_if_idle();
+}
+
+void Sessions::close_all() {
+  for (HttpSession* session : open_) session->close();
+}
+
+void Sessions::remove(HttpSession& session) {
+  open_.erase(&session);
+  changed_.cancel();
+}
+
+awaitable<void> Sessions::wait_fewer_than(std::size_t count, Deadline deadline) {
+  while (open_.size() >= count && Clock::now() < deadline) {
+    changed_.expires_at(deadline);
+    co_await changed_.async_wait(kAsTuple);
+  }
+}
+
+awaitable<void> serve_connection(tcp::socket socket, Service& service, Sessions& sessions) {
+  HttpSession session(std::move(socket), service, sessions);
+  co_await session.run();
+}
+
+}  // namespace pyexec

@@ -1,0 +1,40 @@
+// One client connection: reads requests, writes answers, knows no jobs. Exceptions stop here.
+#pragma once
+
+#include <boost/beast/core.hpp>
+#include <set>
+
+#include "server/service.h"
+
+namespace pyexec {
+
+class HttpSession;
+
+// All open connections. Closing them all is how a shutdown begins.
+class Sessions {
+ public:
+  explicit Sessions(net::any_io_executor executor) : changed_(executor) {}
+
+  std::size_t open() const { return open_.size(); }
+  bool draining() const { return draining_; }
+  // From now on an answer is a connection's last; idle connections are closed at once.
+  void drain();
+  // Closes what is still open, answered or not.
+  void close_all();
+  // Until fewer than `count` are open, or until `deadline`.
+  awaitable<void> wait_fewer_than(std::size_t count, Deadline deadline);
+
+ private:
+  friend class HttpSession;
+  void add(HttpSession& session) { open_.insert(&session); }
+  void remove(HttpSession& session);
+
+  std::set<HttpSession*> open_;
+  bool draining_ = false;
+  net::steady_timer changed_;
+};
+
+// Runs until the connection ends, then returns. Registers itself with `sessions` meanwhile.
+awaitable<void> serve_connection(net::ip::tcp::socket socket, Service& service, Sessions& sessions);
+
+}  // namespace pyexec

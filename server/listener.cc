@@ -1,0 +1,53 @@
+#include "server/listener.h"
+
+#include "server/log.h"
+
+namespace pyexec {
+
+using net::ip::tcp;
+
+namespace {
+
+constexpr std::chrono::milliseconds kPause{50};
+constexpr int kBacklog = 4096;
+
+void serve_detached(tcp::socket socket, Service& service, Sessions& sessions) {
+  const auto executor = socket.get_executor();
+  net::co_spawn(executor, serve_connection(std::move(socket), service, sessions),
+                [](std::exception_ptr exception) {
+                  try {
+                    if (exception) std::rethrow_exception(exception);
+                  } catch (const std::exception& error) {
+                    log_line(std::string("a connection failed: ") + error.what());
+                  }
+                });
+}
+
+}  // namespace
+
+tcp::acceptor bind_listener(net::any_io_executor executor, const Config& config) {
+  const tcp::endpoint endpoint(net::ip::make_address(config.address),
+                               static_cast<unsigned short>(config.port));
+  tcp::acceptor acceptor(executor, endpoint.protocol());
+  acceptor.set_option(net::socket_base::reuse_address(true));
+  acceptor.bind(endpoint);
+  return acceptor;
+}
+
+awaitable<void> accept_connections(tcp::acceptor& acceptor, Service& service, Sessions& sessions) {
+  acceptor.listen(kBacklog);
+  net::steady_timer pause(acceptor.get_executor());
+  while (acceptor.is_open()) {
+    co_await sessions.wait_fewer_than(service.config.connections, Deadline::max());
+    auto [error, socket] = co_await acceptor.async_accept(kAsTuple);
+    if (!error) {
+      serve_detached(std::move(socket), service, sessions);
+    } else if (error != net::error::operation_aborted && error != net::error::connection_aborted) {
+      log_line("cannot accept a connection: " + error.message());
+      pause.expires_after(kPause);
+      co_await pause.async_wait(kAsTuple);
+    }
+  }
+}
+
+}  // namespace pyexec

@@ -1,0 +1,16 @@
+// The accept loop.
+#pragma once
+
+#include "server/http_session.h"
+
+namespace pyexec {
+
+// Bound to the configured address but not listening yet: a port that is taken shows before the pool is
+// filled. Throws boost::system::system_error.
+net::ip::tcp::acceptor bind_listener(net::any_io_executor executor, const Config& config);
+
+// Accepts until the acceptor is closed. Running out of descriptors pauses it; nothing else ends it.
+awaitable<void> accept_connections(net::ip::tcp::acceptor& acceptor, Service& service,
+                                   Sessions& sessions);
+
+}  // namespace pyexec

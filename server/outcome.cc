@@ -1,0 +1,29 @@
+#include "server/outcome.h"
+
+#include <cstddef>
+
+namespace pyexec {
+namespace {
+
+struct OutcomeRow {
+  std::string_view name;
+  unsigned status;
+};
+
+constexpr OutcomeRow kRows[] = {
+#define X(name, status) {#name, status},
+    PYEXEC_OUTCOMES(X)
+#undef X
+};
+
+}  // namespace
+
+std::string_view outcome_name(OutcomeKind kind) {
+  return kRows[static_cast<std::size_t>(kind)].name;
+}
+
+unsigned outcome_status(OutcomeKind kind) {
+  return kRows[static_cast<std::size_t>(kind)].status;
+}
+
+}  // namespace pyexec

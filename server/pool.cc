@@ -1,0 +1,193 @@
+#include "server/pool.h"
+
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <system_error>
+
+#include "server/log.h"
+#include "worker/protocol/frame.h"
+
+namespace pyexec {
+
+Pool::Pool(net::any_io_executor executor, const Config& config)
+    : executor_(executor), config_(config), retry_(executor), start_decided_(executor) {}
+
+awaitable<std::optional<std::string>> Pool::start() {
+  start_zygote();
+  co_await start_decided_.wait();
+  co_return start_problem_;
+}
+
+void Pool::start_zygote() {
+  ++zygote_starts_;
+  try {
+    zygote_ = ZygoteClient::start(
+        executor_, config_,
+        {.on_hello =
+             [this](const Hello& hello) {
+               hello_ = hello;
+               fill();
+             },
+         .on_worker = [this](const WorkerSpawned& spawned,
+                             FdMessage& message) { accept_worker(spawned, message); },
+         .on_spawn_failed =
+             [this](const SpawnFailed& failed) {
+               if (failed.worker_id != kNoWorker) --starting_;
+               worker_failed("cannot build a jail: " + sandbox::describe(failed.error));
+             },
+         .on_exited = [this](const WorkerExited& exited) { worker_exited(exited); },
+         .on_lost = [this] { zygote_lost(); }});
+  } catch (const std::system_error& error) {
+    worker_failed(error.what());
+  }
+}
+
+void Pool::fill() {
+  if (closed_ || !hello_) return;
+  while (starting_ < kMaxStarting && starting_ + parked_.size() < config_.pool_workers) {
+    ++starting_;
+    zygote_->spawn(next_id_++);
+  }
+}
+
+// After a failure: a pause that grows while failures go on, so that a host in trouble is not hammered.
+void Pool::fill_later() {
+  if (closed_ || retry_pending_) return;
+  retry_pending_ = true;
+  retry_.expires_after(pause_);
+  pause_ = std::min(2 * pause_, kLongestPause);
+  retry_.async_wait([this](error_code error) {
+    retry_pending_ = false;
+    if (error || closed_) return;
+    if (zygote_) fill();
+    else start_zygote();
+  });
+}
+
+void Pool::accept_worker(const WorkerSpawned& spawned, FdMessage& message) {
+  auto worker = std::make_shared<WorkerHandle>(executor_, spawned.worker_id, message);
+  workers_[spawned.worker_id] = worker;
+  net::co_spawn(executor_, await_ready(std::move(worker)), net::detached);
+}
+
+awaitable<void> Pool::await_ready(std::shared_ptr<WorkerHandle> worker) {
+  const auto generation = zygote_starts_;
+  std::array<std::byte, kFrameHeaderBytes> bytes;
+  const auto [error, size] =
+      co_await net::async_read(worker->job_socket(), net::buffer(bytes), kAsTuple);
+  const auto header = error ? std::nullopt : decode_header(bytes);
+  std::string why = "a worker ended before it was ready";
+  if (header && header->type == FrameType::setup_failed && header->body_bytes <= kMaxMessageBytes) {
+    std::string body(header->body_bytes, '\0');
+    const auto [body_error, body_size] =
+        co_await net::async_read(worker->job_socket(), net::buffer(body), kAsTuple);
+    const auto failed = body_error ? std::nullopt : decode_setup_failed(body);
+    if (failed) why = "a worker could not enter its jail: " + sandbox::describe(*failed);
+  }
+  if (generation != zygote_starts_ || worker->lost() || closed_) co_return;
+  --starting_;
+  if (!header || header->type != FrameType::ready || worker->gone().is_set()) {
+    worker_failed(why);
+    co_return;
+  }
+  pause_ = kFirstPause;
+  parked_.push_back(std::move(worker));
+  if (!started_ && parked_.size() >= config_.pool_workers) {
+    started_ = true;
+    start_decided_.set();
+  }
+  hand_out();
+  fill();
+}
+
+void Pool::worker_failed(const std::string& why) {
+  ++worker_failures_;
+  if (!started_) {
+    if (!start_problem_) start_problem_ = why;
+    start_decided_.set();
+    return;
+  }
+  log_line(why);
+  fill_later();
+}
+
+void Pool::worker_exited(const WorkerExited& exited) {
+  const auto entry = workers_.find(exited.worker_id);
+  if (entry == workers_.end()) return;
+  const auto worker = entry->second.lock();
+  workers_.erase(entry);
+  if (!worker) return;
+  worker->set_exited(exited.wait_status);
+  // One that was parked: nobody asked it to end.
+  if (std::erase(parked_, worker) > 0) {
+    log_line("a parked worker ended");
+    fill();
+  }
+}
+
+void Pool::zygote_lost() {
+  zygote_.reset();
+  hello_.reset();
+  starting_ = 0;
+  parked_.clear();
+  for (const auto& [id, entry] : std::exchange(workers_, {}))
+    if (const auto worker = entry.lock()) worker->set_lost();
+  if (closed_) return;
+  if (!started_) return worker_failed("the zygote ended before the pool was full");
+  log_line("the zygote ended; starting another");
+  // At once the first time: every request waits for it.
+  if (pause_ == kFirstPause) {
+    pause_ *= 2;
+    start_zygote();
+  } else {
+    fill_later();
+  }
+}
+
+awaitable<std::optional<Pool::Lease>> Pool::take(Deadline deadline, Cancellation& cancellation) {
+  const auto waiter = std::make_shared<Waiter>(Waiter{Event(executor_), nullptr});
+  waiters_.push_back(waiter);
+  hand_out();
+  if (!waiter->worker) {
+    cancellation.listen([waiter] { waiter->wake.set(); });
+    co_await waiter->wake.wait_until(deadline);
+    cancellation.listen(nullptr);
+  }
+  if (!waiter->worker) {
+    waiters_.remove(waiter);
+    co_return std::nullopt;
+  }
+  co_return Lease(*this, std::move(waiter->worker));
+}
+
+void Pool::hand_out() {
+  while (!waiters_.empty() && !parked_.empty() && running_ < config_.running_jobs) {
+    const auto waiter = waiters_.front();
+    waiters_.pop_front();
+    waiter->worker = std::move(parked_.front());
+    parked_.pop_front();
+    ++running_;
+    waiter->wake.set();
+  }
+  fill();
+}
+
+void Pool::give_back() {
+  --running_;
+  hand_out();
+}
+
+void Pool::close() {
+  closed_ = true;
+  retry_.cancel();
+  parked_.clear();
+  if (zygote_) zygote_->close();
+}
+
+PoolState Pool::state() const {
+  return {config_.pool_workers, parked_.size(), starting_,       running_,
+          waiters_.size(),      zygote_starts_, worker_failures_};
+}
+
+}  // namespace pyexec

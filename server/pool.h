@@ -1,0 +1,94 @@
+// Parked workers, ready to be given a job, and the zygote that makes them.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <list>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "server/config.h"
+#include "server/worker_handle.h"
+#include "server/zygote_client.h"
+
+namespace pyexec {
+
+struct PoolState {
+  std::uint64_t target, ready, starting, running, waiting;
+  std::uint64_t zygote_starts, worker_failures;
+};
+
+// Keeps `pool_workers` parked or on their way, lets at most `running_jobs` be out, and starts a new zygote
+// when one is lost. All on the server's thread.
+class Pool {
+ public:
+  Pool(net::any_io_executor executor, const Config& config);
+
+  // Until the pool is full for the first time. The text says what is wrong if that cannot be.
+  awaitable<std::optional<std::string>> start();
+
+  // A worker that is out. Ends its jail if nobody has, and makes room for the next job.
+  class Lease {
+   public:
+    Lease(Pool& pool, std::shared_ptr<WorkerHandle> worker) : pool_(&pool), worker_(std::move(worker)) {}
+    Lease(Lease&& other) noexcept = default;
+    Lease& operator=(Lease&&) = delete;
+    ~Lease() {
+      if (worker_) pool_->give_back();
+    }
+    WorkerHandle& worker() { return *worker_; }
+
+   private:
+    Pool* pool_;
+    std::shared_ptr<WorkerHandle> worker_;
+  };
+
+  // Waits its turn, first come first served, until `deadline` or until cancelled.
+  awaitable<std::optional<Lease>> take(Deadline deadline, Cancellation& cancellation);
+
+  // Ends the zygote and all jails. No worker is made any more.
+  void close();
+
+  PoolState state() const;
+  const std::optional<Hello>& zygote() const { return hello_; }  // nothing while there is none
+
+ private:
+  struct Waiter {
+    Event wake;
+    std::shared_ptr<WorkerHandle> worker;
+  };
+
+  void start_zygote();
+  void fill();
+  void fill_later();
+  void hand_out();
+  void give_back();
+  void accept_worker(const WorkerSpawned& spawned, FdMessage& message);
+  awaitable<void> await_ready(std::shared_ptr<WorkerHandle> worker);
+  void worker_failed(const std::string& why);
+  void worker_exited(const WorkerExited& exited);
+  void zygote_lost();
+
+  // Requests that the zygote has not answered; bounded so that no socket buffer fills up.
+  static constexpr std::uint64_t kMaxStarting = 16;
+  static constexpr std::chrono::milliseconds kFirstPause{50}, kLongestPause{5000};
+
+  net::any_io_executor executor_;
+  const Config& config_;
+  std::shared_ptr<ZygoteClient> zygote_;
+  std::optional<Hello> hello_;
+  std::map<std::uint32_t, std::weak_ptr<WorkerHandle>> workers_;  // alive, by id
+  std::deque<std::shared_ptr<WorkerHandle>> parked_;
+  std::list<std::shared_ptr<Waiter>> waiters_;
+  std::uint32_t next_id_ = 0;
+  std::uint64_t starting_ = 0, running_ = 0, zygote_starts_ = 0, worker_failures_ = 0;
+  std::chrono::milliseconds pause_ = kFirstPause;
+  net::steady_timer retry_;
+  bool retry_pending_ = false;
+  bool started_ = false, closed_ = false;
+  std::optional<std::string> start_problem_;
+  Event start_decided_;
+};
+
+}  // namespace pyexec

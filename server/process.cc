@@ -1,0 +1,62 @@
+#include "server/process.h"
+
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include <filesystem>
+#include <fstream>
+#include <vector>
+
+namespace pyexec {
+namespace {
+
+std::vector<pid_t> children() {
+  std::vector<pid_t> out;
+  std::ifstream file("/proc/self/task/" + std::to_string(::getpid()) + "/children");
+  for (pid_t pid; file >> pid;) out.push_back(pid);
+  return out;
+}
+
+bool no_child_left() {
+  for (;;) {
+    const pid_t pid = ::waitpid(-1, nullptr, WNOHANG);
+    if (pid == -1) return errno == ECHILD;
+    if (pid == 0) return false;
+  }
+}
+
+}  // namespace
+
+void raise_descriptor_limit() {
+  rlimit limit;
+  if (::getrlimit(RLIMIT_NOFILE, &limit) == -1) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+void adopt_orphans() {
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+}
+
+void reap_children() {
+  no_child_left();
+}
+
+bool wait_for_children(std::chrono::milliseconds limit) {
+  const auto deadline = Clock::now() + limit;
+  const timespec pause = {0, 1'000'000};
+  while (Clock::now() < deadline) {
+    if (no_child_left()) return true;
+    ::nanosleep(&pause, nullptr);
+  }
+  for (const pid_t pid : children()) ::kill(pid, SIGKILL);
+  return false;
+}
+
+std::string default_worker_path() {
+  return (std::filesystem::read_symlink("/proc/self/exe").parent_path() / "pyexec-worker").string();
+}
+
+}  // namespace pyexec

@@ -1,0 +1,23 @@
+// The server as a process: descriptors, children, last words.
+#pragma once
+
+#include <string>
+
+#include "server/asio.h"
+
+namespace pyexec {
+
+// As many descriptors as the host lets this process have.
+void raise_descriptor_limit();
+
+// Orphans of the zygote become children of this process; `reap_children` collects what has ended.
+void adopt_orphans();
+void reap_children();
+
+// Waits until no child is left; false, with the rest killed, if that takes longer than `limit`.
+bool wait_for_children(std::chrono::milliseconds limit);
+
+// The pyexec-worker beside this program.
+std::string default_worker_path();
+
+}  // namespace pyexec

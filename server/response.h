@@ -1,0 +1,28 @@
+// An answer before it becomes HTTP, and the one place where outcomes become bodies.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "server/outcome.h"
+
+namespace pyexec {
+
+struct Response {
+  unsigned status;
+  std::string body;  // JSON
+  std::vector<std::pair<std::string_view, std::string>> headers = {};
+};
+
+// {"error": ...}. An answer of /execute also names its outcome.
+Response error_response(unsigned status, std::string_view message);
+Response execute_error(OutcomeKind kind, unsigned status, std::string_view message);
+// For 429: Retry-After.
+Response busy_response(std::string_view message);
+// {"result": ..., "stdout": ...} or {"error": ..., "stdout": ...}.
+Response outcome_response(const Outcome& outcome);
+
+}  // namespace pyexec

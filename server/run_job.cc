@@ -1,0 +1,183 @@
+#include "server/run_job.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstring>
+#include <optional>
+
+#include "server/log.h"
+#include "server/output_capture.h"
+#include "server/untrusted_json.h"
+#include "server/zygote_client.h"
+#include "worker/protocol/frame.h"
+
+namespace pyexec {
+namespace {
+
+using Wait = net::posix::stream_descriptor;
+
+enum class Channel { open, reported, closed, too_large, malformed };
+
+// Shared by the coroutines of one job; all of them have ended before `run_job` returns.
+struct Run {
+  Run(net::any_io_executor executor, WorkerHandle& handle, const RunCaps& run_caps)
+      : worker(handle),
+        caps(run_caps),
+        output(run_caps.stdout_bytes),
+        ended(executor),
+        channel_done(executor),
+        output_done(executor) {}
+
+  WorkerHandle& worker;
+  const RunCaps& caps;
+  Channel channel = Channel::open;
+  std::optional<Untrusted<Report>> report;
+  OutputCapture output;
+  Event ended;  // the job is over, in whichever way came first
+  Event channel_done;
+  Event output_done;
+};
+
+awaitable<Channel> exchange_frames(Run& run, const std::string& job_frame) {
+  auto& socket = run.worker.job_socket();
+  const auto [send_error, sent] = co_await net::async_write(socket, net::buffer(job_frame), kAsTuple);
+  if (send_error) co_return Channel::closed;
+
+  std::array<std::byte, kFrameHeaderBytes> bytes;
+  const auto [header_error, header_size] = co_await net::async_read(socket, net::buffer(bytes), kAsTuple);
+  if (header_error) co_return Channel::closed;
+  const auto header = decode_header(bytes);
+  if (!header || header->type != FrameType::report) co_return Channel::malformed;
+  // The length is the script's word: compared before anything is allocated.
+  if (header->body_bytes > std::max(run.caps.result_bytes, kErrorBytes + 64) + kReportOverheadBytes)
+    co_return Channel::too_large;
+  std::string body(header->body_bytes, '\0');
+  const auto [body_error, body_size] = co_await net::async_read(socket, net::buffer(body), kAsTuple);
+  if (body_error) co_return Channel::closed;
+  run.report = decode_report(body);
+  co_return run.report ? Channel::reported : Channel::malformed;
+}
+
+awaitable<void> talk(std::shared_ptr<Run> run, std::string job_frame) {
+  run->channel = co_await exchange_frames(*run, job_frame);
+  run->channel_done.set();
+  // A closed channel alone decides nothing: the worker's death, which explains it, is reported next.
+  if (run->channel != Channel::closed) run->ended.set();
+}
+
+// Reads until every process that holds the pipe is gone; what exceeds the cap is dropped, not refused, so
+// that a flood neither blocks the script nor grows the server.
+awaitable<void> drain(std::shared_ptr<Run> run) {
+  static char buffer[64 << 10];  // one thread, and no suspension between reading and appending
+  auto& pipe = run->worker.output();
+  error_code error;
+  pipe.native_non_blocking(true, error);
+  for (bool open = !error; open;) {
+    const auto [wait_error] = co_await pipe.async_wait(Wait::wait_read, kAsTuple);
+    if (wait_error) break;
+    const ssize_t got = ::read(pipe.native_handle(), buffer, sizeof buffer);
+    if (got > 0) run->output.append({buffer, static_cast<std::size_t>(got)});
+    open = got > 0 || (got == -1 && (errno == EAGAIN || errno == EINTR));
+  }
+  run->output_done.set();
+}
+
+Outcome failed(OutcomeKind kind, std::string error) {
+  return {.kind = kind, .error = std::move(error)};
+}
+
+Outcome judge_value(const std::string& json, const RunCaps& caps) {
+  if (json.size() > caps.result_bytes)
+    return failed(OutcomeKind::output_limit,
+                  "result is more than the limit of " + std::to_string(caps.result_bytes) + " bytes");
+  auto checked = reserialise(json, caps.result_depth);
+  if (!checked) return failed(OutcomeKind::not_serializable, checked.error().message);
+  return {.kind = OutcomeKind::ok, .result_json = std::move(*checked)};
+}
+
+Outcome judge_report(const Untrusted<Report>& untrusted, const RunCaps& caps) {
+  const Report& report = untrusted.unchecked();
+  switch (report.kind) {
+    case ReportKind::value:
+      return judge_value(report.text, caps);
+    case ReportKind::invalid_script:
+      return failed(OutcomeKind::invalid_script, to_valid_utf8(report.text));
+    case ReportKind::exception:
+      return failed(OutcomeKind::exception, to_valid_utf8(report.text));
+    case ReportKind::not_serializable:
+      return failed(OutcomeKind::not_serializable, to_valid_utf8(report.text));
+    case ReportKind::memory_limit:
+      return failed(OutcomeKind::memory_limit, to_valid_utf8(report.text));
+    case ReportKind::output_limit:
+      return failed(OutcomeKind::output_limit, to_valid_utf8(report.text));
+    case ReportKind::exited:
+      return failed(OutcomeKind::exited, to_valid_utf8(report.text));
+  }
+  return failed(OutcomeKind::internal, "the worker sent an unknown report");
+}
+
+Outcome judge_death(int wait_status) {
+  if (WIFSIGNALED(wait_status)) {
+    const int signal = WTERMSIG(wait_status);
+    if (signal == SIGXCPU) return failed(OutcomeKind::time_limit, "execution time limit exceeded");
+    const char* name = ::sigabbrev_np(signal);
+    return failed(OutcomeKind::killed, "script was killed by signal " + std::to_string(signal) + " (SIG" +
+                                           (name != nullptr ? name : "?") + ")");
+  }
+  return failed(OutcomeKind::exited, "script exited with status " +
+                                         std::to_string(WEXITSTATUS(wait_status)) +
+                                         " before main() returned");
+}
+
+}  // namespace
+
+awaitable<Outcome> run_job(WorkerHandle& worker, const Job& job, const RunCaps& caps, Deadline deadline,
+                           Cancellation& cancellation) {
+  const auto executor = co_await net::this_coro::executor;
+  const auto run = std::make_shared<Run>(executor, worker, caps);
+  net::co_spawn(executor, talk(run, encode_job(job)), net::detached);
+  net::co_spawn(executor, drain(run), net::detached);
+  if (worker.gone().is_set()) run->ended.set();
+  worker.on_gone = [run] { run->ended.set(); };
+  cancellation.listen([run] { run->ended.set(); });
+
+  const bool in_time = co_await run->ended.wait_until(deadline);
+  worker.on_gone = nullptr;
+  cancellation.listen(nullptr);
+  // What the worker did by itself, as opposed to what the kill below does to it.
+  const auto own_death = worker.wait_status();
+
+  const bool empty = co_await worker.end_jail();
+  if (!empty) {
+    // Both ends would wait for a process that does not die.
+    error_code ignored;
+    worker.job_socket().close(ignored);
+    worker.output().close(ignored);
+  }
+  // Every other holder of these is gone, so both end. A report that the worker sent before it died is
+  // complete in the socket's buffer.
+  co_await run->channel_done.wait();
+  co_await run->output_done.wait();
+
+  Outcome outcome;
+  if (!empty) outcome = failed(OutcomeKind::internal, "the job's processes could not be ended");
+  else if (!in_time) outcome = failed(OutcomeKind::time_limit, "execution time limit exceeded");
+  else if (run->channel == Channel::reported) outcome = judge_report(*run->report, caps);
+  else if (cancellation.requested()) outcome = failed(OutcomeKind::internal, "the job was cancelled");
+  else if (worker.lost()) outcome = failed(OutcomeKind::internal, "the worker was lost");
+  else if (run->channel == Channel::too_large)
+    outcome = failed(OutcomeKind::output_limit,
+                     "result is more than the limit of " + std::to_string(caps.result_bytes) + " bytes");
+  else if (run->channel == Channel::malformed)
+    outcome = failed(OutcomeKind::not_serializable, "the worker's report is malformed");
+  else if (own_death) outcome = judge_death(*own_death);
+  else outcome = failed(OutcomeKind::internal, "the worker was lost");
+
+  outcome.stdout_bytes = run->output.text();
+  outcome.stdout_truncated = run->output.truncated();
+  co_return outcome;
+}
+
+}  // namespace pyexec

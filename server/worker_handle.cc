@@ -1,0 +1,53 @@
+#include "server/worker_handle.h"
+
+#include "sandbox/base/leash.h"
+
+namespace pyexec {
+
+WorkerHandle::WorkerHandle(net::any_io_executor executor, std::uint32_t id, FdMessage& message)
+    : id_(id),
+      job_(executor, net::local::stream_protocol(), message.fds[0].release()),
+      output_(executor, message.fds[1].release()),
+      leash_(executor, net::local::stream_protocol(), message.fds[2].release()),
+      init_(executor, message.fds[3].release()),
+      gone_(executor) {}
+
+awaitable<bool> WorkerHandle::end_jail() {
+  net::steady_timer limit(co_await net::this_coro::executor, kEmptyingTime);
+  limit.async_wait([weak = weak_from_this()](error_code error) {
+    const auto self = weak.lock();
+    if (error || !self) return;
+    self->leash_.cancel();
+    self->init_.cancel();
+  });
+  error_code ignored;
+  leash_.shutdown(net::local::stream_protocol::socket::shutdown_send, ignored);
+  char word = 0;
+  const auto [error, size] = co_await leash_.async_receive(net::buffer(&word, 1), kAsTuple);
+  bool empty = !error && word == sandbox::kJailEmpty;
+  if (!empty && limit.expiry() > Clock::now()) {
+    // The init ended in another way, so the kernel empties the jail: its pidfd tells when that is done.
+    const auto [wait_error] =
+        co_await init_.async_wait(net::posix::stream_descriptor::wait_read, kAsTuple);
+    empty = !wait_error;
+  }
+  co_return empty;
+}
+
+void WorkerHandle::set_exited(int wait_status) {
+  wait_status_ = wait_status;
+  announce();
+}
+
+void WorkerHandle::set_lost() {
+  if (wait_status_) return;
+  lost_ = true;
+  announce();
+}
+
+void WorkerHandle::announce() {
+  gone_.set();
+  if (auto call = std::exchange(on_gone, nullptr)) call();
+}
+
+}  // namespace pyexec

@@ -1,0 +1,50 @@
+// The server's hold on one worker and its jail: all that is left of them dies with this object.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+
+#include "sandbox/base/fd_message.h"
+#include "server/asio.h"
+
+namespace pyexec {
+
+class WorkerHandle : public std::enable_shared_from_this<WorkerHandle> {
+ public:
+  // Takes the four descriptors of a WORKER message.
+  WorkerHandle(net::any_io_executor executor, std::uint32_t id, FdMessage& message);
+
+  std::uint32_t id() const { return id_; }
+  net::local::stream_protocol::socket& job_socket() { return job_; }
+  net::posix::stream_descriptor& output() { return output_; }
+
+  // Ends every process of the jail. Returns once none is left, not even as a zombie; false if that takes
+  // longer than kEmptyingTime, which only a kernel in trouble needs.
+  awaitable<bool> end_jail();
+  static constexpr std::chrono::seconds kEmptyingTime{10};
+
+  // Told by the pool: the worker process itself has ended, with a status as of waitpid(2), or its
+  // zygote has, and nobody will ever know.
+  void set_exited(int wait_status);
+  void set_lost();
+  bool lost() const { return lost_; }
+  std::optional<int> wait_status() const { return wait_status_; }
+  Event& gone() { return gone_; }
+  // Called once, at either.
+  std::function<void()> on_gone;
+
+ private:
+  void announce();
+
+  std::uint32_t id_;
+  net::local::stream_protocol::socket job_;
+  net::posix::stream_descriptor output_;
+  net::local::stream_protocol::socket leash_;
+  net::posix::stream_descriptor init_;
+  std::optional<int> wait_status_;
+  bool lost_ = false;
+  Event gone_;
+};
+
+}  // namespace pyexec
