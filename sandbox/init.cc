@@ -65,7 +65,7 @@ SetupError set_hostname() {
 
 SetupError seal() {
   PYEXEC_TRY(drop_bounding_set(Step::init_seal));
-  PYEXEC_TRY(keep_capabilities(1u << CAP_KILL, Step::init_seal));  // for `end_job`, in this namespace only
+  PYEXEC_TRY(keep_capabilities(1u << CAP_KILL, Step::init_seal));  // for `kill_job`, in this namespace only
   PYEXEC_TRY(forbid_new_privileges(Step::init_seal));
   // Changing ids made this process undumpable. The worker joins through its pidfd, which the kernel
   // grants by the same rule as tracing; the job has another uid and no capability, so it gains nothing.
@@ -90,12 +90,17 @@ SetupError set_up(const Limits& limits) {
   return seal();
 }
 
-// SIGKILL to all, then wait until nobody is left, dead or alive. The kernel makes kill(-1) atomic
-// against fork, so one is enough; a worker counts until the zygote, its parent, has reaped it.
-void end_job() {
+// The kernel makes kill(-1) atomic against fork: nobody slips through, so one is enough.
+void kill_job(int leash) {
   ::kill(-1, SIGKILL);
-  const timespec pause = {0, 30'000};
+  sys::send_all(leash, &kJobKilled, 1);
+}
+
+// A worker counts until the zygote, its parent, has reaped it.
+void await_empty_jail(int leash) {
+  const timespec pause = {0, 100'000};
   while (::kill(-1, 0) == 0) ::nanosleep(&pause, nullptr);
+  sys::send_all(leash, &kJailEmpty, 1);
 }
 
 }  // namespace
@@ -115,8 +120,8 @@ void run_init(int leash, const Limits& limits) {
   char ignored;
   while (sys::retry([&] { return ::read(leash, &ignored, 1); }) > 0) {
   }
-  end_job();
-  sys::send_all(leash, &kJailEmpty, 1);
+  kill_job(leash);
+  await_empty_jail(leash);
   ::_exit(0);  // the namespaces go with it, which takes the kernel longer
 }
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <iterator>
 
 #include "sandbox/base/sys.h"
 #include "sandbox/base/unique_fd.h"
@@ -54,6 +55,15 @@ SetupError reset_signals() {
   return check(::sigprocmask(SIG_SETMASK, &none, nullptr), Step::session, 1);
 }
 
+// By trying, as the job: nothing outside the scratch directories takes a write.
+SetupError verify_unwritable() {
+  const char* const paths[] = {"/", "/etc", "/usr/lib", "/dev"};
+  for (std::uint32_t i = 0; i < std::size(paths); ++i)
+    if (::access(paths[i], W_OK) != -1 || (errno != EACCES && errno != EROFS))
+      return fail(Step::verify, errno, 10 + i);
+  return ok();
+}
+
 }  // namespace
 
 SetupError enter_jail(const JailEntry& entry) {
@@ -67,6 +77,7 @@ SetupError enter_jail(const JailEntry& entry) {
   PYEXEC_TRY(drop_bounding_set(Step::capabilities));  // needs CAP_SETPCAP, so before the rest is gone
   PYEXEC_TRY(become(kJobUid, Step::identity));
   PYEXEC_TRY(keep_capabilities(0, Step::capabilities));
+  PYEXEC_TRY(verify_unwritable());
   PYEXEC_TRY(forbid_tracing());  // changing ids reset it
   PYEXEC_TRY(forbid_new_privileges(Step::no_new_privileges));
   return install_filter(entry.filter);  // last: the steps above need what it refuses

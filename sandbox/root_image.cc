@@ -21,6 +21,7 @@ namespace {
 
 enum class Entry {
   directory,    // empty; something is mounted there later
+  guarded,      // a directory that host root owns on a tmpfs of its own, which is not mounted read-only
   bind,         // the host's directory, read-only
   device,       // the host's device node
   copied_file,  // a copy of the host's file, as it was at start
@@ -48,7 +49,10 @@ constexpr RootEntry kRoot[] = {
     {"/bin", Entry::link, Presence::required, "usr/bin"},
     {"/lib", Entry::link, Presence::required, "usr/lib"},
     {"/lib64", Entry::link, Presence::required, "usr/lib64"},
-    {"/etc", Entry::directory, Presence::required},
+    // On a read-only mount, removing a file that is not there fails with EROFS, before the kernel looks
+    // for it; scripts expect ENOENT. Nobody in a jail can be host root, so nobody can write here either
+    // (jail.cc checks it as the job).
+    {"/etc", Entry::guarded, Presence::required},
     {"/etc/ld.so.cache", Entry::copied_file, Presence::if_on_host},
     {"/etc/alternatives", Entry::copied_links, Presence::if_on_host},  // Debian's libblas.so.3
     {"/etc/ssl", Entry::directory, Presence::required},
@@ -113,6 +117,10 @@ int make_entry(const RootEntry& entry) {
   switch (entry.kind) {
     case Entry::directory:
       return ::mkdir(target.c_str(), 0755);
+    case Entry::guarded:
+      if (::mkdir(target.c_str(), 0755) == -1) return -1;
+      return ::mount("pyexec-etc", target.c_str(), "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+                     "mode=0755,size=4m,nr_inodes=4k");
     case Entry::bind:
       if (::mkdir(target.c_str(), 0755) == -1) return -1;
       return bind_read_only(entry.path, target.c_str(), MS_NODEV);
@@ -132,8 +140,7 @@ int make_entry(const RootEntry& entry) {
 
 SetupError fill_root() {
   for (std::uint32_t i = 0; i < std::size(kRoot); ++i) {
-    const bool from_host = kRoot[i].kind != Entry::directory && kRoot[i].kind != Entry::link;
-    if (from_host && kRoot[i].presence == Presence::if_on_host &&
+    if (kRoot[i].presence == Presence::if_on_host &&
         ::access(kRoot[i].path, R_OK) == -1)
       continue;
     PYEXEC_TRY(check(make_entry(kRoot[i]), Step::root_entry, i));

@@ -21,7 +21,7 @@ awaitable<Response> execute(Service& service, std::string_view body, Cancellatio
   if (!lease) co_return busy_response("no worker became free in time; try again later");
 
   const RunCaps caps = {config.stdout_bytes, config.result_bytes, config.result_depth};
-  const Outcome outcome = co_await run_job(lease->worker(), *job, caps, deadline, cancellation);
+  const Outcome outcome = co_await run_job(*std::move(lease), *job, caps, deadline, cancellation);
   co_return outcome_response(outcome);
 }
 

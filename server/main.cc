@@ -59,30 +59,31 @@ awaitable<int> serve(Service& service, Sessions& sessions) {
   co_return 0;
 }
 
-int run(const Config& config) {
+// Does not return: coroutines of jobs whose processes the kernel is still taking apart refer to what
+// lives here, and nothing of it needs more of an end than the process's own.
+[[noreturn]] void run(const Config& config) {
   raise_descriptor_limit();
   adopt_orphans();
   std::signal(SIGPIPE, SIG_IGN);
   int exit_code = kExitFailure;
-  {
-    net::io_context context(1);
-    Service service(context.get_executor(), config);
-    Sessions sessions(context.get_executor());
-    net::co_spawn(context, serve(service, sessions), [&](std::exception_ptr exception, int code) {
-      exit_code = code;
-      try {
-        if (exception) std::rethrow_exception(exception);
-      } catch (const std::exception& error) {
-        std::cerr << "pyexec-server: " << error.what() << "\n";
-        exit_code = kExitFailure;
-      }
-      service.pool.close();
-      context.stop();
-    });
-    context.run();
-  }
+  net::io_context context(1);
+  Service service(context.get_executor(), config);
+  Sessions sessions(context.get_executor());
+  net::co_spawn(context, serve(service, sessions), [&](std::exception_ptr exception, int code) {
+    exit_code = code;
+    try {
+      if (exception) std::rethrow_exception(exception);
+    } catch (const std::exception& error) {
+      std::cerr << "pyexec-server: " << error.what() << "\n";
+      exit_code = kExitFailure;
+    }
+    service.pool.close();
+    context.stop();
+  });
+  context.run();
   if (!wait_for_children(kChildrenTime)) log_line("some processes had to be killed");
-  return exit_code;
+  std::cout.flush();
+  std::_Exit(exit_code);
 }
 
 }  // namespace
@@ -100,5 +101,5 @@ int main(int argc, char** argv) {
     return pyexec::kExitUsage;
   }
   if (config.worker_path.empty()) config.worker_path = pyexec::default_worker_path();
-  return pyexec::run(config);
+  pyexec::run(config);
 }

@@ -20,18 +20,20 @@ using Wait = net::posix::stream_descriptor;
 
 enum class Channel { open, reported, closed, too_large, malformed };
 
-// Shared by the coroutines of one job; all of them have ended before `run_job` returns.
+// Shared by the coroutines of one job. The one that drains the output may outlive `run_job`.
 struct Run {
-  Run(net::any_io_executor executor, WorkerHandle& handle, const RunCaps& run_caps)
-      : worker(handle),
+  Run(net::any_io_executor executor, Pool::Lease taken, const RunCaps& run_caps)
+      : lease(std::move(taken)),
+        worker(lease.worker()),
         caps(run_caps),
         output(run_caps.stdout_bytes),
         ended(executor),
         channel_done(executor),
         output_done(executor) {}
 
+  Pool::Lease lease;
   WorkerHandle& worker;
-  const RunCaps& caps;
+  RunCaps caps;
   Channel channel = Channel::open;
   std::optional<Untrusted<Report>> report;
   OutputCapture output;
@@ -67,21 +69,52 @@ awaitable<void> talk(std::shared_ptr<Run> run, std::string job_frame) {
   if (run->channel != Channel::closed) run->ended.set();
 }
 
-// Reads until every process that holds the pipe is gone; what exceeds the cap is dropped, not refused, so
+// Takes what the pipe holds now, at most `kTurnBytes`. What exceeds the cap is dropped, not refused, so
 // that a flood neither blocks the script nor grows the server.
-awaitable<void> drain(std::shared_ptr<Run> run) {
+enum class PipeState { open, ended };
+PipeState take_output(Run& run) {
+  constexpr std::size_t kTurnBytes = 1 << 20;
   static char buffer[64 << 10];  // one thread, and no suspension between reading and appending
+  for (std::size_t taken = 0; taken < kTurnBytes;) {
+    const ssize_t got = ::read(run.worker.output().native_handle(), buffer, sizeof buffer);
+    if (got == 0) return PipeState::ended;
+    if (got == -1) return errno == EAGAIN || errno == EINTR ? PipeState::open : PipeState::ended;
+    run.output.append({buffer, static_cast<std::size_t>(got)});
+    taken += static_cast<std::size_t>(got);
+  }
+  return PipeState::open;
+}
+
+// Until every process that holds the pipe is gone.
+awaitable<void> drain(std::shared_ptr<Run> run) {
   auto& pipe = run->worker.output();
-  error_code error;
-  pipe.native_non_blocking(true, error);
-  for (bool open = !error; open;) {
-    const auto [wait_error] = co_await pipe.async_wait(Wait::wait_read, kAsTuple);
-    if (wait_error) break;
-    const ssize_t got = ::read(pipe.native_handle(), buffer, sizeof buffer);
-    if (got > 0) run->output.append({buffer, static_cast<std::size_t>(got)});
-    open = got > 0 || (got == -1 && (errno == EAGAIN || errno == EINTR));
+  for (PipeState state = PipeState::open; state == PipeState::open;) {
+    const auto [error] = co_await pipe.async_wait(Wait::wait_read, kAsTuple);
+    state = error ? PipeState::ended : take_output(*run);
   }
   run->output_done.set();
+}
+
+// Whether every process of the job is dead, and `run` holds all it ever said. A job that has reported is
+// not waited for any longer than it takes to kill.
+awaitable<bool> finish(Run& run) {
+  bool dead = co_await run.worker.kill_job();
+  if (dead && run.channel == Channel::reported) {
+    take_output(run);
+    co_return true;
+  }
+  dead = dead && co_await run.worker.await_empty();
+  if (!dead) {
+    // Both would wait for a process that does not die.
+    error_code ignored;
+    run.worker.job_socket().close(ignored);
+    run.worker.output().close(ignored);
+  }
+  // Every other holder of these is gone, so both end. A report that the worker sent before it died is
+  // complete in the socket's buffer.
+  co_await run.channel_done.wait();
+  co_await run.output_done.wait();
+  co_return dead;
 }
 
 Outcome failed(OutcomeKind kind, std::string error) {
@@ -126,55 +159,58 @@ Outcome judge_death(int wait_status) {
     return failed(OutcomeKind::killed, "script was killed by signal " + std::to_string(signal) + " (SIG" +
                                            (name != nullptr ? name : "?") + ")");
   }
-  return failed(OutcomeKind::exited, "script exited with status " +
-                                         std::to_string(WEXITSTATUS(wait_status)) +
+  const int status = WEXITSTATUS(wait_status);
+  if (status == kExitBadFrame) return failed(OutcomeKind::internal, "the worker could not read the job");
+  if (status == kExitChannelLost)
+    return failed(OutcomeKind::exited, "script closed the descriptor that its result is sent on");
+  return failed(OutcomeKind::exited, "script exited with status " + std::to_string(status) +
                                          " before main() returned");
+}
+
+Outcome judge(const Run& run, const Cancellation& cancellation, std::optional<int> own_death) {
+  switch (run.channel) {
+    case Channel::reported:
+      return judge_report(*run.report, run.caps);
+    case Channel::too_large:
+      return failed(OutcomeKind::output_limit, "result is more than the limit of " +
+                                                   std::to_string(run.caps.result_bytes) + " bytes");
+    case Channel::malformed:
+      return failed(OutcomeKind::not_serializable, "the worker's report is malformed");
+    case Channel::open:
+    case Channel::closed:
+      break;
+  }
+  if (cancellation.requested()) return failed(OutcomeKind::internal, "the job was cancelled");
+  if (own_death) return judge_death(*own_death);
+  return failed(OutcomeKind::internal, "the worker was lost");
 }
 
 }  // namespace
 
-awaitable<Outcome> run_job(WorkerHandle& worker, const Job& job, const RunCaps& caps, Deadline deadline,
+awaitable<Outcome> run_job(Pool::Lease lease, const Job& job, const RunCaps& caps, Deadline deadline,
                            Cancellation& cancellation) {
   const auto executor = co_await net::this_coro::executor;
-  const auto run = std::make_shared<Run>(executor, worker, caps);
+  const auto run = std::make_shared<Run>(executor, std::move(lease), caps);
+  WorkerHandle& worker = run->worker;
+  worker.output().native_non_blocking(true);
   net::co_spawn(executor, talk(run, encode_job(job)), net::detached);
   net::co_spawn(executor, drain(run), net::detached);
   if (worker.gone().is_set()) run->ended.set();
-  worker.on_gone = [run] { run->ended.set(); };
+  worker.on_gone = [weak = std::weak_ptr(run)] {
+    if (const auto alive = weak.lock()) alive->ended.set();
+  };
   cancellation.listen([run] { run->ended.set(); });
 
   const bool in_time = co_await run->ended.wait_until(deadline);
-  worker.on_gone = nullptr;
   cancellation.listen(nullptr);
-  // What the worker did by itself, as opposed to what the kill below does to it.
+  // What the worker did by itself, as opposed to what `finish` does to it.
   const auto own_death = worker.wait_status();
-
-  const bool empty = co_await worker.end_jail();
-  if (!empty) {
-    // Both ends would wait for a process that does not die.
-    error_code ignored;
-    worker.job_socket().close(ignored);
-    worker.output().close(ignored);
-  }
-  // Every other holder of these is gone, so both end. A report that the worker sent before it died is
-  // complete in the socket's buffer.
-  co_await run->channel_done.wait();
-  co_await run->output_done.wait();
+  const bool dead = co_await finish(*run);
 
   Outcome outcome;
-  if (!empty) outcome = failed(OutcomeKind::internal, "the job's processes could not be ended");
+  if (!dead) outcome = failed(OutcomeKind::internal, "the job's processes could not be ended");
   else if (!in_time) outcome = failed(OutcomeKind::time_limit, "execution time limit exceeded");
-  else if (run->channel == Channel::reported) outcome = judge_report(*run->report, caps);
-  else if (cancellation.requested()) outcome = failed(OutcomeKind::internal, "the job was cancelled");
-  else if (worker.lost()) outcome = failed(OutcomeKind::internal, "the worker was lost");
-  else if (run->channel == Channel::too_large)
-    outcome = failed(OutcomeKind::output_limit,
-                     "result is more than the limit of " + std::to_string(caps.result_bytes) + " bytes");
-  else if (run->channel == Channel::malformed)
-    outcome = failed(OutcomeKind::not_serializable, "the worker's report is malformed");
-  else if (own_death) outcome = judge_death(*own_death);
-  else outcome = failed(OutcomeKind::internal, "the worker was lost");
-
+  else outcome = judge(*run, cancellation, own_death);
   outcome.stdout_bytes = run->output.text();
   outcome.stdout_truncated = run->output.truncated();
   co_return outcome;

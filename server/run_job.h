@@ -2,7 +2,7 @@
 #pragma once
 
 #include "server/outcome.h"
-#include "server/worker_handle.h"
+#include "server/pool.h"
 #include "worker/protocol/job.h"
 
 namespace pyexec {
@@ -13,9 +13,11 @@ struct RunCaps {
   std::uint64_t result_depth;
 };
 
-// Returns once no process of the job is left, whatever the script did, and never later than `deadline`
-// plus the time the kernel takes to kill. After a cancellation the outcome is `internal`.
-awaitable<Outcome> run_job(WorkerHandle& worker, const Job& job, const RunCaps& caps, Deadline deadline,
+// Returns never later than `deadline` plus the time the kernel takes to kill. By then no process of the
+// job can run any more, whatever the script did; after a report the kernel may still be taking them
+// apart (1 ms for a warm interpreter), and `lease` is held until it has. In all other cases none is left.
+// After a cancellation the outcome is `internal`.
+awaitable<Outcome> run_job(Pool::Lease lease, const Job& job, const RunCaps& caps, Deadline deadline,
                            Cancellation& cancellation);
 
 }  // namespace pyexec

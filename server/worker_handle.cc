@@ -12,26 +12,32 @@ WorkerHandle::WorkerHandle(net::any_io_executor executor, std::uint32_t id, FdMe
       init_(executor, message.fds[3].release()),
       gone_(executor) {}
 
-awaitable<bool> WorkerHandle::end_jail() {
-  net::steady_timer limit(co_await net::this_coro::executor, kEmptyingTime);
+awaitable<bool> WorkerHandle::kill_job() {
+  error_code ignored;
+  leash_.shutdown(net::local::stream_protocol::socket::shutdown_send, ignored);
+  co_return co_await await_word(sandbox::kJobKilled);
+}
+
+awaitable<bool> WorkerHandle::await_empty() {
+  co_return co_await await_word(sandbox::kJailEmpty);
+}
+
+awaitable<bool> WorkerHandle::await_word(char word) {
+  net::steady_timer limit(co_await net::this_coro::executor, kKillTime);
   limit.async_wait([weak = weak_from_this()](error_code error) {
     const auto self = weak.lock();
     if (error || !self) return;
     self->leash_.cancel();
     self->init_.cancel();
   });
-  error_code ignored;
-  leash_.shutdown(net::local::stream_protocol::socket::shutdown_send, ignored);
-  char word = 0;
-  const auto [error, size] = co_await leash_.async_receive(net::buffer(&word, 1), kAsTuple);
-  bool empty = !error && word == sandbox::kJailEmpty;
-  if (!empty && limit.expiry() > Clock::now()) {
-    // The init ended in another way, so the kernel empties the jail: its pidfd tells when that is done.
-    const auto [wait_error] =
-        co_await init_.async_wait(net::posix::stream_descriptor::wait_read, kAsTuple);
-    empty = !wait_error;
-  }
-  co_return empty;
+  char heard = 0;
+  const auto [error, size] = co_await leash_.async_receive(net::buffer(&heard, 1), kAsTuple);
+  if (!error && heard == word) co_return true;
+  if (limit.expiry() <= Clock::now()) co_return false;
+  // The init ended in another way, so the kernel empties the jail: its pidfd tells when that is done.
+  const auto [wait_error] =
+      co_await init_.async_wait(net::posix::stream_descriptor::wait_read, kAsTuple);
+  co_return !wait_error;
 }
 
 void WorkerHandle::set_exited(int wait_status) {

@@ -19,10 +19,12 @@ class WorkerHandle : public std::enable_shared_from_this<WorkerHandle> {
   net::local::stream_protocol::socket& job_socket() { return job_; }
   net::posix::stream_descriptor& output() { return output_; }
 
-  // Ends every process of the jail. Returns once none is left, not even as a zombie; false if that takes
-  // longer than kEmptyingTime, which only a kernel in trouble needs.
-  awaitable<bool> end_jail();
-  static constexpr std::chrono::seconds kEmptyingTime{10};
+  // Ends the job. After `kill_job` no process of it runs another instruction, though the kernel may still
+  // be taking them apart; after `await_empty`, which follows it, none is left, not even as a zombie.
+  // Each is false if that takes longer than kKillTime, which only a kernel in trouble needs.
+  awaitable<bool> kill_job();
+  awaitable<bool> await_empty();
+  static constexpr std::chrono::seconds kKillTime{10};
 
   // Told by the pool: the worker process itself has ended, with a status as of waitpid(2), or its
   // zygote has, and nobody will ever know.
@@ -36,6 +38,7 @@ class WorkerHandle : public std::enable_shared_from_this<WorkerHandle> {
 
  private:
   void announce();
+  awaitable<bool> await_word(char word);
 
   std::uint32_t id_;
   net::local::stream_protocol::socket job_;

@@ -33,7 +33,8 @@ void check_spawn(int error, const std::string& what) {
   if (error != 0) throw std::system_error(error, std::generic_category(), what);
 }
 
-// posix_spawn starts without copying this process, and closes all that is close-on-exec.
+// posix_spawn starts without copying this process. Asio's sockets are not close-on-exec, so what stays
+// open is named and the rest is closed.
 void spawn_zygote(const std::string& path, int control) {
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
@@ -42,6 +43,7 @@ void spawn_zygote(const std::string& path, int control) {
   ::posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
   ::posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
   ::posix_spawn_file_actions_adddup2(&actions, control, kControlFd);
+  ::posix_spawn_file_actions_addclosefrom_np(&actions, kControlFd + 1);
   sigset_t all, none;
   ::sigfillset(&all);
   ::sigemptyset(&none);

@@ -4,6 +4,7 @@
 
 #include <cstdio>
 
+#include "sandbox/base/sys.h"
 #include "worker/protocol/control.h"
 #include "worker/zygote.h"
 
@@ -12,6 +13,7 @@ int main() {
     std::fputs("pyexec-worker: this program is started by pyexec-server\n", stderr);
     return 2;
   }
+  if (pyexec::sys::close_range(pyexec::kControlFd + 1, ~0u) == -1) return 1;
   // Nothing is finalised: a worker shares these pages.
   ::_exit(pyexec::zygote_main());
 }

@@ -12,9 +12,6 @@
 namespace pyexec {
 namespace {
 
-// Exit codes nobody but this service's own defects can produce; the server reports them as such.
-constexpr int kBadFrame = 120;
-
 bool send_frame(int socket, const std::string& frame) {
   return sys::send_all(socket, frame.data(), frame.size());
 }
@@ -30,11 +27,11 @@ Job read_job() {
   // End of file is the normal end of a worker that was never needed.
   if (!sys::read_all(sandbox::kJobFd, bytes.data(), bytes.size())) ::_exit(0);
   const auto header = decode_header(bytes);
-  if (!header || header->type != FrameType::job) ::_exit(kBadFrame);
+  if (!header || header->type != FrameType::job) ::_exit(kExitBadFrame);
   std::string body(header->body_bytes, '\0');
-  if (!sys::read_all(sandbox::kJobFd, body.data(), body.size())) ::_exit(kBadFrame);
+  if (!sys::read_all(sandbox::kJobFd, body.data(), body.size())) ::_exit(kExitBadFrame);
   auto job = decode_job(body);
-  if (!job) ::_exit(kBadFrame);
+  if (!job) ::_exit(kExitBadFrame);
   return *std::move(job);
 }
 
@@ -52,8 +49,8 @@ void worker_main(const Interpreter& interpreter, const WorkerStart& start) {
   if (!send_frame(sandbox::kJobFd, encode_ready())) ::_exit(0);
 
   const Report report = interpreter.run(read_job(), start.caps);
-  send_frame(sandbox::kJobFd, encode_report(report.kind, report.text));
-  ::_exit(0);
+  const bool sent = send_frame(sandbox::kJobFd, encode_report(report.kind, report.text));
+  ::_exit(sent ? 0 : kExitChannelLost);
 }
 
 }  // namespace pyexec

@@ -3,7 +3,10 @@
 
 namespace pyexec::sandbox {
 
-// No process of the job is left. The last byte on a leash.
+// Every process of the job has been sent SIGKILL: none will run another instruction of its own. What is
+// left is the kernel's work of taking them apart.
+inline constexpr char kJobKilled = 'K';
+// No process of the job is left, not even as a zombie. The last word on a leash.
 inline constexpr char kJailEmpty = 'E';
 
 }  // namespace pyexec::sandbox

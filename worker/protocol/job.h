@@ -23,6 +23,11 @@ enum class ReportKind : std::uint8_t {
 };
 inline constexpr auto kLastReportKind = ReportKind::exited;
 
+// Exit codes of a worker whose job ended without a report. A script can exit with them too, and then
+// gets the wrong one of two error texts.
+inline constexpr int kExitBadFrame = 120;     // a defect of this service
+inline constexpr int kExitChannelLost = 121;  // the script closed the job socket
+
 struct Report {
   ReportKind kind;
   std::string text;

@@ -1,0 +1,107 @@
+"""Starts a real pyexec-server on loopback and talks to it. Used by the end-to-end tests and benchmarks."""
+
+import http.client
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+BUILD = Path(os.environ.get("PYEXEC_BUILD", Path(__file__).resolve().parents[2] / "build"))
+STARTUP_SECONDS = 60
+
+
+class Answer:
+    def __init__(self, status, headers, raw):
+        self.status, self.headers, self.raw = status, headers, raw
+
+    @property
+    def body(self):
+        return json.loads(self.raw)
+
+    @property
+    def outcome(self):
+        return self.headers.get("Pyexec-Outcome")
+
+    def __repr__(self):
+        return f"<{self.status} {self.outcome} {self.raw[:600]!r}>"
+
+
+class Service:
+    """A running server. Knobs are PYEXEC_* variables without the prefix, in lower case."""
+
+    def __init__(self, **knobs):
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("PYEXEC_") and k != "PORT"}
+        environment.update({f"PYEXEC_{name.upper()}": str(value) for name, value in knobs.items()})
+        environment.setdefault("PYEXEC_PORT", "0")
+        self.process = subprocess.Popen(
+            [BUILD / "pyexec-server"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        self.greeting = self.process.stdout.readline()
+        match = re.search(r"http://([\d.]+):(\d+)", self.greeting)
+        if not match:
+            self.process.wait(STARTUP_SECONDS)
+            raise RuntimeError(f"the server did not start: {self.process.stderr.read()}")
+        self.host, self.port = match[1], int(match[2])
+
+    def connect(self, timeout=60):
+        return http.client.HTTPConnection(self.host, self.port, timeout=timeout)
+
+    def request(self, method, path, body=None, headers=None, connection=None):
+        own = connection or self.connect()
+        try:
+            own.request(method, path, body, headers or {})
+            response = own.getresponse()
+            return Answer(response.status, response.headers, response.read())
+        finally:
+            if connection is None:
+                own.close()
+
+    def post(self, body, connection=None):
+        data = body if isinstance(body, (bytes, str)) else json.dumps(body)
+        return self.request("POST", "/execute", data, {"Content-Type": "application/json"}, connection)
+
+    def execute(self, script, connection=None):
+        return self.post({"script": script}, connection)
+
+    def health(self):
+        return self.request("GET", "/health").body
+
+    def zygote_pid(self):
+        return int(subprocess.check_output(["pgrep", "-P", str(self.process.pid), "-x", "pyexec-worker"]).split()[0])
+
+    def wait_until(self, condition, seconds=20):
+        """For states that the server reaches by itself; polls, and fails loudly."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > deadline:
+                raise AssertionError(f"not reached within {seconds} s: {condition}")
+            time.sleep(0.01)
+
+    def wait_full(self):
+        def full():
+            pool = self.health()["pool"]
+            return pool["ready"] == pool["target"] and pool["running"] == 0
+
+        self.wait_until(full)
+
+    def stop(self):
+        """SIGTERM; returns the exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(60)
+        self.stderr = self.process.stderr.read()
+        self.process.stdout.close()
+        self.process.stderr.close()
+        return code
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        code = self.stop()
+        if sys.exc_info()[0] is None:
+            assert code == 0, f"the server exited with {code}: {self.stderr}"
