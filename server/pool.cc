@@ -11,7 +11,7 @@
 namespace pyexec {
 
 Pool::Pool(net::any_io_executor executor, const Config& config)
-    : executor_(executor), config_(config), retry_(executor), start_decided_(executor) {}
+    : executor_(executor), config_(config), retry_(executor), refill_(executor), start_decided_(executor) {}
 
 awaitable<std::optional<std::string>> Pool::start() {
   start_zygote();
@@ -170,17 +170,33 @@ void Pool::hand_out() {
     ++running_;
     waiter->wake.set();
   }
-  fill();
+  if (parked_.size() < config_.pool_workers) refill_soon();
+}
+
+// Making a worker costs as much as a short job and slows it down by half (the fork and the job's first
+// writes meet on the same kernel locks), so while there are plenty it waits until the job is over, and
+// no longer than kRefillDelay.
+void Pool::refill_soon() {
+  if (2 * parked_.size() < config_.pool_workers) return fill();
+  if (refill_pending_) return;
+  refill_pending_ = true;
+  refill_.expires_after(kRefillDelay);
+  refill_.async_wait([this](error_code) {
+    refill_pending_ = false;
+    fill();
+  });
 }
 
 void Pool::give_back() {
   --running_;
   hand_out();
+  refill_.cancel();
 }
 
 void Pool::close() {
   closed_ = true;
   retry_.cancel();
+  refill_.cancel();
   parked_.clear();
   if (zygote_) zygote_->close();
 }

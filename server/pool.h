@@ -62,6 +62,7 @@ class Pool {
   void start_zygote();
   void fill();
   void fill_later();
+  void refill_soon();
   void hand_out();
   void give_back();
   void accept_worker(const WorkerSpawned& spawned, FdMessage& message);
@@ -72,6 +73,7 @@ class Pool {
 
   // Requests that the zygote has not answered; bounded so that no socket buffer fills up.
   static constexpr std::uint64_t kMaxStarting = 16;
+  static constexpr std::chrono::milliseconds kRefillDelay{5};
   static constexpr std::chrono::milliseconds kFirstPause{50}, kLongestPause{5000};
 
   net::any_io_executor executor_;
@@ -85,7 +87,8 @@ class Pool {
   std::uint64_t starting_ = 0, running_ = 0, zygote_starts_ = 0, worker_failures_ = 0;
   std::chrono::milliseconds pause_ = kFirstPause;
   net::steady_timer retry_;
-  bool retry_pending_ = false;
+  net::steady_timer refill_;
+  bool retry_pending_ = false, refill_pending_ = false;
   bool started_ = false, closed_ = false;
   std::optional<std::string> start_problem_;
   Event start_decided_;
