@@ -1,5 +1,7 @@
 #include "server/listener.h"
 
+#include <stdexcept>
+
 #include "server/log.h"
 
 namespace pyexec {
@@ -26,11 +28,15 @@ void serve_detached(tcp::socket socket, Service& service, Sessions& sessions) {
 }  // namespace
 
 tcp::acceptor bind_listener(net::any_io_executor executor, const Config& config) {
-  const tcp::endpoint endpoint(net::ip::make_address(config.address),
-                               static_cast<unsigned short>(config.port));
+  error_code error;
+  const auto address = net::ip::make_address(config.address, error);
+  if (error) throw std::runtime_error("PYEXEC_ADDRESS='" + config.address + "' is not an IP address");
+  const tcp::endpoint endpoint(address, static_cast<unsigned short>(config.port));
   tcp::acceptor acceptor(executor, endpoint.protocol());
   acceptor.set_option(net::socket_base::reuse_address(true));
-  acceptor.bind(endpoint);
+  if (acceptor.bind(endpoint, error); error)
+    throw std::runtime_error("cannot listen on " + config.address + " port " +
+                             std::to_string(config.port) + ": " + error.message());
   return acceptor;
 }
 

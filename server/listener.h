@@ -6,7 +6,7 @@
 namespace pyexec {
 
 // Bound to the configured address but not listening yet: a port that is taken shows before the pool is
-// filled. Throws boost::system::system_error.
+// filled. Throws std::exception with a sentence for the operator.
 net::ip::tcp::acceptor bind_listener(net::any_io_executor executor, const Config& config);
 
 // Accepts until the acceptor is closed. Running out of descriptors pauses it; nothing else ends it.

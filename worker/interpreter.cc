@@ -23,6 +23,12 @@ constexpr const wchar_t* kProgram = L"/usr/bin/python3";
 }
 
 void start_python() {
+  // The locale of the environment, C.UTF-8: an isolated Python would stay in the C locale, and in ASCII.
+  PyPreConfig locale;
+  PyPreConfig_InitIsolatedConfig(&locale);
+  locale.configure_locale = 1;
+  if (const PyStatus status = Py_PreInitialize(&locale); PyStatus_Exception(status))
+    die("Python does not start", status.err_msg != nullptr ? status.err_msg : "unknown reason");
   PyConfig config;
   PyConfig_InitIsolatedConfig(&config);
   config.buffered_stdio = 0;         // what was printed before a crash or a kill is not lost

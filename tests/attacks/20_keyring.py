@@ -1,0 +1,13 @@
+"""Leave a key in a keyring, for a later job to find."""
+import ctypes
+import os
+
+SYS_ADD_KEY, KEY_SPEC_PROCESS_KEYRING = 248, -2
+
+
+def attack(target):
+    libc = ctypes.CDLL(None, use_errno=True)
+    key = libc.syscall(SYS_ADD_KEY, b"user", b"pyexec", b"x", 1, KEY_SPEC_PROCESS_KEYRING)
+    if key < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return True

@@ -1,0 +1,14 @@
+"""Get a userfaultfd, which holds kernel code at a page fault for as long as one likes."""
+import ctypes
+import os
+
+SYS_USERFAULTFD = 323
+
+
+def attack(target):
+    libc = ctypes.CDLL(None, use_errno=True)
+    fd = libc.syscall(SYS_USERFAULTFD, 0)
+    if fd < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    os.close(fd)
+    return True

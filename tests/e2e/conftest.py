@@ -1,0 +1,44 @@
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+sys.dont_write_bytecode = True
+
+from service import Service  # noqa: E402
+
+TIMEOUT_MS = 3000
+
+
+def pytest_collection_modifyitems(items):
+    if os.geteuid() != 0:
+        for item in items:
+            item.add_marker(pytest.mark.skip(reason="making jails of level 3 needs root"))
+
+
+@pytest.fixture(scope="session")
+def service():
+    """One server for all tests that leave it as they found it. Short deadlines."""
+    with Service(timeout_ms=TIMEOUT_MS) as running:
+        yield running
+
+
+@pytest.fixture
+def start():
+    """Starts servers with knobs of their own; each must end with exit code 0."""
+    running = []
+
+    def start_one(**knobs):
+        running.append(Service(**knobs))
+        return running[-1]
+
+    yield start_one
+    for one in running:
+        assert one.stop() == 0, one.stderr
+
+
+def need(program):
+    return pytest.mark.skipif(shutil.which(program) is None, reason=f"{program} is not installed")

@@ -1,0 +1,209 @@
+"""Status codes, headers and bodies that do not depend on what a script does in its jail."""
+
+import json
+import socket
+
+import pytest
+
+JSON = {"Content-Type": "application/json"}
+OK = "def main(): return 1"
+OUTCOMES = (
+    "ok invalid_request invalid_script exception not_serializable time_limit memory_limit output_limit "
+    "exited killed busy internal"
+).split()
+
+
+def test_ok_has_exactly_two_keys(service):
+    answer = service.execute(OK)
+    assert (answer.status, answer.outcome) == (200, "ok")
+    assert list(answer.body) == ["result", "stdout"]
+    assert answer.headers["Content-Type"] == "application/json"
+
+
+@pytest.mark.parametrize(
+    "body, error",
+    [
+        ("{", "invalid JSON at byte 1"),
+        ("", "invalid JSON at byte 0"),
+        ("[]", "request body must be a JSON object"),
+        ('{"script": 3}', "'script' field must be a string, not a number"),
+        ('{"script": null}', "'script' field must be a string, not null"),
+        ('{"script": "x", "script": "y"}', "'script' field is given twice"),
+        ('{"script": "x", "scirpt": "y"}', "unknown field 'scirpt'"),
+        (b'{"script": "\xff"}', "invalid JSON at byte"),
+        ('{"script": "\\ud800"}', "invalid JSON at byte"),
+        ('{"script": "x"}\0{}', "NUL"),
+        ("[" * 100000, "invalid JSON"),
+    ],
+)
+def test_bad_body_is_named_and_has_no_stdout(service, body, error):
+    answer = service.post(body)
+    assert (answer.status, answer.outcome) == (400, "invalid_request")
+    assert error in answer.body["error"]
+    assert list(answer.body) == ["error"]
+
+
+@pytest.mark.parametrize("script", ["def f(): pass", "main = 3", "def main(:", "x = 'a\0b'", "return 1", "(" * 300])
+def test_script_that_cannot_run_is_400_with_stdout(service, script):
+    answer = service.execute("print('seen')\n" + script)
+    assert (answer.status, answer.outcome) == (400, "invalid_script")
+    assert list(answer.body) == ["error", "stdout"]
+
+
+def test_what_was_printed_before_main_was_missed_is_returned(service):
+    assert service.execute("print('seen')").body["stdout"] == "seen\n"
+
+
+def test_largest_script_is_accepted_and_one_byte_more_is_413(service):
+    filler = "#" * (200 * 1024 - len(OK) - 1)
+    assert service.execute(OK + "\n" + filler).status == 200
+    answer = service.execute(OK + "\n" + filler + "#")
+    assert (answer.status, answer.outcome) == (413, "invalid_request")
+    assert list(answer.body) == ["error"]
+
+
+def test_script_cap_counts_utf8_bytes_not_escapes(service):
+    script = OK + "\n#" + "\u00e9" * ((200 * 1024 - len(OK) - 2) // 2)
+    escaped = json.dumps({"script": script})
+    assert len(escaped) > 2 * len(script.encode())
+    assert service.post(escaped).status == 200
+
+
+def test_body_beyond_any_script_is_413_and_the_answer_arrives(service):
+    answer = service.post(json.dumps({"script": "x" * (8 << 20)}))
+    assert (answer.status, answer.outcome) == (413, "invalid_request")
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "OPTIONS"])
+def test_wrong_method_is_405_with_allow(service, method):
+    answer = service.request(method, "/execute")
+    assert (answer.status, answer.outcome, answer.headers["Allow"]) == (405, "invalid_request", "POST")
+    assert "error" in answer.body
+
+
+def test_wrong_method_on_health(service):
+    answer = service.request("POST", "/health", "{}", JSON)
+    assert (answer.status, answer.headers["Allow"]) == (405, "GET")
+
+
+@pytest.mark.parametrize("path", ["/", "/execute/", "/executes", "/Execute", "/health/x", "//execute"])
+def test_wrong_path_is_404(service, path):
+    answer = service.request("POST", path, json.dumps({"script": OK}), JSON)
+    assert answer.status == 404 and "error" in answer.body
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "application/jsonx", None])
+def test_wrong_content_type_is_415(service, kind):
+    headers = {"Content-Type": kind} if kind else {}
+    answer = service.request("POST", "/execute", json.dumps({"script": OK}).encode(), headers)
+    assert (answer.status, answer.outcome) == (415, "invalid_request")
+
+
+@pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "Application/JSON", " application/json ;x=y"])
+def test_content_type_may_have_parameters(service, kind):
+    assert service.request("POST", "/execute", json.dumps({"script": OK}), {"Content-Type": kind}).status == 200
+
+
+def test_query_is_ignored(service):
+    assert service.request("POST", "/execute?x=1", json.dumps({"script": OK}), JSON).status == 200
+
+
+def test_keep_alive_serves_many_requests_on_one_connection(service):
+    connection = service.connect()
+    assert [service.execute(f"def main(): return {i}", connection).body["result"] for i in range(20)] == list(range(20))
+    connection.close()
+
+
+def raw(service, data, timeout=20):
+    with socket.create_connection((service.host, service.port), timeout) as connection:
+        connection.sendall(data)
+        connection.shutdown(socket.SHUT_WR) if data == b"" else None
+        received = b""
+        while chunk := connection.recv(65536):
+            received += chunk
+        return received
+
+
+def raw_request(script, extra=""):
+    body = json.dumps({"script": script})
+    return (
+        f"POST /execute HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n{extra}"
+        f"Content-Length: {len(body)}\r\n\r\n{body}"
+    ).encode()
+
+
+def test_pipelined_requests_are_answered_in_order(service):
+    data = b"".join(raw_request(f"def main(): return {i}") for i in range(5)) + raw_request(OK, "Connection: close\r\n")
+    received = raw(service, data)
+    places = [received.index(b'{"result": %d, ' % i) for i in range(5)]
+    assert places == sorted(places) and received.count(b"HTTP/1.1 200") == 6
+
+
+def test_expect_continue_is_answered(service):
+    received = raw(service, raw_request(OK, "Expect: 100-continue\r\nConnection: close\r\n"))
+    assert received.startswith(b"HTTP/1.1 100") and b'{"result": 1,' in received
+
+
+def test_chunked_body_is_read(service):
+    body = json.dumps({"script": OK}).encode()
+    head = b"POST /execute HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nConnection: close\r\n"
+    data = head + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+    assert b'{"result": 1,' in raw(service, data)
+
+
+def test_http_1_0_is_answered_and_closed(service):
+    assert b'{"status": "ok"}' in raw(service, b"GET /healthz HTTP/1.0\r\n\r\n")
+
+
+@pytest.mark.parametrize("data", [b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\r\n\r\n", b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n"])
+def test_what_is_not_http_is_400(service, data):
+    received = raw(service, data)
+    assert received.startswith(b"HTTP/1.1 400") and b'{"error": ' in received
+
+
+def test_endless_header_is_431(service):
+    assert raw(service, b"GET / HTTP/1.1\r\nX: " + b"a" * 20000).startswith(b"HTTP/1.1 431")
+
+
+def test_slow_sender_is_cut_off(start):
+    service = start(read_timeout_ms=200, pool=1)
+    assert raw(service, b"POST /execute HTTP/1.1\r\nContent-Le") == b""
+
+
+def test_idle_connection_is_closed(start):
+    service = start(idle_timeout_ms=200, pool=1)
+    connection = socket.create_connection((service.host, service.port), 20)
+    assert connection.recv(1) == b""
+
+
+def test_health_tells_level_pool_and_versions(service):
+    health = service.health()
+    assert health["status"] == "healthy"
+    assert health["isolation"] == {"level": 3, "name": "namespaced"}
+    assert health["pool"]["target"] >= health["pool"]["ready"] > 0
+    assert set(health["versions"]) == {"pyexec", "python", "numpy", "pandas"}
+    script = "import numpy, pandas, sys\ndef main(): return [sys.version.split()[0], numpy.__version__, pandas.__version__]"
+    assert service.execute(script).body["result"] == [health["versions"][k] for k in ("python", "numpy", "pandas")]
+
+
+def test_greeting_says_where_and_at_which_level(service):
+    assert service.greeting.count("\n") == 1
+    assert f"http://{service.host}:{service.port}, isolation level 3 (namespaced)" in service.greeting
+
+
+def test_every_outcome_of_a_script_is_on_the_closed_list(service):
+    scripts = {
+        "ok": OK,
+        "invalid_script": "main = 1",
+        "exception": "def main(): 1 / 0",
+        "not_serializable": "def main(): return object()",
+        "time_limit": "def main():\n  while True: pass",
+        "memory_limit": "def main(): return len(bytearray(1 << 40))",
+        "output_limit": "def main(): return 'x' * (9 << 20)",
+        "exited": "import sys\ndef main(): sys.exit(1)",
+        "killed": "import os\ndef main(): os.abort()",
+    }
+    for outcome, script in scripts.items():
+        answer = service.execute(script)
+        assert answer.outcome == outcome and outcome in OUTCOMES, answer
+        assert answer.status == (200 if outcome == "ok" else 400 if outcome == "invalid_script" else 422)

@@ -1,0 +1,97 @@
+"""Each script of tests/attacks: works outside the jail (or the test proves nothing), is denied inside.
+
+A script defines attack(target), which returns something true if it got what it wanted.
+"""
+
+import json
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+ATTACKS = sorted((Path(__file__).parents[1] / "attacks").glob("*.py"))
+PYTHON = "/usr/bin/python3"
+
+JAILED = """
+{source}
+
+def main():
+    try:
+        return {{"got": repr(attack({target!r}))[:500] if (got := attack({target!r})) else None}}
+    except OSError as error:
+        return {{"denied": repr(error)}}
+"""
+
+UNJAILED = """
+{source}
+import json
+try:
+    got = attack({target!r})
+    print(json.dumps({{"got": repr(got)[:500] if got else None}}))
+except OSError as error:
+    print(json.dumps({{"denied": repr(error)}}))
+"""
+
+
+@pytest.fixture(scope="module")
+def target(tmp_path_factory):
+    """What attacks aim at: a listener, an abstract socket, a readable secret, a process that holds it."""
+    secret = secrets.token_hex()
+    secret_file = tmp_path_factory.mktemp("attack") / "secret"
+    secret_file.write_text(secret)
+    for folder in [secret_file, *list(secret_file.parents)[:3]]:
+        if str(folder) not in ("/", "/tmp"):
+            os.chmod(folder, 0o755)
+    tcp = socket.create_server(("127.0.0.1", 0))
+    abstract = socket.socket(socket.AF_UNIX)
+    name = f"pyexec-{secret[:12]}"
+    abstract.bind("\0" + name)
+    abstract.listen()
+
+    def greet():
+        try:
+            while True:
+                tcp.accept()[0].sendall(b"hello")
+        except OSError:
+            pass
+
+    threading.Thread(target=greet, daemon=True).start()
+    victim = subprocess.Popen(["sleep", "1000"], env={"SECRET": secret})
+    yield {
+        "secret": secret, "secret_file": str(secret_file), "tcp_port": tcp.getsockname()[1], "abstract_name": name,
+        "victim_pid": victim.pid,
+    }
+    victim.kill()
+    victim.wait()
+    tcp.close()
+    abstract.close()
+
+
+def unjailed(path, target):
+    done = subprocess.run(
+        ["unshare", "--mount", PYTHON, "-c", UNJAILED.format(source=path.read_text(), target=target)],
+        capture_output=True, text=True, timeout=60,
+    )
+    assert done.stdout, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("path", ATTACKS, ids=[p.stem for p in ATTACKS])
+def test_attack(service, target, path):
+    answer = service.execute(JAILED.format(source=path.read_text(), target=target))
+    assert answer.outcome == "ok", answer  # it ran to its end, and did not fail for a reason of its own
+    assert not answer.body["result"].get("got"), answer
+
+    control = unjailed(path, target)
+    if "denied" in control:
+        pytest.skip(f"this host itself denies it: {control['denied']}")
+    assert control["got"], f"the attack does not work outside the jail either, so it shows nothing: {control}"
+
+
+def test_there_are_attacks():
+    assert len(ATTACKS) >= 30, sys.path
