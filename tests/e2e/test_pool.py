@@ -113,9 +113,13 @@ def test_a_client_that_goes_away_leaves_the_queue(start):
     assert running[0].result().outcome == "time_limit"
 
 
+def jailer_pid(service):
+    return next(p for p in children_of(service.zygote_pid()) if "jailer" in open(f"/proc/{p}/comm").read())
+
+
 def worker_pids(service):
-    zygote = service.zygote_pid()
-    return [pid for pid in children_of(zygote) if "pyexec-jailer" not in open(f"/proc/{pid}/comm").read()]
+    jailer = jailer_pid(service)
+    return [pid for pid in children_of(service.zygote_pid()) if pid != jailer]
 
 
 def test_a_parked_worker_that_is_killed_is_replaced(start):
@@ -143,7 +147,7 @@ def test_a_zygote_that_is_killed_is_replaced_within_a_second(start, who):
     service = start(pool=2)
     future = in_background(service, FOREVER)[0]
     zygote = service.zygote_pid()
-    jailer = next(p for p in children_of(zygote) if "pyexec-jailer" in open(f"/proc/{p}/comm").read())
+    jailer = jailer_pid(service)
     old = descendants_of(service.process.pid)
     os.kill(zygote if who == "zygote" else jailer, signal.SIGKILL)
     answer = future.result()

@@ -66,7 +66,9 @@ TEST_CASE("a character that the cap cuts is left out", "[output_capture]") {
 TEST_CASE("a character that ends at the cap stays", "[output_capture]") {
   OutputCapture capture(4);
   capture.append("a\xe2\x82");
-  capture.append("\xac" "b");
+  capture.append(
+      "\xac"
+      "b");
   CHECK(capture.text() == "a\xe2\x82\xac");
   CHECK(capture.truncated());
 }

@@ -17,10 +17,19 @@ std::string replacements(std::size_t count) {
 }
 
 // The first and the last character of every length, and the neighbours of the surrogates.
-const std::vector<std::string> kCharacters = {
-    std::string(1, '\0'), "a",            "\x7f",             "\xc2\x80",        "\xdf\xbf",
-    "\xe0\xa0\x80",       "\xed\x9f\xbf", "\xee\x80\x80",     "\xef\xbf\xbf",    "\xef\xbb\xbf",
-    "\xf0\x90\x80\x80",   "\xf0\x9f\x98\x80", "\xf4\x8f\xbf\xbf"};
+const std::vector<std::string> kCharacters = {std::string(1, '\0'),
+                                              "a",
+                                              "\x7f",
+                                              "\xc2\x80",
+                                              "\xdf\xbf",
+                                              "\xe0\xa0\x80",
+                                              "\xed\x9f\xbf",
+                                              "\xee\x80\x80",
+                                              "\xef\xbf\xbf",
+                                              "\xef\xbb\xbf",
+                                              "\xf0\x90\x80\x80",
+                                              "\xf0\x9f\x98\x80",
+                                              "\xf4\x8f\xbf\xbf"};
 
 struct Replaced {
   std::string bytes;
@@ -92,7 +101,8 @@ TEST_CASE("replaced text needs no second replacement", "[utf8]") {
     for (int second = 0; second < 256; ++second) {
       const std::string bytes = {static_cast<char>(first), static_cast<char>(second), 'a'};
       const std::string once = to_valid_utf8(bytes);
-      if (to_valid_utf8(once) != once || once.back() != 'a') FAIL("bytes " << first << " " << second);
+      if (to_valid_utf8(once) != once || once.back() != 'a')
+        FAIL("bytes " << first << " " << second);
     }
 }
 
@@ -108,8 +118,9 @@ TEST_CASE("a character cut at any byte is taken off, whole ones stay", "[utf8]")
 }
 
 TEST_CASE("a tail that no byte could complete stays", "[utf8]") {
-  for (const char* tail : {"\x80", "\xbf\xbf", "\x80\x80\x80\x80", "\xc0", "\xff", "\xe0\x80",
-                           "\xed\xa0", "\xf0\x80\x80", "\xf4\x90", "\xe2\x82\x41", "\xc3\xa9\xa9"}) {
+  for (const char* tail :
+       {"\x80", "\xbf\xbf", "\x80\x80\x80\x80", "\xc0", "\xff", "\xe0\x80", "\xed\xa0",
+        "\xf0\x80\x80", "\xf4\x90", "\xe2\x82\x41", "\xc3\xa9\xa9"}) {
     const std::string bytes = std::string("ab") + tail;
     CAPTURE(bytes);
     CHECK(without_cut_character(bytes) == bytes);

@@ -1,0 +1,204 @@
+// Real jails, without Python: what a complete one looks like from inside, and that a step which fails, or
+// only seems to succeed, stops the worker and is named.
+#include <fcntl.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <cstring>
+#include <functional>
+#include <vector>
+
+#include "sandbox/base/fd_message.h"
+#include "sandbox/base/leash.h"
+#include "sandbox/base/sys.h"
+#include "sandbox/bpf.h"
+#include "sandbox/jail.h"
+#include "sandbox/jailer.h"
+#include "sandbox/python_policy.h"
+#include "tests/support/catch.h"
+
+using namespace pyexec;
+using namespace pyexec::sandbox;
+
+namespace {
+
+constexpr std::uint64_t kMiB = 1 << 20;
+
+const Limits kLimits = {.address_space_bytes = 256 * kMiB,
+                        .cpu_seconds = 10,
+                        .file_bytes = 8 * kMiB,
+                        .open_files = 64,
+                        .processes = 8,
+                        .tmp_bytes = 4 * kMiB,
+                        .tmp_inodes = 64,
+                        .shm_bytes = 4 * kMiB};
+
+#define NEEDS_ROOT()                                                      \
+  if (::geteuid() != 0) {                                                 \
+    std::puts("skipped: making a jail with several users needs root");    \
+    return;                                                               \
+  }
+
+struct Jail {
+  UniqueFd jailer, init_pidfd, leash;
+  SetupError error;
+};
+
+Jail build(const Limits& limits) {
+  Jail jail;
+  jail.error = start_jailer(limits, jail.jailer);
+  if (jail.error.failed()) return jail;
+  const JailRequest request = {7};
+  REQUIRE(send_message(jail.jailer.get(), std::as_bytes(std::span(&request, 1)), {}));
+  FdMessage message;
+  REQUIRE(receive_message(jail.jailer.get(), message) == ReceiveResult::message);
+  JailReply reply;
+  REQUIRE(message.size == sizeof reply);
+  std::memcpy(&reply, message.bytes.data(), sizeof reply);
+  jail.error = reply.error;
+  if (!reply.error.failed()) {
+    jail.init_pidfd = std::move(message.fds[0]);
+    jail.leash = std::move(message.fds[1]);
+  }
+  return jail;
+}
+
+struct Inside {
+  SetupError error;
+  std::string said;  // what the probe wrote to stdout
+};
+
+// Forks into the jail's pid namespace, enters, and runs `probe` there if that worked.
+Inside enter(const Jail& jail, const Limits& limits, const std::vector<sock_filter>& filter,
+             const std::function<void()>& probe) {
+  int out[2], job[2];
+  REQUIRE(::pipe2(out, O_CLOEXEC) == 0);
+  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, job) == 0);
+  UniqueFd read_end(out[0]), write_end(out[1]), outer(job[0]), inner(job[1]);
+  UniqueFd home(::open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC));
+  REQUIRE(sys::join_namespaces(jail.init_pidfd.get(), CLONE_NEWPID) == 0);
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    const SetupError error = enter_jail({jail.init_pidfd.get(), write_end.get(), inner.get(), limits, filter});
+    const int socket = error.failed() && error.step <= Step::descriptors ? inner.get() : kJobFd;
+    sys::send_all(socket, &error, sizeof error);
+    if (!error.failed()) probe();
+    ::_exit(0);
+  }
+  REQUIRE(sys::join_namespaces(home.get(), CLONE_NEWPID) == 0);
+  write_end.reset();
+  inner.reset();
+  Inside inside;
+  REQUIRE(sys::read_all(outer.get(), &inside.error, sizeof inside.error));
+  char buffer[4096];
+  for (ssize_t got; (got = ::read(read_end.get(), buffer, sizeof buffer)) > 0;)
+    inside.said.append(buffer, static_cast<std::size_t>(got));
+  ::waitpid(pid, nullptr, 0);
+  return inside;
+}
+
+std::vector<sock_filter> real_filter() {
+  return compile(python_policy());
+}
+
+}  // namespace
+
+TEST_CASE("a complete jail looks from inside as its table says", "[jail]") {
+  NEEDS_ROOT();
+  const Jail jail = build(kLimits);
+  REQUIRE(describe(jail.error) == describe(ok()));
+  const Inside inside = enter(jail, kLimits, real_filter(), [] {
+    sys::Capabilities left;
+    sys::get_capabilities(&left);
+    std::printf("%d %d %d %d %d %d %d", ::getpid(), ::getuid(), ::getgid(), ::getgroups(0, nullptr),
+                (left.effective | left.permitted | left.inheritable) == 0,
+                ::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), ::prctl(PR_GET_DUMPABLE, 0, 0, 0, 0));
+    std::fflush(stdout);
+  });
+  CHECK(describe(inside.error) == describe(ok()));
+  CHECK(inside.said == "2 1000 1000 0 1 1 0");
+}
+
+TEST_CASE("the leash says killed, then empty, and the init is gone", "[jail]") {
+  NEEDS_ROOT();
+  Jail jail = build(kLimits);
+  REQUIRE_FALSE(jail.error.failed());
+  ::shutdown(jail.leash.get(), SHUT_WR);
+  char words[2] = {};
+  REQUIRE(sys::read_all(jail.leash.get(), words, sizeof words));
+  CHECK(words[0] == kJobKilled);
+  CHECK(words[1] == kJailEmpty);
+  char more;
+  CHECK_FALSE(sys::read_all(jail.leash.get(), &more, 1));
+}
+
+TEST_CASE("a jailer that dies takes its jails along", "[jail]") {
+  NEEDS_ROOT();
+  Jail jail = build(kLimits);
+  REQUIRE_FALSE(jail.error.failed());
+  jail.jailer.reset();
+  char word;
+  CHECK_FALSE(sys::read_all(jail.leash.get(), &word, 1));  // the init had no time for a word
+}
+
+TEST_CASE("a scratch file system without a bound is noticed though mount succeeds", "[jail]") {
+  NEEDS_ROOT();
+  Limits limits = kLimits;
+  limits.tmp_bytes = 0;  // to tmpfs: no limit
+  const Jail jail = build(limits);
+  CHECK(jail.error.step == Step::scratch);
+  CHECK(jail.error.error == 0);
+}
+
+TEST_CASE("a filter that allows everything is noticed though it can be installed", "[jail]") {
+  NEEDS_ROOT();
+  const Jail jail = build(kLimits);
+  REQUIRE_FALSE(jail.error.failed());
+  const Inside inside = enter(jail, kLimits, {BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)},
+                              [] { std::puts("user code ran"); });
+  CHECK(inside.error.step == Step::seccomp);
+  CHECK(inside.said.empty());
+}
+
+TEST_CASE("a filter that the kernel refuses is fatal", "[jail]") {
+  NEEDS_ROOT();
+  const Jail jail = build(kLimits);
+  REQUIRE_FALSE(jail.error.failed());
+  const Inside inside = enter(jail, kLimits, {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0)}, [] {});
+  CHECK(inside.error.step == Step::seccomp);
+  CHECK(inside.error.error == EINVAL);
+}
+
+TEST_CASE("a jail whose init is gone cannot be entered", "[jail]") {
+  NEEDS_ROOT();
+  const Jail jail = build(kLimits);
+  REQUIRE_FALSE(jail.error.failed());
+  REQUIRE(sys::pidfd_send_signal(jail.init_pidfd.get(), SIGKILL) == 0);
+  char word;
+  CHECK_FALSE(sys::read_all(jail.leash.get(), &word, 1));
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    const SetupError error = enter_jail({jail.init_pidfd.get(), 1, 1, kLimits, {}});
+    ::_exit(error.step == Step::join_namespaces ? 0 : 1);
+  }
+  int status;
+  ::waitpid(pid, &status, 0);
+  CHECK(status == 0);
+}
+
+TEST_CASE("a limit above the host's own is not lowered in silence", "[jail]") {
+  NEEDS_ROOT();
+  const Jail jail = build(kLimits);
+  REQUIRE_FALSE(jail.error.failed());
+  Limits limits = kLimits;
+  limits.open_files = std::uint64_t{1} << 40;  // beyond fs.nr_open, whatever rights the caller has
+  CHECK(enter(jail, limits, real_filter(), [] {}).error.step == Step::limits);
+}

@@ -1,0 +1,77 @@
+"""The four sentences about who may see whom, and what a document may not outgrow.
+
+Only server/ sees the network; only the interpreter file sees Python; only sandbox/ makes raw system calls;
+server and worker meet only in worker/protocol/.
+"""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SOURCES = sorted(p for folder in ("server", "worker", "sandbox") for p in (ROOT / folder).rglob("*") if p.suffix in (".h", ".cc"))
+IDS = [str(p.relative_to(ROOT)) for p in SOURCES]
+
+# folder of the including file -> folders whose headers it may include; the longest match counts
+MAY_INCLUDE = {
+    "sandbox/base": {"sandbox/base"},
+    "sandbox": {"sandbox", "sandbox/base"},
+    "worker/protocol": {"worker/protocol", "sandbox/base"},
+    "worker": {"worker", "worker/protocol", "sandbox", "sandbox/base"},
+    "server": {"server", "worker/protocol", "sandbox/base"},
+}
+MOST_LINES = 300
+
+
+def folder_of(path):
+    return max((f for f in MAY_INCLUDE if path.startswith(f + "/")), key=len, default=None)
+
+
+def includes(path):
+    return re.findall(r'^#include ([<"][^>"]+)[>"]', path.read_text(), re.M)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=IDS)
+def test_includes_point_downwards(path):
+    own = folder_of(str(path.relative_to(ROOT)))
+    for include in includes(path):
+        target = folder_of(include[1:])
+        if include[0] == '"' and target is not None:
+            assert target in MAY_INCLUDE[own], include
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=IDS)
+def test_each_side_sees_only_its_library(path):
+    name = str(path.relative_to(ROOT))
+    for include in includes(path):
+        header = include[1:]
+        if header.startswith(("boost/", "rapidjson/", "CLI/")):
+            assert name.startswith("server/"), include
+        if header.startswith(("pybind11/", "Python.h")):
+            assert name == "worker/interpreter.cc", include
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=IDS)
+def test_raw_system_calls_go_through_one_door(path):
+    if path.name != "sys.cc":
+        assert not re.search(r"\bsyscall\s*\(", path.read_text())
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=IDS)
+def test_a_file_holds_one_idea(path):
+    assert len(path.read_text().splitlines()) <= MOST_LINES
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=IDS)
+def test_a_file_begins_by_saying_what_it_is(path):
+    first = path.read_text().splitlines()[0]
+    has_header = path.suffix == ".cc" and path.with_suffix(".h").exists()
+    assert first.startswith("// ") or has_header, first
+
+
+def test_the_readmes_knob_table_is_the_programs(tmp_path):
+    """Every PYEXEC_* variable of config.cc is in README.md, and no other."""
+    knobs = set(re.findall(r'"(PYEXEC_[A-Z_]+)"', (ROOT / "server/config.cc").read_text())) - {"PYEXEC_"}
+    named = set(re.findall(r"`(PYEXEC_[A-Z_]+)`", (ROOT / "README.md").read_text()))
+    assert knobs == named

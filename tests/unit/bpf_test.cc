@@ -1,0 +1,505 @@
+#include "sandbox/bpf.h"
+
+#include <asm/ioctls.h>
+#include <linux/audit.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <set>
+
+#include "sandbox/python_policy.h"
+#include "tests/support/bpf_evaluator.h"
+#include "tests/support/catch.h"
+
+namespace pyexec::sandbox {
+namespace {
+
+using test::BpfEvaluator;
+using Test = Condition::Test;
+
+constexpr std::uint64_t kHigh = std::uint64_t{1} << 32;
+constexpr std::uint32_t kX32 = 0x40000000;
+constexpr int kNumbers = 1024;
+constexpr int kLargestErrno = 4095;
+const std::uint32_t kArchitecture = python_policy().architecture;
+
+std::uint32_t error_verdict(int error) {
+  return SECCOMP_RET_ERRNO | static_cast<std::uint32_t>(error);
+}
+
+seccomp_data call(int number, std::initializer_list<std::uint64_t> arguments,
+                  std::uint32_t architecture = kArchitecture) {
+  seccomp_data data = {};
+  data.nr = number;
+  data.arch = architecture;
+  std::copy(arguments.begin(), arguments.end(), data.args);
+  return data;
+}
+seccomp_data call_with_all(int number, std::uint64_t value,
+                           std::uint32_t architecture = kArchitecture) {
+  return call(number, {value, value, value, value, value, value}, architecture);
+}
+
+// The reference: reads the rows as a person would, shares no code with the compiler.
+class Model {
+ public:
+  explicit Model(Policy policy) : policy_(std::move(policy)) {
+    for (const SyscallRule& rule : policy_.rules)
+      for (const int number : rule.numbers)
+        if (number >= 0 && number < kNumbers) rows_[number] = &rule;
+  }
+
+  std::uint32_t verdict(const seccomp_data& data) const {
+    if (data.arch != policy_.architecture) return SECCOMP_RET_KILL_PROCESS;
+    if (data.nr < 0 || static_cast<std::uint32_t>(data.nr) >= kX32) return SECCOMP_RET_KILL_PROCESS;
+    const SyscallRule* row = data.nr < kNumbers ? rows_[data.nr] : nullptr;
+    if (row == nullptr) return error_verdict(policy_.default_errno);
+    for (const Alternative& alternative : row->allowed_if)
+      if (holds(alternative, data)) return SECCOMP_RET_ALLOW;
+    return error_verdict(row->otherwise_errno);
+  }
+
+ private:
+  static bool holds(const Alternative& alternative, const seccomp_data& data) {
+    for (const Condition& condition : alternative) {
+      const std::uint64_t low = data.args[condition.argument] % kHigh;
+      if (condition.test == Test::equals && low != condition.value) return false;
+      if (condition.test == Test::no_bits_of && (low & condition.value) != 0) return false;
+    }
+    return true;
+  }
+
+  Policy policy_;
+  const SyscallRule* rows_[kNumbers] = {};
+};
+
+// Arguments at which any rule of the policy could change its mind.
+std::vector<std::uint64_t> interesting_arguments(const Policy& policy) {
+  std::set<std::uint64_t> out = {0, 1, kHigh - 1, kHigh, ~std::uint64_t{0}};
+  for (const SyscallRule& rule : policy.rules)
+    for (const Alternative& alternative : rule.allowed_if)
+      for (const Condition& condition : alternative) {
+        const std::uint64_t value = condition.value;
+        out.insert(
+            {value, value | kHigh, value - 1, value + 1, value << 32, ~value, ~value % kHigh});
+        for (int bit = 0; bit < 32 && condition.test == Test::no_bits_of; ++bit)
+          out.insert({std::uint64_t{1} << bit, std::uint64_t{1} << bit | kHigh});
+      }
+  return {out.begin(), out.end()};
+}
+
+std::vector<int> conditional_numbers(const Policy& policy) {
+  std::vector<int> out;
+  for (const SyscallRule& rule : policy.rules)
+    for (const Alternative& alternative : rule.allowed_if)
+      if (!alternative.empty()) {
+        out.insert(out.end(), rule.numbers.begin(), rule.numbers.end());
+        break;
+      }
+  return out;
+}
+
+std::vector<std::uint32_t> foreign_architectures() {
+  std::vector<std::uint32_t> out = {AUDIT_ARCH_X86_64, AUDIT_ARCH_I386,    AUDIT_ARCH_AARCH64,
+                                    AUDIT_ARCH_ARM,    AUDIT_ARCH_RISCV64, 0,
+                                    0xffffffff};
+  std::erase(out, kArchitecture);
+  return out;
+}
+
+// Runs program and model side by side, and remembers where they differ.
+class Comparison {
+ public:
+  Comparison() : policy_(python_policy()), model_(policy_), evaluator_(compile(policy_)) {
+    compare_own();
+    compare_foreign();
+  }
+
+  const BpfEvaluator& evaluator() const { return evaluator_; }
+  const std::set<std::uint32_t>& verdicts() const { return verdicts_; }
+  std::size_t compared() const { return compared_; }
+  std::size_t differences() const { return differences_; }
+  const std::string& first_difference() const { return first_; }
+
+ private:
+  void compare(const seccomp_data& data) {
+    ++compared_;
+    const std::uint32_t is = evaluator_.run(data), should_be = model_.verdict(data);
+    verdicts_.insert(is);
+    if (is != should_be && ++differences_ == 1)
+      first_ = "call " + std::to_string(data.nr) + " of architecture " + std::to_string(data.arch) +
+               " gives " + std::to_string(is) + ", not " + std::to_string(should_be);
+  }
+  void compare_own() {
+    const auto arguments = interesting_arguments(policy_);
+    for (int number = 0; number < kNumbers; ++number)
+      for (const std::uint64_t value : arguments) compare(call_with_all(number, value));
+    for (const int number : conditional_numbers(policy_))
+      for (const std::uint64_t first : arguments)
+        for (const std::uint64_t second : arguments) {
+          compare(call(number, {first, second, 0, first, second, 0}));
+          compare(call(number, {0, first, second, ~first, ~second, first}));
+        }
+  }
+  void compare_foreign() {
+    for (int number = 0; number < kNumbers; ++number) {
+      for (const std::uint32_t architecture : foreign_architectures())
+        for (const std::uint64_t value : {std::uint64_t{0}, std::uint64_t{1}, ~std::uint64_t{0}})
+          compare(call_with_all(number, value, architecture));
+      compare(call(static_cast<int>(kX32 | static_cast<std::uint32_t>(number)), {}));
+      compare(call(static_cast<int>(0x80000000u | static_cast<std::uint32_t>(number)), {}));
+      compare(call(-1 - number, {}));
+    }
+    compare(call(static_cast<int>(kX32 - 1), {}));
+  }
+
+  Policy policy_;
+  Model model_;
+  BpfEvaluator evaluator_;
+  std::set<std::uint32_t> verdicts_;
+  std::size_t compared_ = 0, differences_ = 0;
+  std::string first_;
+};
+
+const Comparison& sweep() {
+  static const Comparison comparison;
+  return comparison;
+}
+
+const std::vector<int> kForbidden = {
+    SYS_socket,
+    SYS_connect,
+    SYS_bind,
+    SYS_listen,
+    SYS_accept,
+    SYS_accept4,
+    SYS_sendmmsg,
+    SYS_recvmmsg,
+    SYS_ptrace,
+    SYS_process_vm_readv,
+    SYS_process_vm_writev,
+    SYS_pidfd_getfd,
+    SYS_kcmp,
+    SYS_perf_event_open,
+    SYS_bpf,
+    SYS_seccomp,
+    SYS_personality,
+    SYS_mount,
+    SYS_umount2,
+    SYS_pivot_root,
+    SYS_chroot,
+    SYS_open_tree,
+    SYS_move_mount,
+    SYS_fsopen,
+    SYS_fsmount,
+    SYS_fspick,
+    SYS_mount_setattr,
+    SYS_open_by_handle_at,
+    SYS_name_to_handle_at,
+    SYS_unshare,
+    SYS_setns,
+    SYS_clone3,
+    SYS_splice,
+    SYS_tee,
+    SYS_vmsplice,
+    SYS_memfd_create,
+    SYS_memfd_secret,
+    SYS_keyctl,
+    SYS_add_key,
+    SYS_request_key,
+    SYS_io_uring_setup,
+    SYS_io_uring_enter,
+    SYS_io_uring_register,
+    SYS_userfaultfd,
+    SYS_setuid,
+    SYS_setgid,
+    SYS_setresuid,
+    SYS_setresgid,
+    SYS_setgroups,
+    SYS_capset,
+    SYS_mknodat,
+    SYS_fchown,
+    SYS_fchownat,
+    SYS_setrlimit,
+    SYS_init_module,
+    SYS_finit_module,
+    SYS_delete_module,
+    SYS_kexec_load,
+    SYS_reboot,
+    SYS_swapon,
+    SYS_acct,
+    SYS_settimeofday,
+    SYS_clock_settime,
+    SYS_sethostname,
+    SYS_syslog,
+    SYS_quotactl,
+    SYS_fanotify_init,
+    SYS_inotify_init1,
+    SYS_shmget,
+    SYS_semget,
+    SYS_msgget,
+    SYS_mq_open,
+    SYS_mbind,
+    SYS_move_pages,
+    SYS_mlock,
+    SYS_execveat,
+    SYS_openat2,
+    SYS_io_setup,
+#if defined(__x86_64__)
+    SYS_iopl,
+    SYS_ioperm,
+    SYS_modify_ldt,
+    SYS_mknod,
+    SYS_chown,
+    SYS_lchown,
+    SYS_kexec_file_load,
+#endif
+};
+
+Policy one_rule(SyscallRule rule) {
+  Policy policy = {AUDIT_ARCH_X86_64, {}, ENOSYS};
+  policy.rules.push_back(std::move(rule));
+  return policy;
+}
+const Alternative kIfFirstIsOne = {Condition{0, Test::equals, 1}};
+
+std::uint32_t verdict(const seccomp_data& data) {
+  static BpfEvaluator evaluator(compile(python_policy()));
+  return evaluator.run(data);
+}
+bool allowed(const seccomp_data& data) {
+  return verdict(data) == SECCOMP_RET_ALLOW;
+}
+
+TEST_CASE("the program and the table agree on every call and argument", "[bpf]") {
+  INFO(sweep().first_difference());
+  CHECK(sweep().differences() == 0);
+  CHECK(sweep().compared() > 100'000);
+}
+
+TEST_CASE("every instruction of the program is used", "[bpf]") {
+  CHECK(sweep().evaluator().never_executed() == std::vector<std::size_t>{});
+}
+
+TEST_CASE("every verdict is to allow, to refuse with an errno, or to kill the process", "[bpf]") {
+  for (const std::uint32_t is : sweep().verdicts()) {
+    CAPTURE(is);
+    const bool refusal = (is & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ERRNO &&
+                         (is & SECCOMP_RET_DATA) >= 1 && (is & SECCOMP_RET_DATA) <= kLargestErrno;
+    CHECK((is == SECCOMP_RET_ALLOW || is == SECCOMP_RET_KILL_PROCESS || refusal));
+  }
+}
+
+TEST_CASE("no instruction returns an errno of 0", "[bpf]") {
+  for (const sock_filter& instruction : compile(python_policy()))
+    if (instruction.code == (BPF_RET | BPF_K)) CHECK(instruction.k != SECCOMP_RET_ERRNO);
+}
+
+TEST_CASE("the program fits the kernel", "[bpf]") {
+  CHECK(compile(python_policy()).size() <= BPF_MAXINSNS);
+}
+
+TEST_CASE("a wrong architecture is killed", "[bpf]") {
+  for (const std::uint32_t architecture : foreign_architectures())
+    for (int number = 0; number < kNumbers; ++number)
+      if (verdict(call(number, {}, architecture)) != SECCOMP_RET_KILL_PROCESS)
+        FAIL("call " << number << " of architecture " << architecture);
+}
+
+TEST_CASE("an x32 call is killed", "[bpf]") {
+  for (int number = 0; number < kNumbers; ++number)
+    if (verdict(call(static_cast<int>(kX32) | number, {})) != SECCOMP_RET_KILL_PROCESS)
+      FAIL("call " << number);
+}
+
+TEST_CASE("only a wrong architecture and x32 kill", "[bpf]") {
+  const auto arguments = interesting_arguments(python_policy());
+  for (int number = 0; number < kNumbers; ++number)
+    for (const std::uint64_t value : arguments)
+      if (verdict(call_with_all(number, value)) == SECCOMP_RET_KILL_PROCESS)
+        FAIL("call " << number << " with " << value);
+}
+
+TEST_CASE("a call that the table does not name gets the default errno", "[bpf]") {
+  const Policy policy = python_policy();
+  CHECK(policy.default_errno >= 1);
+  CHECK(policy.default_errno <= kLargestErrno);
+  for (const int number : {600, 1023, 99999, static_cast<int>(kX32 - 1)})
+    CHECK(verdict(call(number, {})) == error_verdict(policy.default_errno));
+}
+
+TEST_CASE("every row has a reason, numbers and an errno", "[bpf]") {
+  for (const SyscallRule& rule : python_policy().rules) {
+    REQUIRE(rule.reason != nullptr);
+    CAPTURE(rule.reason);
+    CHECK(std::strlen(rule.reason) > 0);
+    CHECK_FALSE(rule.numbers.empty());
+    CHECK(rule.otherwise_errno >= 1);
+    CHECK(rule.otherwise_errno <= kLargestErrno);
+  }
+}
+
+TEST_CASE("every condition of the table can be met", "[bpf]") {
+  for (const SyscallRule& rule : python_policy().rules)
+    for (const Alternative& alternative : rule.allowed_if)
+      for (const Condition& condition : alternative) {
+        CHECK(condition.argument < std::size(seccomp_data{}.args));
+        if (condition.test == Test::no_bits_of) CHECK(condition.value != 0);
+      }
+}
+
+TEST_CASE("dangerous calls are never allowed", "[bpf]") {
+  const auto arguments = interesting_arguments(python_policy());
+  for (const int number : kForbidden)
+    for (const std::uint64_t value : arguments) {
+      const auto is = verdict(call_with_all(number, value));
+      if ((is & SECCOMP_RET_ACTION_FULL) != SECCOMP_RET_ERRNO)
+        FAIL("call " << number << " with " << value);
+    }
+}
+
+TEST_CASE("what an interpreter cannot do without is allowed", "[bpf]") {
+  for (const int number : {SYS_read, SYS_write, SYS_openat, SYS_close, SYS_mmap, SYS_munmap,
+                           SYS_brk, SYS_futex, SYS_exit_group, SYS_getrandom, SYS_clock_gettime})
+    CHECK(allowed(call(number, {})));
+}
+
+TEST_CASE("threads and fork are allowed, namespaces are not", "[bpf]") {
+  const std::uint64_t thread = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD;
+  CHECK(allowed(call(SYS_clone, {thread})));
+  CHECK(allowed(call(SYS_clone, {SIGCHLD})));
+  for (const std::uint64_t flag :
+       {CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNS, CLONE_NEWNET, CLONE_NEWIPC, CLONE_NEWUTS,
+        CLONE_NEWCGROUP, CLONE_PARENT, CLONE_PTRACE, CLONE_UNTRACED}) {
+    CHECK(verdict(call(SYS_clone, {flag})) == error_verdict(EPERM));
+    CHECK(verdict(call(SYS_clone, {thread | flag})) == error_verdict(EPERM));
+    CHECK(verdict(call(SYS_clone, {flag | kHigh})) == error_verdict(EPERM));
+  }
+}
+
+TEST_CASE("typing into a terminal is refused whatever the high half says", "[bpf]") {
+  for (const std::uint64_t request : {TIOCSTI, TIOCLINUX})
+    for (const std::uint64_t high : {std::uint64_t{0}, kHigh, ~std::uint64_t{0} << 32}) {
+      CHECK_FALSE(allowed(call(SYS_ioctl, {0, request | high})));
+      CHECK(allowed(call(SYS_ioctl, {0, TCGETS | high})));
+    }
+}
+
+TEST_CASE("only unix socket pairs are allowed", "[bpf]") {
+  CHECK(allowed(call(SYS_socketpair, {AF_UNIX, SOCK_STREAM})));
+  for (const std::uint64_t family : {AF_INET, AF_INET6, AF_NETLINK, AF_PACKET, AF_VSOCK, AF_ALG})
+    CHECK(verdict(call(SYS_socketpair, {family, SOCK_STREAM})) == error_verdict(EPERM));
+  CHECK_FALSE(allowed(call(SYS_socketpair, {AF_INET | kHigh, SOCK_STREAM})));
+  CHECK_FALSE(allowed(call(SYS_socketpair, {0, AF_UNIX})));
+}
+
+TEST_CASE("a process may stop being dumpable and not become so", "[bpf]") {
+  CHECK(allowed(call(SYS_prctl, {PR_SET_DUMPABLE, 0})));
+  CHECK_FALSE(allowed(call(SYS_prctl, {PR_SET_DUMPABLE, 1})));
+  CHECK_FALSE(allowed(call(SYS_prctl, {PR_SET_DUMPABLE, 1 | kHigh})));
+  CHECK_FALSE(allowed(call(SYS_prctl, {PR_SET_SECCOMP, 1})));
+  CHECK_FALSE(allowed(call(SYS_prctl, {PR_SET_PTRACER, 1})));
+}
+
+TEST_CASE("the limits of other processes are out of reach", "[bpf]") {
+  CHECK(allowed(call(SYS_prlimit64, {0})));
+  for (const std::uint64_t pid : {std::uint64_t{1}, std::uint64_t{2}, kHigh | 1, kHigh - 1})
+    CHECK_FALSE(allowed(call(SYS_prlimit64, {pid})));
+}
+
+TEST_CASE("two rows with one number are refused", "[bpf]") {
+  Policy policy = one_rule({{SYS_read}, {Alternative{}}, EPERM, "a"});
+  policy.rules.push_back({{SYS_write, SYS_read}, {}, EPERM, "b"});
+  CHECK_THROWS_AS(compile(policy), std::logic_error);
+  CHECK_THROWS_AS(compile(one_rule({{SYS_read, SYS_read}, {Alternative{}}, EPERM, "a"})),
+                  std::logic_error);
+}
+
+TEST_CASE("a row that refuses with no errno is refused", "[bpf]") {
+  for (const int error : {0, -1, kLargestErrno + 1, 1 << 16}) {
+    CHECK_THROWS_AS(compile(one_rule({{SYS_read}, {}, error, "a"})), std::logic_error);
+    CHECK_THROWS_AS(compile(one_rule({{SYS_read}, {kIfFirstIsOne}, error, "a"})), std::logic_error);
+  }
+  CHECK_NOTHROW(compile(one_rule({{SYS_read}, {}, kLargestErrno, "a"})));
+  CHECK_NOTHROW(compile(one_rule({{SYS_read}, {}, 1, "a"})));
+}
+
+TEST_CASE("a default without an errno is refused", "[bpf]") {
+  for (const int error : {0, -1, kLargestErrno + 1}) {
+    Policy policy = one_rule({{SYS_read}, {Alternative{}}, EPERM, "a"});
+    policy.default_errno = error;
+    CHECK_THROWS_AS(compile(policy), std::logic_error);
+  }
+}
+
+TEST_CASE("a row too long for a jump is refused", "[bpf]") {
+  const std::vector<Alternative> alternatives(100, kIfFirstIsOne);
+  CHECK_THROWS_AS(compile(one_rule({{SYS_read}, alternatives, EPERM, "a"})), std::logic_error);
+  const std::vector<Alternative> conditions = {Alternative(200, Condition{0, Test::equals, 1})};
+  CHECK_THROWS_AS(compile(one_rule({{SYS_read}, conditions, EPERM, "a"})), std::logic_error);
+}
+
+TEST_CASE("a policy too long for the kernel is refused", "[bpf]") {
+  SyscallRule rule = {{}, {Alternative{}}, EPERM, "a"};
+  for (int number = 0; number <= BPF_MAXINSNS; ++number) rule.numbers.push_back(number);
+  CHECK_THROWS_AS(compile(one_rule(rule)), std::logic_error);
+}
+
+TEST_CASE("the longest row that fits a jump works to its last alternative", "[bpf]") {
+  // Three instructions an alternative, and the refusal.
+  SyscallRule rule = {{SYS_read}, {}, EPERM, "a"};
+  constexpr std::uint32_t kAlternatives = (255 - 1) / 3;
+  for (std::uint32_t i = 1; i <= kAlternatives; ++i)
+    rule.allowed_if.push_back({Condition{0, Test::equals, i}});
+  BpfEvaluator evaluator(compile(one_rule(rule)));
+  for (std::uint32_t i = 0; i <= kAlternatives + 1; ++i) {
+    const bool listed = i >= 1 && i <= kAlternatives;
+    CHECK((evaluator.run(call(SYS_read, {i}, AUDIT_ARCH_X86_64)) == SECCOMP_RET_ALLOW) == listed);
+  }
+  CHECK(evaluator.run(call(SYS_write, {1}, AUDIT_ARCH_X86_64)) == error_verdict(ENOSYS));
+}
+
+TEST_CASE("an alternative holds only if all of its conditions do", "[bpf]") {
+  const Alternative all = {Condition{0, Test::equals, 1}, Condition{1, Test::no_bits_of, 6},
+                           Condition{5, Test::equals, 3}};
+  BpfEvaluator evaluator(compile(one_rule({{SYS_read}, {all}, EPERM, "a"})));
+  const auto run = [&](std::uint64_t first, std::uint64_t second, std::uint64_t last) {
+    return evaluator.run(call(SYS_read, {first, second, 0, 0, 0, last}, AUDIT_ARCH_X86_64));
+  };
+  CHECK(run(1, 0, 3) == SECCOMP_RET_ALLOW);
+  CHECK(run(1 | kHigh, 1 | 6 * kHigh, 3 | kHigh) == SECCOMP_RET_ALLOW);
+  CHECK(run(2, 0, 3) == error_verdict(EPERM));
+  CHECK(run(1, 2, 3) == error_verdict(EPERM));
+  CHECK(run(1, 4, 3) == error_verdict(EPERM));
+  CHECK(run(1, 0, 2) == error_verdict(EPERM));
+}
+
+TEST_CASE("the evaluator throws on what the compiler never writes", "[bpf]") {
+  const seccomp_data data = call(SYS_read, {});
+  const std::vector<sock_filter> strange = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 2),        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, sizeof data),
+      BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 0),        BPF_STMT(BPF_RET | BPF_A, 0),
+      BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, 0, 0, 0), BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 1)};
+  for (const sock_filter& instruction : strange) {
+    const std::vector<sock_filter> program = {instruction, BPF_STMT(BPF_RET | BPF_K, 0)};
+    CHECK_THROWS_AS(BpfEvaluator(program).run(data), std::runtime_error);
+  }
+}
+
+TEST_CASE("the evaluator throws where a program runs off its end", "[bpf]") {
+  const seccomp_data data = call(SYS_read, {});
+  const std::vector<sock_filter> jump = {BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 1),
+                                         BPF_STMT(BPF_RET | BPF_K, 0)};
+  CHECK_THROWS_AS(BpfEvaluator(jump).run(data), std::runtime_error);
+  CHECK_THROWS_AS(BpfEvaluator({}).run(data), std::runtime_error);
+}
+
+}  // namespace
+}  // namespace pyexec::sandbox
