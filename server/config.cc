@@ -138,7 +138,9 @@ template <typename Knob>
 std::optional<Source> find_source(const Knob& knob, const std::map<std::string, std::string>& flags,
                                   const std::map<std::string, std::string>& environment) {
   if (const auto flag = flags.find(knob.flag); flag != flags.end()) return Source{knob.flag, flag->second};
-  for (const char* name : {knob.variable, std::string_view(knob.flag) == "--port" ? kPlatformPort : ""})
+  std::vector<const char*> names = {knob.variable};
+  if (std::string_view(knob.flag) == "--port") names.push_back(kPlatformPort);
+  for (const char* name : names)
     if (const auto variable = environment.find(name); variable != environment.end())
       return Source{name, variable->second};
   return std::nullopt;

@@ -7,6 +7,8 @@
 #include <optional>
 #include <stdexcept>
 
+#include "server/utf8.h"
+
 namespace pyexec {
 namespace {
 
@@ -24,6 +26,7 @@ class JobHandler {
   bool Double(double) { return value("a number"); }
   bool RawNumber(const char*, SizeType, bool) { return value("a number"); }
   bool String(const char* text, SizeType size, bool) {
+    if (holds_surrogate({text, size})) return false;
     if (depth_ == 1 && key_ == "script") {
       script_.emplace(text, size);
       return true;
@@ -31,6 +34,7 @@ class JobHandler {
     return value("a string");
   }
   bool Key(const char* text, SizeType size, bool) {
+    if (holds_surrogate({text, size})) return false;
     if (depth_ != 1) return true;
     key_.assign(text, size);
     if (key_ == "script") {
@@ -105,9 +109,12 @@ boost::system::result<Job, BadRequest> parse_job(std::string_view body, const Jo
   rapidjson::MemoryStream stream(body.data(), body.size());
   rapidjson::Reader reader;
   const auto parsed = reader.Parse<kFlags>(stream, handler);
-  if (parsed.IsError())
-    return BadRequest{400, std::string("invalid JSON at byte ") + std::to_string(parsed.Offset()) +
-                               ": " + rapidjson::GetParseError_En(parsed.Code())};
+  if (parsed.IsError()) {
+    const bool by_handler = parsed.Code() == rapidjson::kParseErrorTermination;
+    return BadRequest{400, "invalid JSON at byte " + std::to_string(parsed.Offset()) + ": " +
+                               (by_handler ? "The surrogate pair in string is invalid."
+                                           : rapidjson::GetParseError_En(parsed.Code()))};
+  }
   return handler.finish(caps);
 }
 

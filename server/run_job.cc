@@ -95,8 +95,8 @@ awaitable<void> drain(std::shared_ptr<Run> run) {
   run->output_done.set();
 }
 
-// Whether every process of the job is dead, and `run` holds all it ever said. A job that has reported is
-// not waited for any longer than it takes to kill.
+// Whether every process of the job is dead, and `run` holds all it ever said. For one that has reported
+// this does not wait until its worker, alone and killed, is taken apart.
 awaitable<bool> finish(Run& run) {
   bool dead = co_await run.worker.kill_job();
   if (dead && run.channel == Channel::reported) {

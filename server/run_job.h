@@ -14,9 +14,9 @@ struct RunCaps {
 };
 
 // Returns never later than `deadline` plus the time the kernel takes to kill. By then no process of the
-// job can run any more, whatever the script did; after a report the kernel may still be taking them
-// apart (1 ms for a warm interpreter), and `lease` is held until it has. In all other cases none is left.
-// After a cancellation the outcome is `internal`.
+// job is left, whatever the script did; but for the worker of a job that reported and never made another
+// process or thread, which is dead and which the kernel may still be taking apart (about 1 ms). `lease` is
+// held until it has. After a cancellation the outcome is `internal`.
 awaitable<Outcome> run_job(Pool::Lease lease, const Job& job, const RunCaps& caps, Deadline deadline,
                            Cancellation& cancellation);
 

@@ -7,6 +7,8 @@
 #include <stdexcept>
 #include <vector>
 
+#include "server/utf8.h"
+
 namespace pyexec {
 namespace {
 
@@ -31,6 +33,7 @@ class Rewriter : public rapidjson::Writer<StringSink> {
   bool Null() { return separate() && WriteNull(); }
   bool Bool(bool value) { return separate() && WriteBool(value); }
   bool String(const char* text, SizeType size, bool = false) {
+    if (holds_surrogate({text, size})) return false;
     return separate() && WriteString(text, size);
   }
   bool Key(const char* text, SizeType size, bool = false) { return String(text, size); }

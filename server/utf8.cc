@@ -58,4 +58,10 @@ std::string_view without_cut_character(std::string_view bytes) {
   return bytes;
 }
 
+bool holds_surrogate(std::string_view text) {
+  for (std::size_t i = 0; (i = text.find('\xed', i)) != std::string_view::npos; ++i)
+    if (i + 1 < text.size() && static_cast<std::uint8_t>(text[i + 1]) >= 0xa0) return true;
+  return false;
+}
+
 }  // namespace pyexec

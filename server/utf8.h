@@ -13,4 +13,8 @@ std::string to_valid_utf8(std::string_view bytes);
 // `bytes` without a character at its end that was cut in two.
 std::string_view without_cut_character(std::string_view bytes);
 
+// Whether UTF-8 that is otherwise valid encodes a surrogate, which no valid UTF-8 does. RapidJSON's
+// escapes can produce one: it refuses "\ud800" alone but not "\udc00".
+bool holds_surrogate(std::string_view text);
+
 }  // namespace pyexec

@@ -15,14 +15,16 @@ WorkerHandle::WorkerHandle(net::any_io_executor executor, std::uint32_t id, FdMe
 awaitable<bool> WorkerHandle::kill_job() {
   error_code ignored;
   leash_.shutdown(net::local::stream_protocol::socket::shutdown_send, ignored);
-  co_return co_await await_word(sandbox::kJobKilled);
+  co_return co_await hear();
 }
 
 awaitable<bool> WorkerHandle::await_empty() {
-  co_return co_await await_word(sandbox::kJailEmpty);
+  if (!empty_) co_await hear();
+  co_return empty_;
 }
 
-awaitable<bool> WorkerHandle::await_word(char word) {
+// The next word of the init, or, if it ended without one, the end of its jail.
+awaitable<bool> WorkerHandle::hear() {
   net::steady_timer limit(co_await net::this_coro::executor, kKillTime);
   limit.async_wait([weak = weak_from_this()](error_code error) {
     const auto self = weak.lock();
@@ -30,14 +32,16 @@ awaitable<bool> WorkerHandle::await_word(char word) {
     self->leash_.cancel();
     self->init_.cancel();
   });
-  char heard = 0;
-  const auto [error, size] = co_await leash_.async_receive(net::buffer(&heard, 1), kAsTuple);
-  if (!error && heard == word) co_return true;
-  if (limit.expiry() <= Clock::now()) co_return false;
-  // The init ended in another way, so the kernel empties the jail: its pidfd tells when that is done.
+  char word = 0;
+  const auto [error, size] = co_await leash_.async_receive(net::buffer(&word, 1), kAsTuple);
+  if (!error && word == sandbox::kWorkerKilled) co_return true;
+  empty_ = !error && word == sandbox::kJailEmpty;
+  if (empty_ || limit.expiry() <= Clock::now()) co_return empty_;
+  // The kernel empties the jail of an init that ended in another way: its pidfd tells when that is done.
   const auto [wait_error] =
       co_await init_.async_wait(net::posix::stream_descriptor::wait_read, kAsTuple);
-  co_return !wait_error;
+  empty_ = !wait_error;
+  co_return empty_;
 }
 
 void WorkerHandle::set_exited(int wait_status) {

@@ -211,7 +211,7 @@ def parse_options():
 def require_programs():
     if not (BUILD / "pyexec-server").exists():
         raise SystemExit(
-            f"latency.py: no {BUILD}/pyexec-server; set PYEXEC_BUILD, or build it:\n"
+            f"latency.py: no {BUILD}/pyexec-server; set BUILD_DIR, or build it:\n"
             f"  cmake -S {REPO} -B {BUILD} -G Ninja -DCMAKE_BUILD_TYPE=Release && cmake --build {BUILD}"
         )
     modules = {"flask": "python3-flask", "gunicorn": "gunicorn", "pandas": "python3-pandas"}

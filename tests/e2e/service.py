@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-BUILD = Path(os.environ.get("PYEXEC_BUILD", Path(__file__).resolve().parents[2] / "build"))
+BUILD = Path(os.environ.get("BUILD_DIR", Path(__file__).resolve().parents[2] / "build"))
 STARTUP_SECONDS = 60
 
 

@@ -127,17 +127,40 @@ TEST_CASE("a complete jail looks from inside as its table says", "[jail]") {
   CHECK(inside.said == "2 1000 1000 0 1 1 0");
 }
 
-TEST_CASE("the leash says killed, then empty, and the init is gone", "[jail]") {
+TEST_CASE("a leash that is let go is answered: empty, and the init is gone", "[jail]") {
   NEEDS_ROOT();
   Jail jail = build(kLimits);
   REQUIRE_FALSE(jail.error.failed());
   ::shutdown(jail.leash.get(), SHUT_WR);
-  char words[2] = {};
-  REQUIRE(sys::read_all(jail.leash.get(), words, sizeof words));
-  CHECK(words[0] == kJobKilled);
-  CHECK(words[1] == kJailEmpty);
-  char more;
-  CHECK_FALSE(sys::read_all(jail.leash.get(), &more, 1));
+  char word;
+  REQUIRE(sys::read_all(jail.leash.get(), &word, 1));
+  CHECK(word == kJailEmpty);  // no worker: the first number the init got was not 3
+  CHECK_FALSE(sys::read_all(jail.leash.get(), &word, 1));
+}
+
+// Lets the leash go while a worker that ran `probe` is still there, and reaps it. The init's words.
+std::string words_after(const std::function<void()>& probe) {
+  Jail jail = build(kLimits);
+  REQUIRE_FALSE(jail.error.failed());
+  enter(jail, kLimits, real_filter(), [&] { probe(); });
+  ::shutdown(jail.leash.get(), SHUT_WR);
+  std::string words;
+  for (char word; sys::read_all(jail.leash.get(), &word, 1);) words += word;
+  return words;
+}
+
+TEST_CASE("only a worker that was alone is announced as killed before the jail is empty", "[jail]") {
+  NEEDS_ROOT();
+  CHECK(words_after([] {}) == "KE");
+  CHECK(words_after([] {
+          if (::fork() != 0) return;
+          ::close(kStdoutFd);  // `enter` reads until nobody holds it
+          ::pause();
+        }) == "E");
+  CHECK(words_after([] {
+          if (::fork() == 0) ::_exit(0);
+          ::wait(nullptr);
+        }) == "E");
 }
 
 TEST_CASE("a jailer that dies takes its jails along", "[jail]") {

@@ -215,7 +215,7 @@ TEST_CASE("other people's variables are none of ours", "[config]") {
   CHECK(result.config.port == promised("PYEXEC_PORT", &Config::port).fallback);
 }
 
-TEST_CASE("a variable without a name is none of ours", "[config][defect]") {
+TEST_CASE("a variable without a name is none of ours", "[config]") {
   const ConfigResult result = read({}, {"=x"});
   CHECK(result.next == Next::serve);
   CHECK(result.config.address == read({}).config.address);

@@ -162,7 +162,7 @@ TEST_CASE("a script or name with half a surrogate pair is refused", "[job_reques
   }
 }
 
-TEST_CASE("a script or name with the other half alone is refused", "[job_request][defect]") {
+TEST_CASE("a script or name with the other half alone is refused", "[job_request]") {
   for (const char* body :
        {R"({"script": "\udc00"})", R"({"script": "x\udfff"})",
         R"({"script": "\ud83d\ude00\ude00"})", R"({"script": "x", "\udc00": 1})"}) {

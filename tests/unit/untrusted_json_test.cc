@@ -230,7 +230,7 @@ TEST_CASE("a high surrogate escape alone is refused", "[untrusted_json]") {
   }
 }
 
-TEST_CASE("a low surrogate escape alone is refused", "[untrusted_json][defect]") {
+TEST_CASE("a low surrogate escape alone is refused", "[untrusted_json]") {
   for (const char* text : {R"("\udc00")", R"("\udfff")", R"("x\udc00")", R"("\udc00\ud800")",
                            R"({"\udc00": 1})", R"("\ud83d\ude00\ude00")"}) {
     CAPTURE(text);
