@@ -67,8 +67,12 @@ class HttpSession {
     }
     const Request request = parser.release();
     const Response response = co_await answer(request);
-    co_return co_await write(response, request.version(),
-                             request.keep_alive() && !sessions_.draining());
+    auto message = to_http(response, request.version());
+    message.keep_alive(request.keep_alive() && !sessions_.draining());
+    if (request.method() != http::verb::head) co_return co_await write(message);
+    // The header of the same answer, its Content-Length included.
+    http::response<http::empty_body> header(message.base());
+    co_return co_await write(header);
   }
 
   awaitable<error_code> read_request(Parser& parser) {
@@ -135,21 +139,28 @@ class HttpSession {
     });
   }
 
-  awaitable<bool> write(const Response& response, unsigned version, bool keep_alive) {
+  static http::response<http::string_body> to_http(const Response& response, unsigned version) {
     http::response<http::string_body> message(static_cast<http::status>(response.status), version);
     message.set(http::field::content_type, "application/json");
     message.set("X-Content-Type-Options", "nosniff");
     for (const auto& [name, value] : response.headers) message.set(name, value);
-    message.keep_alive(keep_alive);
     message.body() = response.body;
     message.prepare_payload();
+    return message;
+  }
+
+  // Whether the connection is good for another request.
+  template <typename Message>
+  awaitable<bool> write(Message& message) {
     stream_.expires_after(std::chrono::milliseconds(service_.config.read_timeout_ms));
     const auto [error, size] = co_await http::async_write(stream_, message, kAsTuple);
-    co_return !error && keep_alive;
+    co_return !error && message.keep_alive();
   }
 
   awaitable<void> refuse_and_linger(const Response& response) {
-    co_await write(response, 11, false);
+    auto message = to_http(response, 11);
+    message.keep_alive(false);
+    co_await write(message);
     error_code ignored;
     stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
     stream_.expires_after(kLingerTime);

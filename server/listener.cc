@@ -48,7 +48,7 @@ awaitable<void> accept_connections(tcp::acceptor& acceptor, Service& service, Se
     auto [error, socket] = co_await acceptor.async_accept(kAsTuple);
     if (!error) {
       serve_detached(std::move(socket), service, sessions);
-    } else if (error != net::error::operation_aborted && error != net::error::connection_aborted) {
+    } else if (acceptor.is_open() && error != net::error::connection_aborted) {
       log_line("cannot accept a connection: " + error.message());
       pause.expires_after(kPause);
       co_await pause.async_wait(kAsTuple);

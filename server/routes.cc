@@ -46,7 +46,9 @@ awaitable<Response> route(Service& service, const Request& request, Cancellation
   const auto known = std::find_if(std::begin(kRoutes), std::end(kRoutes),
                                   [&](const Route& row) { return row.path == path; });
   if (known == std::end(kRoutes)) co_return error_response(404, "no such path; try POST /execute");
-  if (request.method() != known->method) {
+  // HEAD is GET without the body, which the session leaves out.
+  const auto method = request.method() == http::verb::head ? http::verb::get : request.method();
+  if (method != known->method) {
     const std::string allowed = http::to_string(known->method);
     Response response = refuse(path, 405, "method not allowed; use " + allowed);
     response.headers.emplace_back("Allow", allowed);

@@ -63,7 +63,11 @@ awaitable<Channel> exchange_frames(Run& run, const std::string& job_frame) {
 }
 
 awaitable<void> talk(std::shared_ptr<Run> run, std::string job_frame) {
-  run->channel = co_await exchange_frames(*run, job_frame);
+  try {
+    run->channel = co_await exchange_frames(*run, job_frame);
+  } catch (const std::bad_alloc&) {  // of the script's result; everything else here is an error code
+    run->channel = Channel::too_large;
+  }
   run->channel_done.set();
   // A closed channel alone decides nothing: the worker's death, which explains it, is reported next.
   if (run->channel != Channel::closed) run->ended.set();
@@ -90,7 +94,11 @@ awaitable<void> drain(std::shared_ptr<Run> run) {
   auto& pipe = run->worker.output();
   for (PipeState state = PipeState::open; state == PipeState::open;) {
     const auto [error] = co_await pipe.async_wait(Wait::wait_read, kAsTuple);
-    state = error ? PipeState::ended : take_output(*run);
+    try {
+      state = error ? PipeState::ended : take_output(*run);
+    } catch (const std::bad_alloc&) {
+      state = PipeState::ended;
+    }
   }
   run->output_done.set();
 }

@@ -32,6 +32,7 @@ def test_ok_has_exactly_two_keys(service):
         ('{"script": "x", "scirpt": "y"}', "unknown field 'scirpt'"),
         (b'{"script": "\xff"}', "invalid JSON at byte"),
         ('{"script": "\\ud800"}', "invalid JSON at byte"),
+        ('{"script": "\\udc00"}', "invalid JSON at byte"),
         ('{"script": "x"}\0{}', "NUL"),
         ("[" * 100000, "invalid JSON"),
     ],
@@ -79,6 +80,15 @@ def test_wrong_method_is_405_with_allow(service, method):
     answer = service.request(method, "/execute")
     assert (answer.status, answer.outcome, answer.headers["Allow"]) == (405, "invalid_request", "POST")
     assert "error" in answer.body
+
+
+def test_head_is_get_without_the_body(service):
+    connection = service.connect()
+    for path, status in (("/health", 200), ("/healthz", 200), ("/execute", 405), ("/nowhere", 404)):
+        answer = service.request("HEAD", path, connection=connection)
+        assert (answer.status, answer.raw) == (status, b"") and int(answer.headers["Content-Length"]) > 2
+    assert service.request("GET", "/healthz", connection=connection).raw == b'{"status": "ok"}'
+    connection.close()
 
 
 def test_wrong_method_on_health(service):

@@ -290,3 +290,16 @@ def test_the_port_variable_of_container_platforms_is_used():
     server.terminate()
     assert server.wait(30) == 0
     server.stdout.close()
+
+
+@pytest.mark.parametrize(
+    "capability, step",
+    [("sys_admin", "private_mounts"), ("setuid", "id_maps"), ("setgid", "id_maps")],
+)
+def test_a_layer_that_cannot_be_made_is_named_and_nothing_is_served(capability, step):
+    done = subprocess.run(
+        ["setpriv", "--bounding-set", f"-{capability}", BUILD / "pyexec-server", "--port", "0"],
+        capture_output=True, text=True, timeout=60,
+    )
+    assert done.returncode == 1 and done.stdout == ""
+    assert f"cannot provide isolation level 3 (namespaced): " in done.stderr and step in done.stderr

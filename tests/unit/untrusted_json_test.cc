@@ -257,6 +257,13 @@ TEST_CASE("text that is not UTF-8 is refused", "[untrusted_json]") {
   }
 }
 
+// For builds with a sanitizer: nothing may be read beyond the end of the copy.
+TEST_CASE("a text that ends inside a character is refused at any size", "[untrusted_json]") {
+  for (std::size_t size = 0; size < 100; ++size)
+    for (const std::string cut : {"\xc3", "\xe2", "\xe2\x82", "\xf0", "\xf0\x9f", "\xf0\x9f\x98"})
+      CHECK(refused('"' + std::string(size, 'x') + cut));
+}
+
 TEST_CASE("overlong UTF-8 is refused", "[untrusted_json]") {
   for (const std::string bytes : {"\xc0\xaf", "\xc0\x80", "\xc1\xbf", "\xe0\x80\xaf",
                                   "\xe0\x9f\xbf", "\xf0\x80\x80\xaf", "\xf0\x8f\xbf\xbf"}) {
