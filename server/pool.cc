@@ -33,7 +33,7 @@ void Pool::start_zygote() {
                              FdMessage& message) { accept_worker(spawned, message); },
          .on_spawn_failed =
              [this](const SpawnFailed& failed) {
-               if (failed.worker_id != kNoWorker) --starting_;
+               starting_.erase(failed.worker_id);
                worker_failed("cannot build a jail: " + sandbox::describe(failed.error));
              },
          .on_exited = [this](const WorkerExited& exited) { worker_exited(exited); },
@@ -45,8 +45,9 @@ void Pool::start_zygote() {
 
 void Pool::fill() {
   if (closed_ || !hello_) return;
-  while (starting_ < kMaxStarting && starting_ + parked_.size() < config_.pool_workers) {
-    ++starting_;
+  while (zygote_ && starting_.size() < kMaxStarting &&
+         starting_.size() + parked_.size() < config_.pool_workers) {
+    starting_.insert(next_id_);
     zygote_->spawn(next_id_++);
   }
 }
@@ -72,7 +73,6 @@ void Pool::accept_worker(const WorkerSpawned& spawned, FdMessage& message) {
 }
 
 awaitable<void> Pool::await_ready(std::shared_ptr<WorkerHandle> worker) {
-  const auto generation = zygote_starts_;
   std::array<std::byte, kFrameHeaderBytes> bytes;
   const auto [error, size] =
       co_await net::async_read(worker->job_socket(), net::buffer(bytes), kAsTuple);
@@ -85,8 +85,7 @@ awaitable<void> Pool::await_ready(std::shared_ptr<WorkerHandle> worker) {
     const auto failed = body_error ? std::nullopt : decode_setup_failed(body);
     if (failed) why = "a worker could not enter its jail: " + sandbox::describe(*failed);
   }
-  if (generation != zygote_starts_ || worker->lost() || closed_) co_return;
-  --starting_;
+  if (starting_.erase(worker->id()) == 0 || closed_) co_return;  // its zygote is gone
   if (!header || header->type != FrameType::ready || worker->gone().is_set()) {
     worker_failed(why);
     co_return;
@@ -129,7 +128,7 @@ void Pool::worker_exited(const WorkerExited& exited) {
 void Pool::zygote_lost() {
   zygote_.reset();
   hello_.reset();
-  starting_ = 0;
+  starting_.clear();
   parked_.clear();
   for (const auto& [id, entry] : std::exchange(workers_, {}))
     if (const auto worker = entry.lock()) worker->set_lost();
@@ -202,7 +201,7 @@ void Pool::close() {
 }
 
 PoolState Pool::state() const {
-  return {config_.pool_workers, parked_.size(), starting_,       running_,
+  return {config_.pool_workers, parked_.size(), starting_.size(), running_,
           waiters_.size(),      zygote_starts_, worker_failures_};
 }
 

@@ -6,6 +6,7 @@
 #include <list>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "server/config.h"
@@ -84,7 +85,8 @@ class Pool {
   std::deque<std::shared_ptr<WorkerHandle>> parked_;
   std::list<std::shared_ptr<Waiter>> waiters_;
   std::uint32_t next_id_ = 0;
-  std::uint64_t starting_ = 0, running_ = 0, zygote_starts_ = 0, worker_failures_ = 0;
+  std::set<std::uint32_t> starting_;  // asked for, not ready yet, by id
+  std::uint64_t running_ = 0, zygote_starts_ = 0, worker_failures_ = 0;
   std::chrono::milliseconds pause_ = kFirstPause;
   net::steady_timer retry_;
   net::steady_timer refill_;

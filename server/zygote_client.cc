@@ -164,6 +164,7 @@ bool ZygoteClient::dispatch(FdMessage& message) {
 
 void ZygoteClient::lose() {
   if (!open_) return;
+  const auto self = shared_from_this();  // on_lost lets go of this object
   close();
   events_.on_lost();
 }

@@ -118,10 +118,10 @@ TEST_CASE("a complete jail looks from inside as its table says", "[jail]") {
   const Inside inside = enter(jail, kLimits, real_filter(), [] {
     sys::Capabilities left;
     sys::get_capabilities(&left);
-    std::printf("%d %d %d %d %d %d %d", ::getpid(), ::getuid(), ::getgid(), ::getgroups(0, nullptr),
-                (left.effective | left.permitted | left.inheritable) == 0,
-                ::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), ::prctl(PR_GET_DUMPABLE, 0, 0, 0, 0));
-    std::fflush(stdout);
+    // Not by stdio: its buffer may hold what the parent has not printed yet.
+    ::dprintf(kStdoutFd, "%d %d %d %d %d %d %d", ::getpid(), ::getuid(), ::getgid(),
+              ::getgroups(0, nullptr), (left.effective | left.permitted | left.inheritable) == 0,
+              ::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), ::prctl(PR_GET_DUMPABLE, 0, 0, 0, 0));
   });
   CHECK(describe(inside.error) == describe(ok()));
   CHECK(inside.said == "2 1000 1000 0 1 1 0");
@@ -186,7 +186,7 @@ TEST_CASE("a filter that allows everything is noticed though it can be installed
   const Jail jail = build(kLimits);
   REQUIRE_FALSE(jail.error.failed());
   const Inside inside = enter(jail, kLimits, {BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)},
-                              [] { std::puts("user code ran"); });
+                              [] { ::dprintf(kStdoutFd, "user code ran"); });
   CHECK(inside.error.step == Step::seccomp);
   CHECK(inside.said.empty());
 }

@@ -98,6 +98,11 @@ TEST_CASE("a missing script is reported before an unknown field", "[job_request]
   CHECK(refusal(R"({"timeout": 5})") == "'script' field is required");
 }
 
+TEST_CASE("a wrong script is reported before an unknown field", "[job_request]") {
+  CHECK(refusal(R"({"a": 1, "script": 3})") == "'script' field must be a string, not a number");
+  CHECK(refusal(R"({"script": "x", "a": 1, "script": "y"})") == "'script' field is given twice");
+}
+
 TEST_CASE("a script inside another object does not count", "[job_request]") {
   CHECK(refusal(R"({"a": {"script": "x"}})") == "'script' field is required");
   CHECK(refusal(R"({"a": [{"script": "x"}]})") == "'script' field is required");

@@ -137,5 +137,26 @@ TEST_CASE("text that is nothing but a cut character becomes empty", "[utf8]") {
     CHECK(without_cut_character(bytes).empty());
 }
 
+TEST_CASE("every encoded surrogate is found, wherever it stands", "[utf8]") {
+  for (int second = 0xa0; second <= 0xbf; ++second)
+    for (int third = 0x80; third <= 0xbf; ++third) {
+      const std::string surrogate = {'\xed', static_cast<char>(second), static_cast<char>(third)};
+      for (const std::string& text : {surrogate, "a" + surrogate, surrogate + "b",
+                                      "\xed\x9f\xbf" + surrogate + "\xed\x95\x9c"})
+        if (!holds_surrogate(text)) FAIL("surrogate " << second << " " << third);
+    }
+}
+
+TEST_CASE("text without surrogates holds none", "[utf8]") {
+  std::string all;
+  for (const std::string& character : kCharacters) {
+    CHECK_FALSE(holds_surrogate(character));
+    all += character;
+  }
+  CHECK_FALSE(holds_surrogate(all));
+  CHECK_FALSE(holds_surrogate(""));
+  CHECK_FALSE(holds_surrogate("\xed\x95\x9c\xea\xb5\xad\xec\x96\xb4"));
+}
+
 }  // namespace
 }  // namespace pyexec
