@@ -29,6 +29,7 @@ std::uint32_t refuse(int error) {
 
 // Falls through when the condition holds, else skips `skip` instructions.
 void append_condition(Program& program, const Condition& condition, std::uint8_t skip) {
+  if (condition.argument > 5) throw std::logic_error("a system call has six arguments");
   // Little-endian: the low half stands first.
   program.push_back(load(offsetof(seccomp_data, args) + 8 * condition.argument));
   if (condition.test == Condition::Test::equals)

@@ -33,7 +33,10 @@ class Rewriter : public rapidjson::Writer<StringSink> {
   bool Null() { return separate() && WriteNull(); }
   bool Bool(bool value) { return separate() && WriteBool(value); }
   bool String(const char* text, SizeType size, bool = false) {
-    if (holds_surrogate({text, size})) return false;
+    if (holds_surrogate({text, size})) {
+      lone_surrogate_ = true;
+      return false;
+    }
     return separate() && WriteString(text, size);
   }
   bool Key(const char* text, SizeType size, bool = false) { return String(text, size); }
@@ -57,6 +60,7 @@ class Rewriter : public rapidjson::Writer<StringSink> {
   bool Double(double) { return false; }
 
   bool too_deep() const { return too_deep_; }
+  bool lone_surrogate() const { return lone_surrogate_; }
 
  private:
   struct Level {
@@ -91,12 +95,14 @@ class Rewriter : public rapidjson::Writer<StringSink> {
   const char* copy_;
   std::uint64_t max_depth_;
   std::vector<Level> levels_;
-  bool too_deep_ = false;
+  bool too_deep_ = false, lone_surrogate_ = false;
 };
 
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
+
+constexpr std::size_t kLongestCharacterBytes = 4;
 
 // RapidJSON refuses integers beyond the range of a double, even where it only passes digits on. A long
 // integer is hidden from it: "0" and spaces in its place, which the grammar allows after a number.
@@ -140,6 +146,9 @@ boost::system::result<std::string, JsonProblem> reserialise(std::string_view tex
   if (text.find('\0') != std::string_view::npos) return JsonProblem{"the result holds a NUL byte"};
   std::string copy(text);
   hide_long_integers(copy);
+  // RapidJSON's encoding check reads a whole character from its first byte on, past the end of a text
+  // that stops inside one.
+  copy.append(kLongestCharacterBytes, '\0');
 
   std::string out;
   out.reserve(text.size() + text.size() / 16);
@@ -150,6 +159,8 @@ boost::system::result<std::string, JsonProblem> reserialise(std::string_view tex
   const auto parsed = reader.Parse<kFlags>(stream, rewriter);
   if (rewriter.too_deep())
     return JsonProblem{"the result is nested more than " + std::to_string(max_depth) + " levels deep"};
+  if (rewriter.lone_surrogate())
+    return JsonProblem{"the result holds a lone surrogate, which has no UTF-8 form"};
   if (parsed.IsError())
     return JsonProblem{std::string("the result is not valid JSON: ") +
                        rapidjson::GetParseError_En(parsed.Code())};

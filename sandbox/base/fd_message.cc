@@ -10,6 +10,10 @@
 namespace pyexec {
 
 bool send_message(int socket, std::span<const std::byte> body, std::span<const int> fds) {
+  if (fds.size() > kMaxMessageFds) {
+    errno = EINVAL;
+    return false;
+  }
   iovec data = {const_cast<std::byte*>(body.data()), body.size()};
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * kMaxMessageFds)] = {};
   msghdr message = {};
@@ -29,6 +33,8 @@ bool send_message(int socket, std::span<const std::byte> body, std::span<const i
 }
 
 ReceiveResult receive_message(int socket, FdMessage& out) {
+  for (auto& fd : out.fds) fd.reset();
+  out.fd_count = 0;
   iovec data = {out.bytes.data(), out.bytes.size()};
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * kMaxMessageFds)];
   msghdr message = {};
@@ -43,7 +49,6 @@ ReceiveResult receive_message(int socket, FdMessage& out) {
                                                    : ReceiveResult::broken;
   }
   out.size = static_cast<std::size_t>(got);
-  out.fd_count = 0;
   bool well_formed = (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0;
   for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr;
        header = CMSG_NXTHDR(&message, header)) {
@@ -65,6 +70,7 @@ ReceiveResult receive_message(int socket, FdMessage& out) {
   }
   if (!well_formed) {
     for (auto& fd : out.fds) fd.reset();
+    out.fd_count = 0;
     return ReceiveResult::broken;
   }
   return got == 0 ? ReceiveResult::closed : ReceiveResult::message;
