@@ -78,7 +78,8 @@ std::vector<sock_filter> compile(const Policy& policy) {
     }
   }
   program.push_back(give(refuse(policy.default_errno)));
-  if (program.size() > BPF_MAXINSNS) throw std::logic_error("the policy is too long for the kernel");
+  if (program.size() > BPF_MAXINSNS)
+    throw std::logic_error("the policy is too long for the kernel");
   return program;
 }
 

@@ -38,19 +38,19 @@ SetupError mount_scratch(const Limits& limits) {
   };
   for (std::uint32_t i = 0; i < std::size(rows); ++i) {
     char options[160];
-    std::snprintf(options, sizeof options, "uid=%u,gid=%u,mode=%s,size=%llu,nr_inodes=%llu", kJobUid,
-                  kJobUid, rows[i].mode, static_cast<unsigned long long>(rows[i].bytes),
+    std::snprintf(options, sizeof options, "uid=%u,gid=%u,mode=%s,size=%llu,nr_inodes=%llu",
+                  kJobUid, kJobUid, rows[i].mode, static_cast<unsigned long long>(rows[i].bytes),
                   static_cast<unsigned long long>(limits.tmp_inodes));
-    PYEXEC_TRY(check(::mount("pyexec-scratch", rows[i].path, "tmpfs",
-                             MS_NOSUID | MS_NODEV | MS_NOEXEC, options),
-                     Step::scratch, i));
+    PYEXEC_TRY(check(
+        ::mount("pyexec-scratch", rows[i].path, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, options),
+        Step::scratch, i));
     struct statfs state = {};
     PYEXEC_TRY(check(::statfs(rows[i].path, &state), Step::scratch, i));
     const auto page = static_cast<std::uint64_t>(state.f_bsize);
     const bool bounded = state.f_type == TMPFS_MAGIC && state.f_files == limits.tmp_inodes &&
                          state.f_blocks * page <= rows[i].bytes + page && state.f_blocks > 0;
-    const bool harmless = (state.f_flags & ST_NOSUID) && (state.f_flags & ST_NODEV) &&
-                          (state.f_flags & ST_NOEXEC);
+    const bool harmless =
+        (state.f_flags & ST_NOSUID) && (state.f_flags & ST_NODEV) && (state.f_flags & ST_NOEXEC);
     if (!bounded || !harmless) return fail(Step::scratch, 0, i);
   }
   return ok();
@@ -65,10 +65,12 @@ SetupError set_hostname() {
 
 SetupError seal() {
   PYEXEC_TRY(drop_bounding_set(Step::init_seal));
-  PYEXEC_TRY(keep_capabilities(1u << CAP_KILL, Step::init_seal));  // for `kill_job`, in this namespace only
+  PYEXEC_TRY(keep_capabilities(1u << CAP_KILL,
+                               Step::init_seal));  // for `kill_job`, in this namespace only
   PYEXEC_TRY(forbid_new_privileges(Step::init_seal));
   // Changing ids made this process undumpable. The worker joins through its pidfd, which the kernel
-  // grants by the same rule as tracing; the job has another uid and no capability, so it gains nothing.
+  // grants by the same rule as tracing; the job has another uid and no capability, so it gains
+  // nothing.
   PYEXEC_TRY(check(::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), Step::init_seal, 1));
   // The jail must not outlive the jailer. Set after the ids change, which would clear it.
   PYEXEC_TRY(check(::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0), Step::init_seal, 2));

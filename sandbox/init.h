@@ -8,11 +8,11 @@
 
 namespace pyexec::sandbox {
 
-// Finishes the jail from inside (scratch file systems, host name), gives up every right but CAP_KILL,
-// reports a SetupError on `leash` and then holds the namespaces until the other end of `leash` is shut
-// down or closed. Then it kills every process of the jail, says so (base/leash.h), waits until none is
-// left, says that too, and exits. If it dies in any other way the kernel kills the rest of the jail.
-// Uses system calls only: it runs after a raw clone.
+// Finishes the jail from inside (scratch file systems, host name), gives up every right but
+// CAP_KILL, reports a SetupError on `leash` and then holds the namespaces until the other end of
+// `leash` is shut down or closed. Then it kills every process of the jail, says so (base/leash.h),
+// waits until none is left, says that too, and exits. If it dies in any other way the kernel kills
+// the rest of the jail. Uses system calls only: it runs after a raw clone.
 [[noreturn]] void run_init(int leash, const Limits& limits);
 
 }  // namespace pyexec::sandbox

@@ -44,7 +44,8 @@ SetupError place_descriptors(int stdout_fd, int job_fd) {
   PYEXEC_TRY(check(sys::close_range(kJobFd + 1, ~0u), Step::descriptors, 4));
   constexpr int kCheckedFds = 256;  // the zygote holds about ten
   for (int fd = kJobFd + 1; fd < kCheckedFds; ++fd)
-    if (::fcntl(fd, F_GETFD) != -1) return fail(Step::descriptors, 0, static_cast<std::uint32_t>(fd));
+    if (::fcntl(fd, F_GETFD) != -1)
+      return fail(Step::descriptors, 0, static_cast<std::uint32_t>(fd));
   return ok();
 }
 
@@ -74,7 +75,8 @@ SetupError enter_jail(const JailEntry& entry) {
   PYEXEC_TRY(enter_scratch());
   PYEXEC_TRY(place_descriptors(entry.stdout_fd, entry.job_fd));
   PYEXEC_TRY(apply_rlimits(entry.limits));
-  PYEXEC_TRY(drop_bounding_set(Step::capabilities));  // needs CAP_SETPCAP, so before the rest is gone
+  PYEXEC_TRY(
+      drop_bounding_set(Step::capabilities));  // needs CAP_SETPCAP, so before the rest is gone
   PYEXEC_TRY(become(kJobUid, Step::identity));
   PYEXEC_TRY(keep_capabilities(0, Step::capabilities));
   PYEXEC_TRY(verify_unwritable());

@@ -22,8 +22,8 @@ struct JailEntry {
   std::span<const sock_filter> filter;
 };
 
-// Runs in the forked worker, single-threaded, as host root. On failure the caller reports the step and
-// exits: the worker must not receive a job. Not reversible.
+// Runs in the forked worker, single-threaded, as host root. On failure the caller reports the step
+// and exits: the worker must not receive a job. Not reversible.
 SetupError enter_jail(const JailEntry& entry);
 
 }  // namespace pyexec::sandbox

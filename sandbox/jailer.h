@@ -1,11 +1,13 @@
-// The jailer: a small process, forked from the zygote before the interpreter is loaded, that builds jails.
+// The jailer: a small process, forked from the zygote before the interpreter is loaded, that builds
+// jails.
 //
 //   zygote ── JailRequest ──▶ jailer ── clone3(six namespaces) ──▶ init (pid 1 of the jail)
 //          ◀─ JailReply + [pidfd of init, leash] ──
 //
-// A jail is its init: it lives until the other end of its leash is shut down (init.h), or until the jailer
-// dies, and takes every process of the jail with it. The jailer keeps host root because only it can write id maps;
-// it reads nothing but requests from the zygote, and never sees a script. It exits when the zygote does.
+// A jail is its init: it lives until the other end of its leash is shut down (init.h), or until the
+// jailer dies, and takes every process of the jail with it. The jailer keeps host root because only
+// it can write id maps; it reads nothing but requests from the zygote, and never sees a script. It
+// exits when the zygote does.
 #pragma once
 
 #include <cstdint>
@@ -25,8 +27,9 @@ struct JailReply {
   SetupError error;  // with none: two descriptors come along, the init's pidfd and the leash
 };
 
-// Forks the jailer and waits until its root image stands. On success `socket` is the zygote's end of
-// a SOCK_SEQPACKET pair: write JailRequest, read JailReply. The caller must still be single-threaded.
+// Forks the jailer and waits until its root image stands. On success `socket` is the zygote's end
+// of a SOCK_SEQPACKET pair: write JailRequest, read JailReply. The caller must still be
+// single-threaded.
 SetupError start_jailer(const Limits& limits, UniqueFd& socket);
 
 }  // namespace pyexec::sandbox

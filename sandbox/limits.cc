@@ -22,11 +22,11 @@ SetupError apply_rlimits(const Limits& limits) {
       {RLIMIT_FSIZE, limits.file_bytes},
       {RLIMIT_NOFILE, limits.open_files},
       {RLIMIT_NPROC, limits.processes},
-      {RLIMIT_CORE, 0},                // a core file's handler runs as root on the host
-      {RLIMIT_STACK, 8u << 20},        // "unlimited" would change how every mapping is laid out
-      {RLIMIT_MEMLOCK, 0},             // locked pages cannot be reclaimed
+      {RLIMIT_CORE, 0},          // a core file's handler runs as root on the host
+      {RLIMIT_STACK, 8u << 20},  // "unlimited" would change how every mapping is laid out
+      {RLIMIT_MEMLOCK, 0},       // locked pages cannot be reclaimed
       {RLIMIT_MSGQUEUE, 0},
-      {RLIMIT_SIGPENDING, 256},        // queued signals are kernel memory
+      {RLIMIT_SIGPENDING, 256},  // queued signals are kernel memory
       {RLIMIT_RTPRIO, 0},
       {RLIMIT_NICE, 0},
   };

@@ -8,14 +8,15 @@
 namespace pyexec::sandbox {
 
 struct Limits {
-  std::uint64_t address_space_bytes;  // of each process: the warm interpreter's size plus the job's share
-  std::uint64_t cpu_seconds;          // of each process
-  std::uint64_t file_bytes;           // the largest file
+  std::uint64_t
+      address_space_bytes;    // of each process: the warm interpreter's size plus the job's share
+  std::uint64_t cpu_seconds;  // of each process
+  std::uint64_t file_bytes;   // the largest file
   std::uint64_t open_files;
-  std::uint64_t processes;            // and threads, counted in the job's own user namespace
-  std::uint64_t tmp_bytes;            // all of /tmp
+  std::uint64_t processes;  // and threads, counted in the job's own user namespace
+  std::uint64_t tmp_bytes;  // all of /tmp
   std::uint64_t tmp_inodes;
-  std::uint64_t shm_bytes;            // all of /dev/shm
+  std::uint64_t shm_bytes;  // all of /dev/shm
 };
 
 // Sets every row of the rlimit table, soft and hard, and reads it back. Runs in the jailed worker.

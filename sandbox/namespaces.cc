@@ -17,8 +17,9 @@ SetupError write_map(int proc, const char* path, const char* map) {
   UniqueFd file(::openat(proc, path, O_WRONLY | O_CLOEXEC));
   if (!file) return fail(Step::id_maps, errno);
   const auto size = static_cast<ssize_t>(std::strlen(map));
-  return ::write(file.get(), map, static_cast<std::size_t>(size)) == size ? ok()
-                                                                          : fail(Step::id_maps, errno);
+  return ::write(file.get(), map, static_cast<std::size_t>(size)) == size
+             ? ok()
+             : fail(Step::id_maps, errno);
 }
 
 }  // namespace

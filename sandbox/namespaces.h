@@ -20,11 +20,12 @@ inline constexpr uid_t kHostInitUid = 0x70000000;
 inline constexpr uid_t kHostJobUidBase = kHostInitUid + 1;
 inline constexpr std::uint32_t kJobUidCount = 65536;
 
-// Writes the maps of the user namespace that `pid` is in. `proc` is a descriptor of the host's /proc.
+// Writes the maps of the user namespace that `pid` is in. `proc` is a descriptor of the host's
+// /proc.
 SetupError write_id_maps(int proc, pid_t pid, std::uint32_t worker_id);
 
-// Runs in the worker. The pid namespace is not joined here: only a child can enter one, so the zygote
-// joins it for the fork (worker/zygote.cc).
+// Runs in the worker. The pid namespace is not joined here: only a child can enter one, so the
+// zygote joins it for the fork (worker/zygote.cc).
 SetupError join_jail(int init_pidfd);
 
 }  // namespace pyexec::sandbox

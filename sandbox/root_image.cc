@@ -20,13 +20,13 @@ namespace pyexec::sandbox {
 namespace {
 
 enum class Entry {
-  directory,    // empty; something is mounted there later
-  guarded,      // a directory that host root owns on a tmpfs of its own, which is not mounted read-only
-  bind,         // the host's directory, read-only
-  device,       // the host's device node
-  copied_file,  // a copy of the host's file, as it was at start
-  copied_links, // a directory with copies of the host's symbolic links
-  link,         // a symbolic link to `target`
+  directory,  // empty; something is mounted there later
+  guarded,  // a directory that host root owns on a tmpfs of its own, which is not mounted read-only
+  bind,     // the host's directory, read-only
+  device,   // the host's device node
+  copied_file,   // a copy of the host's file, as it was at start
+  copied_links,  // a directory with copies of the host's symbolic links
+  link,          // a symbolic link to `target`
 };
 
 enum class Presence { required, if_on_host };
@@ -42,16 +42,17 @@ struct RootEntry {
 constexpr RootEntry kRoot[] = {
     {"/usr", Entry::directory, Presence::required},
     {"/usr/bin", Entry::bind, Presence::required},  // sys.executable and what subprocess runs
-    {"/usr/lib", Entry::bind, Presence::required},  // the interpreter, its packages, shared libraries
+    {"/usr/lib", Entry::bind,
+     Presence::required},  // the interpreter, its packages, shared libraries
     {"/usr/lib64", Entry::copied_links, Presence::if_on_host},  // the dynamic loader's name
     {"/usr/share", Entry::directory, Presence::required},
     {"/usr/share/zoneinfo", Entry::bind, Presence::if_on_host},  // pandas, zoneinfo
     {"/bin", Entry::link, Presence::required, "usr/bin"},
     {"/lib", Entry::link, Presence::required, "usr/lib"},
     {"/lib64", Entry::link, Presence::required, "usr/lib64"},
-    // On a read-only mount, removing a file that is not there fails with EROFS, before the kernel looks
-    // for it; scripts expect ENOENT. Nobody in a jail can be host root, so nobody can write here either
-    // (jail.cc checks it as the job).
+    // On a read-only mount, removing a file that is not there fails with EROFS, before the kernel
+    // looks for it; scripts expect ENOENT. Nobody in a jail can be host root, so nobody can write
+    // here either (jail.cc checks it as the job).
     {"/etc", Entry::guarded, Presence::required},
     {"/etc/ld.so.cache", Entry::copied_file, Presence::if_on_host},
     {"/etc/alternatives", Entry::copied_links, Presence::if_on_host},  // Debian's libblas.so.3
@@ -140,9 +141,7 @@ int make_entry(const RootEntry& entry) {
 
 SetupError fill_root() {
   for (std::uint32_t i = 0; i < std::size(kRoot); ++i) {
-    if (kRoot[i].presence == Presence::if_on_host &&
-        ::access(kRoot[i].path, R_OK) == -1)
-      continue;
+    if (kRoot[i].presence == Presence::if_on_host && ::access(kRoot[i].path, R_OK) == -1) continue;
     PYEXEC_TRY(check(make_entry(kRoot[i]), Step::root_entry, i));
   }
   return ok();
@@ -167,8 +166,8 @@ SetupError verify_root() {
 SetupError enter_root_image() {
   ::umask(0022);
   PYEXEC_TRY(check(::unshare(CLONE_NEWNS), Step::private_mounts));
-  PYEXEC_TRY(check(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr),
-                   Step::private_mounts, 1));
+  PYEXEC_TRY(
+      check(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), Step::private_mounts, 1));
   PYEXEC_TRY(check(::mount("pyexec-root", kStaging, "tmpfs", MS_NOSUID | MS_NODEV,
                            "mode=0755,size=8m,nr_inodes=4k"),
                    Step::root_tmpfs));
@@ -177,7 +176,8 @@ SetupError enter_root_image() {
                            MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV, nullptr),
                    Step::root_readonly));
   PYEXEC_TRY(check(::chdir(kStaging), Step::pivot_root, 0));
-  // The old root lands on top of the new one, and is taken away (pivot_root(2), "pivot_root(".", ".")").
+  // The old root lands on top of the new one, and is taken away (pivot_root(2), "pivot_root(".",
+  // ".")").
   PYEXEC_TRY(check(sys::pivot_root(".", "."), Step::pivot_root, 1));
   PYEXEC_TRY(check(::umount2(".", MNT_DETACH), Step::pivot_root, 2));
   PYEXEC_TRY(check(::chdir("/"), Step::pivot_root, 3));

@@ -1,5 +1,5 @@
-// The read-only root that all jails share: built once by the jailer in its own mount namespace, then
-// inherited, locked, by every jail's mount namespace.
+// The read-only root that all jails share: built once by the jailer in its own mount namespace,
+// then inherited, locked, by every jail's mount namespace.
 #pragma once
 
 #include "sandbox/base/step.h"

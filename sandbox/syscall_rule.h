@@ -8,9 +8,10 @@
 
 namespace pyexec::sandbox {
 
-// One condition on one argument. The kernel hands a filter 64-bit arguments, but a call whose C type is
-// `int` reads only the low half: comparing all 64 bits lets `value | 1 << 32` through (CVE-2019-10063).
-// Every argument named in the policy is an int or a flag word below 2^32, so only the low half counts.
+// One condition on one argument. The kernel hands a filter 64-bit arguments, but a call whose C
+// type is `int` reads only the low half: comparing all 64 bits lets `value | 1 << 32` through
+// (CVE-2019-10063). Every argument named in the policy is an int or a flag word below 2^32, so only
+// the low half counts.
 struct Condition {
   enum class Test : std::uint8_t { equals, no_bits_of };
   std::uint8_t argument;

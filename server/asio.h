@@ -10,8 +10,8 @@
 namespace pyexec {
 
 namespace net = boost::asio;
-using net::awaitable;
 using boost::system::error_code;
+using net::awaitable;
 using Clock = std::chrono::steady_clock;
 using Deadline = Clock::time_point;
 

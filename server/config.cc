@@ -41,8 +41,8 @@ const std::vector<NumberKnob>& number_knobs() {
   static const std::vector<NumberKnob> knobs = {
       {"--port", "PYEXEC_PORT", "port", &Config::port, 8080, 0, 65535,
        "TCP port to listen on; 0 takes a free one; $PORT is used where this is not set"},
-      {"--pool", "PYEXEC_POOL", "workers", &Config::pool_workers, std::max<std::uint64_t>(8, 4 * cores()),
-       1, 4096, "parked workers kept ready"},
+      {"--pool", "PYEXEC_POOL", "workers", &Config::pool_workers,
+       std::max<std::uint64_t>(8, 4 * cores()), 1, 4096, "parked workers kept ready"},
       {"--running", "PYEXEC_RUNNING", "jobs", &Config::running_jobs,
        std::max<std::uint64_t>(8, 4 * cores()), 1, 4096, "jobs that run at the same time"},
       {"--queue", "PYEXEC_QUEUE", "jobs", &Config::queued_jobs, 256, 0, 100000,
@@ -63,17 +63,18 @@ const std::vector<NumberKnob>& number_knobs() {
        "size of a job's /tmp, and of its /dev/shm"},
       {"--tmp-inodes", "PYEXEC_TMP_INODES", "inodes", &Config::tmp_inodes, 16384, 16, 1 << 24,
        "files and directories in a job's /tmp, and in its /dev/shm"},
-      {"--file-mb", "PYEXEC_FILE_MB", "MiB", &Config::file_mb, 100, 1, 1048576, "largest file of a job"},
+      {"--file-mb", "PYEXEC_FILE_MB", "MiB", &Config::file_mb, 100, 1, 1048576,
+       "largest file of a job"},
       {"--open-files", "PYEXEC_OPEN_FILES", "descriptors", &Config::open_files, 256, 16, 65536,
        "open descriptors of each process of a job"},
       {"--processes", "PYEXEC_PROCESSES", "processes", &Config::processes, 64, 1, 65536,
        "processes and threads of a job"},
-      {"--connections", "PYEXEC_CONNECTIONS", "connections", &Config::connections, 10000, 1, 1000000,
-       "open client connections; more wait to be accepted"},
-      {"--read-timeout-ms", "PYEXEC_READ_TIMEOUT_MS", "ms", &Config::read_timeout_ms, 30000, 10, 3600000,
-       "time for a client to send a request, and to take an answer"},
-      {"--idle-timeout-ms", "PYEXEC_IDLE_TIMEOUT_MS", "ms", &Config::idle_timeout_ms, 75000, 10, 3600000,
-       "time a connection may stay open without a request"},
+      {"--connections", "PYEXEC_CONNECTIONS", "connections", &Config::connections, 10000, 1,
+       1000000, "open client connections; more wait to be accepted"},
+      {"--read-timeout-ms", "PYEXEC_READ_TIMEOUT_MS", "ms", &Config::read_timeout_ms, 30000, 10,
+       3600000, "time for a client to send a request, and to take an answer"},
+      {"--idle-timeout-ms", "PYEXEC_IDLE_TIMEOUT_MS", "ms", &Config::idle_timeout_ms, 75000, 10,
+       3600000, "time a connection may stay open without a request"},
       {"--drain-ms", "PYEXEC_DRAIN_MS", "ms", &Config::drain_ms, 35000, 0, 3600000,
        "time for accepted requests to finish after SIGTERM"},
   };
@@ -137,7 +138,8 @@ struct Source {
 template <typename Knob>
 std::optional<Source> find_source(const Knob& knob, const std::map<std::string, std::string>& flags,
                                   const std::map<std::string, std::string>& environment) {
-  if (const auto flag = flags.find(knob.flag); flag != flags.end()) return Source{knob.flag, flag->second};
+  if (const auto flag = flags.find(knob.flag); flag != flags.end())
+    return Source{knob.flag, flag->second};
   std::vector<const char*> names = {knob.variable};
   if (std::string_view(knob.flag) == "--port") names.push_back(kPlatformPort);
   for (const char* name : names)
@@ -171,7 +173,8 @@ ConfigResult read_config(int argc, const char* const* argv, const char* const* e
   } catch (const CLI::ParseError& error) {
     std::ostringstream out, problem;
     const bool asked = app.exit(error, out, problem) == 0;
-    return {asked ? ConfigResult::Next::exit_ok : ConfigResult::Next::exit_usage, {},
+    return {asked ? ConfigResult::Next::exit_ok : ConfigResult::Next::exit_usage,
+            {},
             asked ? out.str() : problem.str()};
   }
 
@@ -188,8 +191,8 @@ ConfigResult read_config(int argc, const char* const* argv, const char* const* e
     const auto value = parse_number(source->text);
     if (!value || *value < knob.least || *value > knob.most) {
       std::ostringstream out;
-      out << source->name << "='" << source->text << "' is not a number of " << knob.unit << " from "
-          << knob.least << " to " << knob.most << "\n";
+      out << source->name << "='" << source->text << "' is not a number of " << knob.unit
+          << " from " << knob.least << " to " << knob.most << "\n";
       return refuse(out.str());
     }
     result.config.*knob.field = *value;

@@ -38,8 +38,8 @@ struct ConfigResult {
   std::string message;  // for standard output (exit_ok) or standard error (exit_usage)
 };
 
-// Flags win over variables, variables over defaults. Every unknown name and every value that is not a
-// number in its range is refused by name.
+// Flags win over variables, variables over defaults. Every unknown name and every value that is not
+// a number in its range is refused by name.
 ConfigResult read_config(int argc, const char* const* argv, const char* const* environment);
 
 }  // namespace pyexec

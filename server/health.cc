@@ -31,9 +31,12 @@ Response health(const Service& service) {
   out.Key("pool");
   out.StartObject();
   const std::pair<const char*, std::uint64_t> numbers[] = {
-      {"target", pool.target},       {"ready", pool.ready},
-      {"starting", pool.starting},   {"running", pool.running},
-      {"waiting", pool.waiting},     {"zygote_starts", pool.zygote_starts},
+      {"target", pool.target},
+      {"ready", pool.ready},
+      {"starting", pool.starting},
+      {"running", pool.running},
+      {"waiting", pool.waiting},
+      {"zygote_starts", pool.zygote_starts},
       {"worker_failures", pool.worker_failures},
   };
   for (const auto& [name, value] : numbers) {

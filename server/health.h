@@ -8,7 +8,8 @@ namespace pyexec {
 
 // 200 while the process answers.
 Response healthz();
-// 200 "healthy" while there is a zygote to make workers, else 503 "unavailable"; isolation, pool, versions.
+// 200 "healthy" while there is a zygote to make workers, else 503 "unavailable"; isolation, pool,
+// versions.
 Response health(const Service& service);
 
 }  // namespace pyexec

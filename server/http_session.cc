@@ -18,8 +18,8 @@ namespace {
 
 constexpr std::uint32_t kHeaderBytes = 16 << 10;
 constexpr std::size_t kFirstReadBytes = 8 << 10;
-// A client that is still sending when it is refused would see a reset instead of the answer, so some of
-// what it sends is read first.
+// A client that is still sending when it is refused would see a reset instead of the answer, so
+// some of what it sends is read first.
 constexpr std::size_t kLingerBytes = 16 << 20;
 constexpr std::chrono::seconds kLingerTime{2};
 
@@ -95,7 +95,8 @@ class HttpSession {
       const auto [error, size] = co_await http::async_write(stream_, go_on, kAsTuple);
       if (error) co_return error;
     }
-    const auto [body_error, body_size] = co_await http::async_read(stream_, buffer_, parser, kAsTuple);
+    const auto [body_error, body_size] =
+        co_await http::async_read(stream_, buffer_, parser, kAsTuple);
     co_return body_error;
   }
 
@@ -126,15 +127,15 @@ class HttpSession {
     co_return response;
   }
 
-  // A client that goes away cancels its job. One that sends on (pipelining) is not watched any more.
+  // A client that goes away cancels its job. One that sends on (pipelining) is not watched any
+  // more.
   void watch_client(std::weak_ptr<Cancellation> watched) {
     if (buffer_.size() > 0) return;
     stream_.socket().async_wait(tcp::socket::wait_read, [this, watched](error_code error) {
       const auto cancellation = watched.lock();  // while it lives, so does this session
       if (error || !cancellation) return;
       char byte;
-      const auto got =
-          ::recv(stream_.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+      const auto got = ::recv(stream_.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
       if (got == 0 || (got == -1 && errno != EAGAIN)) cancellation->request();
     });
   }

@@ -65,7 +65,8 @@ class JobHandler {
     if (unknown_field_) return BadRequest{400, "unknown field '" + *unknown_field_ + "'"};
     if (script_->size() > caps.script_bytes)
       return BadRequest{413, "script is " + std::to_string(script_->size()) +
-                                 " bytes, more than the limit of " + std::to_string(caps.script_bytes)};
+                                 " bytes, more than the limit of " +
+                                 std::to_string(caps.script_bytes)};
     return Job{std::move(*script_)};
   }
 
@@ -100,7 +101,8 @@ std::uint64_t largest_body_bytes(const JobCaps& caps) {
 }
 
 boost::system::result<Job, BadRequest> parse_job(std::string_view body, const JobCaps& caps) {
-  constexpr unsigned kFlags = rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag |
+  constexpr unsigned kFlags = rapidjson::kParseIterativeFlag |
+                              rapidjson::kParseValidateEncodingFlag |
                               rapidjson::kParseNumbersAsStringsFlag;
   // The reader takes a NUL for the end of the text, and would not look at what follows.
   if (const auto nul = body.find('\0'); nul != std::string_view::npos)

@@ -19,7 +19,8 @@ struct BadRequest {
 };
 
 // For boost::system::result, which throws this where a value is taken without a look; nobody does.
-[[noreturn]] void throw_exception_from_error(const BadRequest& error, const boost::source_location&);
+[[noreturn]] void throw_exception_from_error(const BadRequest& error,
+                                             const boost::source_location&);
 
 // Strict JSON, in UTF-8, of one object: an unknown, repeated or wrongly typed field is named.
 boost::system::result<Job, BadRequest> parse_job(std::string_view body, const JobCaps& caps);

@@ -30,7 +30,8 @@ void serve_detached(tcp::socket socket, Service& service, Sessions& sessions) {
 tcp::acceptor bind_listener(net::any_io_executor executor, const Config& config) {
   error_code error;
   const auto address = net::ip::make_address(config.address, error);
-  if (error) throw std::runtime_error("PYEXEC_ADDRESS='" + config.address + "' is not an IP address");
+  if (error)
+    throw std::runtime_error("PYEXEC_ADDRESS='" + config.address + "' is not an IP address");
   const tcp::endpoint endpoint(address, static_cast<unsigned short>(config.port));
   tcp::acceptor acceptor(executor, endpoint.protocol());
   acceptor.set_option(net::socket_base::reuse_address(true));

@@ -5,8 +5,8 @@
 
 namespace pyexec {
 
-// Bound to the configured address but not listening yet: a port that is taken shows before the pool is
-// filled. Throws std::exception with a sentence for the operator.
+// Bound to the configured address but not listening yet: a port that is taken shows before the pool
+// is filled. Throws std::exception with a sentence for the operator.
 net::ip::tcp::acceptor bind_listener(net::any_io_executor executor, const Config& config);
 
 // Accepts until the acceptor is closed. Running out of descriptors pauses it; nothing else ends it.

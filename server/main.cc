@@ -27,13 +27,14 @@ std::string greeting(const Service& service, const net::ip::tcp::acceptor& accep
   const auto endpoint = acceptor.local_endpoint();
   const auto level = service.pool.zygote()->level;
   std::ostringstream out;
-  out << "pyexec " PYEXEC_VERSION " listening on http://" << endpoint << ", isolation level " << level
-      << " (" << isolation_name(level) << "), " << service.config.pool_workers << " workers ready";
+  out << "pyexec " PYEXEC_VERSION " listening on http://" << endpoint << ", isolation level "
+      << level << " (" << isolation_name(level) << "), " << service.config.pool_workers
+      << " workers ready";
   return out.str();
 }
 
-// Until SIGTERM or SIGINT, then in order: no new connection, accepted requests finish, jobs that take
-// longer than drain_ms are ended and answered, everything is closed.
+// Until SIGTERM or SIGINT, then in order: no new connection, accepted requests finish, jobs that
+// take longer than drain_ms are ended and answered, everything is closed.
 awaitable<int> serve(Service& service, Sessions& sessions) {
   const auto executor = co_await net::this_coro::executor;
   net::signal_set stop(executor, SIGTERM, SIGINT);
@@ -42,7 +43,8 @@ awaitable<int> serve(Service& service, Sessions& sessions) {
 
   auto acceptor = bind_listener(executor, service.config);
   if (const auto problem = co_await service.pool.start()) {
-    std::cerr << "pyexec-server: cannot provide isolation level 3 (namespaced): " << *problem << "\n";
+    std::cerr << "pyexec-server: cannot provide isolation level 3 (namespaced): " << *problem
+              << "\n";
     co_return kExitFailure;
   }
   net::co_spawn(executor, accept_connections(acceptor, service, sessions), net::detached);
@@ -52,15 +54,16 @@ awaitable<int> serve(Service& service, Sessions& sessions) {
   error_code ignored;
   acceptor.close(ignored);
   sessions.drain();
-  co_await sessions.wait_fewer_than(1, Clock::now() + std::chrono::milliseconds(service.config.drain_ms));
+  co_await sessions.wait_fewer_than(
+      1, Clock::now() + std::chrono::milliseconds(service.config.drain_ms));
   for (Cancellation* job : std::set(service.jobs)) job->request();
   co_await sessions.wait_fewer_than(1, Clock::now() + kLastAnswers);
   sessions.close_all();
   co_return 0;
 }
 
-// Does not return: coroutines of jobs whose processes the kernel is still taking apart refer to what
-// lives here, and nothing of it needs more of an end than the process's own.
+// Does not return: coroutines of jobs whose processes the kernel is still taking apart refer to
+// what lives here, and nothing of it needs more of an end than the process's own.
 [[noreturn]] void run(const Config& config) {
   raise_descriptor_limit();
   adopt_orphans();

@@ -8,18 +8,18 @@
 namespace pyexec {
 
 // name, HTTP status
-#define PYEXEC_OUTCOMES(X)   \
-  X(ok, 200)                 \
-  X(invalid_request, 400)    \
-  X(invalid_script, 400)     \
-  X(exception, 422)          \
-  X(not_serializable, 422)   \
-  X(time_limit, 422)         \
-  X(memory_limit, 422)       \
-  X(output_limit, 422)       \
-  X(exited, 422)             \
-  X(killed, 422)             \
-  X(busy, 429)               \
+#define PYEXEC_OUTCOMES(X) \
+  X(ok, 200)               \
+  X(invalid_request, 400)  \
+  X(invalid_script, 400)   \
+  X(exception, 422)        \
+  X(not_serializable, 422) \
+  X(time_limit, 422)       \
+  X(memory_limit, 422)     \
+  X(output_limit, 422)     \
+  X(exited, 422)           \
+  X(killed, 422)           \
+  X(busy, 429)             \
   X(internal, 500)
 
 enum class OutcomeKind : std::uint8_t {
@@ -34,9 +34,9 @@ unsigned outcome_status(OutcomeKind kind);
 // The end of one job that a worker was given.
 struct Outcome {
   OutcomeKind kind = OutcomeKind::internal;
-  std::string result_json;  // for ok: checked and re-serialised
-  std::string error;        // for all others
-  std::string stdout_bytes; // as the job wrote it, cut at the cap
+  std::string result_json;   // for ok: checked and re-serialised
+  std::string error;         // for all others
+  std::string stdout_bytes;  // as the job wrote it, cut at the cap
   bool stdout_truncated = false;
 };
 

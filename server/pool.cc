@@ -11,7 +11,11 @@
 namespace pyexec {
 
 Pool::Pool(net::any_io_executor executor, const Config& config)
-    : executor_(executor), config_(config), retry_(executor), refill_(executor), start_decided_(executor) {}
+    : executor_(executor),
+      config_(config),
+      retry_(executor),
+      refill_(executor),
+      start_decided_(executor) {}
 
 awaitable<std::optional<std::string>> Pool::start() {
   start_zygote();
@@ -52,7 +56,8 @@ void Pool::fill() {
   }
 }
 
-// After a failure: a pause that grows while failures go on, so that a host in trouble is not hammered.
+// After a failure: a pause that grows while failures go on, so that a host in trouble is not
+// hammered.
 void Pool::fill_later() {
   if (closed_ || retry_pending_) return;
   retry_pending_ = true;
@@ -61,8 +66,10 @@ void Pool::fill_later() {
   retry_.async_wait([this](error_code error) {
     retry_pending_ = false;
     if (error || closed_) return;
-    if (zygote_) fill();
-    else start_zygote();
+    if (zygote_)
+      fill();
+    else
+      start_zygote();
   });
 }
 
@@ -172,9 +179,9 @@ void Pool::hand_out() {
   if (parked_.size() < config_.pool_workers) refill_soon();
 }
 
-// Making a worker costs as much as a short job and slows it down by half (the fork and the job's first
-// writes meet on the same kernel locks), so while there are plenty it waits until the job is over, and
-// no longer than kRefillDelay.
+// Making a worker costs as much as a short job and slows it down by half (the fork and the job's
+// first writes meet on the same kernel locks), so while there are plenty it waits until the job is
+// over, and no longer than kRefillDelay.
 void Pool::refill_soon() {
   if (2 * parked_.size() < config_.pool_workers) return fill();
   if (refill_pending_) return;

@@ -20,8 +20,8 @@ struct PoolState {
   std::uint64_t zygote_starts, worker_failures;
 };
 
-// Keeps `pool_workers` parked or on their way, lets at most `running_jobs` be out, and starts a new zygote
-// when one is lost. All on the server's thread.
+// Keeps `pool_workers` parked or on their way, lets at most `running_jobs` be out, and starts a new
+// zygote when one is lost. All on the server's thread.
 class Pool {
  public:
   Pool(net::any_io_executor executor, const Config& config);
@@ -32,7 +32,8 @@ class Pool {
   // A worker that is out. Ends its jail if nobody has, and makes room for the next job.
   class Lease {
    public:
-    Lease(Pool& pool, std::shared_ptr<WorkerHandle> worker) : pool_(&pool), worker_(std::move(worker)) {}
+    Lease(Pool& pool, std::shared_ptr<WorkerHandle> worker)
+        : pool_(&pool), worker_(std::move(worker)) {}
     Lease(Lease&& other) noexcept = default;
     Lease& operator=(Lease&&) = delete;
     ~Lease() {

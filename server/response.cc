@@ -34,7 +34,8 @@ Response outcome_response(const Outcome& outcome) {
   Response response = {outcome_status(outcome.kind), ""};
   response.headers.emplace_back(kOutcomeHeader, outcome_name(outcome.kind));
   std::string& body = response.body;
-  body.reserve(outcome.result_json.size() + outcome.error.size() + outcome.stdout_bytes.size() + 64);
+  body.reserve(outcome.result_json.size() + outcome.error.size() + outcome.stdout_bytes.size() +
+               64);
   if (outcome.kind == OutcomeKind::ok) {
     body += R"({"result": )";
     body += outcome.result_json;

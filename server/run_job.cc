@@ -44,11 +44,13 @@ struct Run {
 
 awaitable<Channel> exchange_frames(Run& run, const std::string& job_frame) {
   auto& socket = run.worker.job_socket();
-  const auto [send_error, sent] = co_await net::async_write(socket, net::buffer(job_frame), kAsTuple);
+  const auto [send_error, sent] =
+      co_await net::async_write(socket, net::buffer(job_frame), kAsTuple);
   if (send_error) co_return Channel::closed;
 
   std::array<std::byte, kFrameHeaderBytes> bytes;
-  const auto [header_error, header_size] = co_await net::async_read(socket, net::buffer(bytes), kAsTuple);
+  const auto [header_error, header_size] =
+      co_await net::async_read(socket, net::buffer(bytes), kAsTuple);
   if (header_error) co_return Channel::closed;
   const auto header = decode_header(bytes);
   if (!header || header->type != FrameType::report) co_return Channel::malformed;
@@ -56,7 +58,8 @@ awaitable<Channel> exchange_frames(Run& run, const std::string& job_frame) {
   if (header->body_bytes > std::max(run.caps.result_bytes, kErrorBytes + 64) + kReportOverheadBytes)
     co_return Channel::too_large;
   std::string body(header->body_bytes, '\0');
-  const auto [body_error, body_size] = co_await net::async_read(socket, net::buffer(body), kAsTuple);
+  const auto [body_error, body_size] =
+      co_await net::async_read(socket, net::buffer(body), kAsTuple);
   if (body_error) co_return Channel::closed;
   run.report = decode_report(body);
   co_return run.report ? Channel::reported : Channel::malformed;
@@ -65,16 +68,18 @@ awaitable<Channel> exchange_frames(Run& run, const std::string& job_frame) {
 awaitable<void> talk(std::shared_ptr<Run> run, std::string job_frame) {
   try {
     run->channel = co_await exchange_frames(*run, job_frame);
-  } catch (const std::bad_alloc&) {  // of the script's result; everything else here is an error code
+  } catch (
+      const std::bad_alloc&) {  // of the script's result; everything else here is an error code
     run->channel = Channel::too_large;
   }
   run->channel_done.set();
-  // A closed channel alone decides nothing: the worker's death, which explains it, is reported next.
+  // A closed channel alone decides nothing: the worker's death, which explains it, is reported
+  // next.
   if (run->channel != Channel::closed) run->ended.set();
 }
 
-// Takes what the pipe holds now, at most `kTurnBytes`. What exceeds the cap is dropped, not refused, so
-// that a flood neither blocks the script nor grows the server.
+// Takes what the pipe holds now, at most `kTurnBytes`. What exceeds the cap is dropped, not
+// refused, so that a flood neither blocks the script nor grows the server.
 enum class PipeState { open, ended };
 PipeState take_output(Run& run) {
   constexpr std::size_t kTurnBytes = 1 << 20;
@@ -103,8 +108,8 @@ awaitable<void> drain(std::shared_ptr<Run> run) {
   run->output_done.set();
 }
 
-// Whether every process of the job is dead, and `run` holds all it ever said. For one that has reported
-// this does not wait until its worker, alone and killed, is taken apart.
+// Whether every process of the job is dead, and `run` holds all it ever said. For one that has
+// reported this does not wait until its worker, alone and killed, is taken apart.
 awaitable<bool> finish(Run& run) {
   bool dead = co_await run.worker.kill_job();
   if (dead && run.channel == Channel::reported) {
@@ -118,8 +123,8 @@ awaitable<bool> finish(Run& run) {
     run.worker.job_socket().close(ignored);
     run.worker.output().close(ignored);
   }
-  // Every other holder of these is gone, so both end. A report that the worker sent before it died is
-  // complete in the socket's buffer.
+  // Every other holder of these is gone, so both end. A report that the worker sent before it died
+  // is complete in the socket's buffer.
   co_await run.channel_done.wait();
   co_await run.output_done.wait();
   co_return dead;
@@ -131,8 +136,8 @@ Outcome failed(OutcomeKind kind, std::string error) {
 
 Outcome judge_value(const std::string& json, const RunCaps& caps) {
   if (json.size() > caps.result_bytes)
-    return failed(OutcomeKind::output_limit,
-                  "result is more than the limit of " + std::to_string(caps.result_bytes) + " bytes");
+    return failed(OutcomeKind::output_limit, "result is more than the limit of " +
+                                                 std::to_string(caps.result_bytes) + " bytes");
   auto checked = reserialise(json, caps.result_depth);
   if (!checked) return failed(OutcomeKind::not_serializable, checked.error().message);
   return {.kind = OutcomeKind::ok, .result_json = std::move(*checked)};
@@ -164,15 +169,16 @@ Outcome judge_death(int wait_status) {
     const int signal = WTERMSIG(wait_status);
     if (signal == SIGXCPU) return failed(OutcomeKind::time_limit, "execution time limit exceeded");
     const char* name = ::sigabbrev_np(signal);
-    return failed(OutcomeKind::killed, "script was killed by signal " + std::to_string(signal) + " (SIG" +
-                                           (name != nullptr ? name : "?") + ")");
+    return failed(OutcomeKind::killed, "script was killed by signal " + std::to_string(signal) +
+                                           " (SIG" + (name != nullptr ? name : "?") + ")");
   }
   const int status = WEXITSTATUS(wait_status);
-  if (status == kExitBadFrame) return failed(OutcomeKind::internal, "the worker could not read the job");
+  if (status == kExitBadFrame)
+    return failed(OutcomeKind::internal, "the worker could not read the job");
   if (status == kExitChannelLost)
     return failed(OutcomeKind::exited, "script closed the descriptor that its result is sent on");
-  return failed(OutcomeKind::exited, "script exited with status " + std::to_string(status) +
-                                         " before main() returned");
+  return failed(OutcomeKind::exited,
+                "script exited with status " + std::to_string(status) + " before main() returned");
 }
 
 Outcome judge(const Run& run, const Cancellation& cancellation, std::optional<int> own_death) {
@@ -180,8 +186,9 @@ Outcome judge(const Run& run, const Cancellation& cancellation, std::optional<in
     case Channel::reported:
       return judge_report(*run.report, run.caps);
     case Channel::too_large:
-      return failed(OutcomeKind::output_limit, "result is more than the limit of " +
-                                                   std::to_string(run.caps.result_bytes) + " bytes");
+      return failed(
+          OutcomeKind::output_limit,
+          "result is more than the limit of " + std::to_string(run.caps.result_bytes) + " bytes");
     case Channel::malformed:
       return failed(OutcomeKind::not_serializable, "the worker's report is malformed");
     case Channel::open:
@@ -195,8 +202,8 @@ Outcome judge(const Run& run, const Cancellation& cancellation, std::optional<in
 
 }  // namespace
 
-awaitable<Outcome> run_job(Pool::Lease lease, const Job& job, const RunCaps& caps, Deadline deadline,
-                           Cancellation& cancellation) {
+awaitable<Outcome> run_job(Pool::Lease lease, const Job& job, const RunCaps& caps,
+                           Deadline deadline, Cancellation& cancellation) {
   const auto executor = co_await net::this_coro::executor;
   const auto run = std::make_shared<Run>(executor, std::move(lease), caps);
   WorkerHandle& worker = run->worker;
@@ -216,9 +223,12 @@ awaitable<Outcome> run_job(Pool::Lease lease, const Job& job, const RunCaps& cap
   const bool dead = co_await finish(*run);
 
   Outcome outcome;
-  if (!dead) outcome = failed(OutcomeKind::internal, "the job's processes could not be ended");
-  else if (!in_time) outcome = failed(OutcomeKind::time_limit, "execution time limit exceeded");
-  else outcome = judge(*run, cancellation, own_death);
+  if (!dead)
+    outcome = failed(OutcomeKind::internal, "the job's processes could not be ended");
+  else if (!in_time)
+    outcome = failed(OutcomeKind::time_limit, "execution time limit exceeded");
+  else
+    outcome = judge(*run, cancellation, own_death);
   outcome.stdout_bytes = run->output.text();
   outcome.stdout_truncated = run->output.truncated();
   co_return outcome;

@@ -71,8 +71,7 @@ class Rewriter : public rapidjson::Writer<StringSink> {
   bool separate() {
     if (levels_.empty()) return true;
     Level& level = levels_.back();
-    if (level.values > 0)
-      os_->out.append(level.is_object && level.values % 2 == 1 ? ": " : ", ");
+    if (level.values > 0) os_->out.append(level.is_object && level.values % 2 == 1 ? ": " : ", ");
     ++level.values;
     return true;
   }
@@ -104,15 +103,18 @@ bool is_digit(char c) {
 
 constexpr std::size_t kLongestCharacterBytes = 4;
 
-// RapidJSON refuses integers beyond the range of a double, even where it only passes digits on. A long
-// integer is hidden from it: "0" and spaces in its place, which the grammar allows after a number.
+// RapidJSON refuses integers beyond the range of a double, even where it only passes digits on. A
+// long integer is hidden from it: "0" and spaces in its place, which the grammar allows after a
+// number.
 void hide_long_integers(std::string& text) {
   constexpr std::size_t kLong = 300;
   bool in_string = false;
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (in_string) {
-      if (text[i] == '\\') ++i;
-      else if (text[i] == '"') in_string = false;
+      if (text[i] == '\\')
+        ++i;
+      else if (text[i] == '"')
+        in_string = false;
     } else if (text[i] == '"') {
       in_string = true;
     } else if (is_digit(text[i])) {
@@ -146,8 +148,8 @@ boost::system::result<std::string, JsonProblem> reserialise(std::string_view tex
   if (text.find('\0') != std::string_view::npos) return JsonProblem{"the result holds a NUL byte"};
   std::string copy(text);
   hide_long_integers(copy);
-  // RapidJSON's encoding check reads a whole character from its first byte on, past the end of a text
-  // that stops inside one.
+  // RapidJSON's encoding check reads a whole character from its first byte on, past the end of a
+  // text that stops inside one.
   copy.append(kLongestCharacterBytes, '\0');
 
   std::string out;
@@ -158,7 +160,8 @@ boost::system::result<std::string, JsonProblem> reserialise(std::string_view tex
   rapidjson::Reader reader;
   const auto parsed = reader.Parse<kFlags>(stream, rewriter);
   if (rewriter.too_deep())
-    return JsonProblem{"the result is nested more than " + std::to_string(max_depth) + " levels deep"};
+    return JsonProblem{"the result is nested more than " + std::to_string(max_depth) +
+                       " levels deep"};
   if (rewriter.lone_surrogate())
     return JsonProblem{"the result holds a lone surrogate, which has no UTF-8 form"};
   if (parsed.IsError())

@@ -11,10 +11,11 @@ namespace pyexec {
 struct JsonProblem {
   std::string message;
 };
-[[noreturn]] void throw_exception_from_error(const JsonProblem& error, const boost::source_location&);
+[[noreturn]] void throw_exception_from_error(const JsonProblem& error,
+                                             const boost::source_location&);
 
-// Strict JSON in valid UTF-8, nested at most `max_depth` deep, without recursion. Numbers keep every
-// digit they have. Separators are those of Python's json.dumps: ", " and ": ".
+// Strict JSON in valid UTF-8, nested at most `max_depth` deep, without recursion. Numbers keep
+// every digit they have. Separators are those of Python's json.dumps: ", " and ": ".
 boost::system::result<std::string, JsonProblem> reserialise(std::string_view text,
                                                             std::uint64_t max_depth);
 

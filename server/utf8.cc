@@ -17,10 +17,14 @@ Scan scan_character(std::string_view bytes) {
   // Table 3-7 of the Unicode standard: the second byte's range depends on the first.
   std::size_t size = 0;
   std::uint8_t low = 0x80, high = 0xbf;
-  if (lead >= 0xc2 && lead <= 0xdf) size = 2;
-  else if (lead >= 0xe0 && lead <= 0xef) size = 3;
-  else if (lead >= 0xf0 && lead <= 0xf4) size = 4;
-  else return {1, Scan::State::broken};
+  if (lead >= 0xc2 && lead <= 0xdf)
+    size = 2;
+  else if (lead >= 0xe0 && lead <= 0xef)
+    size = 3;
+  else if (lead >= 0xf0 && lead <= 0xf4)
+    size = 4;
+  else
+    return {1, Scan::State::broken};
   if (lead == 0xe0) low = 0xa0;
   if (lead == 0xed) high = 0x9f;  // surrogates
   if (lead == 0xf0) low = 0x90;
@@ -41,8 +45,10 @@ std::string to_valid_utf8(std::string_view bytes) {
   out.reserve(bytes.size());
   while (!bytes.empty()) {
     const Scan scan = scan_character(bytes);
-    if (scan.state == Scan::State::whole) out.append(bytes.substr(0, scan.size));
-    else out.append("\xef\xbf\xbd");
+    if (scan.state == Scan::State::whole)
+      out.append(bytes.substr(0, scan.size));
+    else
+      out.append("\xef\xbf\xbd");
     bytes.remove_prefix(scan.size);
   }
   return out;
@@ -53,7 +59,8 @@ std::string_view without_cut_character(std::string_view bytes) {
   for (std::size_t back = 1; back <= 3 && back <= bytes.size(); ++back) {
     const std::string_view tail = bytes.substr(bytes.size() - back);
     const Scan scan = scan_character(tail);
-    if (scan.state == Scan::State::cut && scan.size == back) return bytes.substr(0, bytes.size() - back);
+    if (scan.state == Scan::State::cut && scan.size == back)
+      return bytes.substr(0, bytes.size() - back);
   }
   return bytes;
 }

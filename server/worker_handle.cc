@@ -37,7 +37,8 @@ awaitable<bool> WorkerHandle::hear() {
   if (!error && word == sandbox::kWorkerKilled) co_return true;
   empty_ = !error && word == sandbox::kJailEmpty;
   if (empty_ || limit.expiry() <= Clock::now()) co_return empty_;
-  // The kernel empties the jail of an init that ended in another way: its pidfd tells when that is done.
+  // The kernel empties the jail of an init that ended in another way: its pidfd tells when that is
+  // done.
   const auto [wait_error] =
       co_await init_.async_wait(net::posix::stream_descriptor::wait_read, kAsTuple);
   empty_ = !wait_error;

@@ -15,14 +15,16 @@
 namespace pyexec {
 namespace {
 
-// The whole environment of the zygote, of every worker, and of what scripts start. Nothing is inherited.
+// The whole environment of the zygote, of every worker, and of what scripts start. Nothing is
+// inherited.
 constexpr std::array<const char*, 9> kEnvironment = {
     "PATH=/usr/bin:/bin",
     "HOME=/tmp",
     "LANG=C.UTF-8",
     "LC_ALL=C.UTF-8",
     "PYTHONDONTWRITEBYTECODE=1",
-    // One thread: the zygote must be single-threaded to fork, and cores belong to jobs, not to one job.
+    // One thread: the zygote must be single-threaded to fork, and cores belong to jobs, not to one
+    // job.
     "OPENBLAS_NUM_THREADS=1",
     "OMP_NUM_THREADS=1",
     "MKL_NUM_THREADS=1",
@@ -33,8 +35,8 @@ void check_spawn(int error, const std::string& what) {
   if (error != 0) throw std::system_error(error, std::generic_category(), what);
 }
 
-// posix_spawn starts without copying this process. Asio's sockets are not close-on-exec, so what stays
-// open is named and the rest is closed.
+// posix_spawn starts without copying this process. Asio's sockets are not close-on-exec, so what
+// stays open is named and the rest is closed.
 void spawn_zygote(const std::string& path, int control) {
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
@@ -80,8 +82,8 @@ Configure configuration(const Config& config) {
           .error_bytes = kErrorBytes};
 }
 
-std::shared_ptr<ZygoteClient> ZygoteClient::start(net::any_io_executor executor, const Config& config,
-                                                  ZygoteEvents events) {
+std::shared_ptr<ZygoteClient> ZygoteClient::start(net::any_io_executor executor,
+                                                  const Config& config, ZygoteEvents events) {
   int pair[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
     throw std::system_error(errno, std::generic_category(), "socketpair");
@@ -89,7 +91,8 @@ std::shared_ptr<ZygoteClient> ZygoteClient::start(net::any_io_executor executor,
   // dup2 onto itself would keep close-on-exec.
   if (zygotes.get() == kControlFd) zygotes.reset(::fcntl(kControlFd, F_DUPFD_CLOEXEC, 64));
   spawn_zygote(config.worker_path, zygotes.get());
-  std::shared_ptr<ZygoteClient> client(new ZygoteClient(executor, own.release(), std::move(events)));
+  std::shared_ptr<ZygoteClient> client(
+      new ZygoteClient(executor, own.release(), std::move(events)));
   if (!send_message(client->control_.native_handle(), encode_control(configuration(config)), {}))
     throw std::system_error(errno, std::generic_category(), "cannot configure the zygote");
   client->listen();
@@ -102,7 +105,8 @@ ZygoteClient::ZygoteClient(net::any_io_executor executor, int control_fd, Zygote
 }
 
 void ZygoteClient::spawn(std::uint32_t worker_id) {
-  if (open_ && !send_message(control_.native_handle(), encode_control(Spawn{worker_id}), {})) lose();
+  if (open_ && !send_message(control_.native_handle(), encode_control(Spawn{worker_id}), {}))
+    lose();
 }
 
 void ZygoteClient::close() {

@@ -26,8 +26,8 @@ class ZygoteClient : public std::enable_shared_from_this<ZygoteClient> {
   static std::shared_ptr<ZygoteClient> start(net::any_io_executor executor, const Config& config,
                                              ZygoteEvents events);
 
-  // The answer is on_worker or on_spawn_failed. Keep the number of open requests small: both sides queue
-  // them in socket buffers.
+  // The answer is on_worker or on_spawn_failed. Keep the number of open requests small: both sides
+  // queue them in socket buffers.
   void spawn(std::uint32_t worker_id);
   void close();
 

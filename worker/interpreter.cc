@@ -23,7 +23,8 @@ constexpr const wchar_t* kProgram = L"/usr/bin/python3";
 }
 
 void start_python() {
-  // The locale of the environment, C.UTF-8: an isolated Python would stay in the C locale, and in ASCII.
+  // The locale of the environment, C.UTF-8: an isolated Python would stay in the C locale, and in
+  // ASCII.
   PyPreConfig locale;
   PyPreConfig_InitIsolatedConfig(&locale);
   locale.configure_locale = 1;
@@ -31,7 +32,7 @@ void start_python() {
     die("Python does not start", status.err_msg != nullptr ? status.err_msg : "unknown reason");
   PyConfig config;
   PyConfig_InitIsolatedConfig(&config);
-  config.buffered_stdio = 0;         // what was printed before a crash or a kill is not lost
+  config.buffered_stdio = 0;           // what was printed before a crash or a kill is not lost
   config.install_signal_handlers = 1;  // SIGINT, SIGPIPE as scripts expect them
   config.write_bytecode = 0;
   PyStatus status = PyConfig_SetString(&config, &config.program_name, kProgram);
@@ -107,11 +108,13 @@ Report Interpreter::run(const Job& job, const ReportCaps& caps) const {
   try {
     // The server has checked that the script is UTF-8.
     const py::str source(job.script);
-    const auto result = functions->run(source, caps.result_bytes, caps.error_bytes).cast<py::tuple>();
+    const auto result =
+        functions->run(source, caps.result_bytes, caps.error_bytes).cast<py::tuple>();
     const auto kind = static_cast<ReportKind>(result[0].cast<std::uint8_t>());
     return {kind, result[1].cast<std::string>()};
   } catch (const py::error_already_set& error) {
-    if (error.matches(PyExc_MemoryError)) return {ReportKind::memory_limit, "memory limit exceeded"};
+    if (error.matches(PyExc_MemoryError))
+      return {ReportKind::memory_limit, "memory limit exceeded"};
     return {ReportKind::exception, "the script broke its interpreter"};
   } catch (const std::bad_alloc&) {
     return {ReportKind::memory_limit, "memory limit exceeded"};
@@ -121,7 +124,8 @@ Report Interpreter::run(const Job& job, const ReportCaps& caps) const {
 }
 
 bool Interpreter::warm_up() const {
-  const Job job = {"import math\ndef main():\n    print(end='')\n    return {'a': [1, 2.5, 'x']}\n"};
+  const Job job = {
+      "import math\ndef main():\n    print(end='')\n    return {'a': [1, 2.5, 'x']}\n"};
   const bool worked = run(job, {1 << 16, 1 << 16}).kind == ReportKind::value;
   try {
     functions->forget(functions->modules);

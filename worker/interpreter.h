@@ -20,8 +20,8 @@ struct ReportCaps {
   std::uint64_t error_bytes;
 };
 
-// One per process. Its functions do not throw: an interpreter that cannot start ends the process with a
-// message on stderr, and one that a script broke is reported as such.
+// One per process. Its functions do not throw: an interpreter that cannot start ends the process
+// with a message on stderr, and one that a script broke is reported as such.
 class Interpreter {
  public:
   // Runs in the zygote: starts Python, imports the packages, runs the prelude.

@@ -12,8 +12,8 @@ struct WorkerStart {
   ReportCaps caps;
 };
 
-// Jail, warm-up, READY, one JOB, one REPORT, exit. A step that fails is sent as SETUP_FAILED instead
-// of READY, and no job is ever read.
+// Jail, warm-up, READY, one JOB, one REPORT, exit. A step that fails is sent as SETUP_FAILED
+// instead of READY, and no job is ever read.
 [[noreturn]] void worker_main(const Interpreter& interpreter, const WorkerStart& start);
 
 }  // namespace pyexec

@@ -102,7 +102,8 @@ class Zygote {
 
   // True while the server and the jailer are there.
   bool serve_once() {
-    pollfd sources[] = {{kControlFd, POLLIN, 0}, {jailer_.get(), POLLIN, 0}, {children_.get(), POLLIN, 0}};
+    pollfd sources[] = {
+        {kControlFd, POLLIN, 0}, {jailer_.get(), POLLIN, 0}, {children_.get(), POLLIN, 0}};
     if (sys::retry([&] { return ::poll(sources, std::size(sources), -1); }) == -1) return false;
     // Dead workers first: a jail's last process has to be reaped before the jail counts as gone.
     if (sources[2].revents != 0) reap_workers();
@@ -126,14 +127,16 @@ class Zygote {
     if (message_.size != sizeof reply) return false;
     std::memcpy(&reply, message_.bytes.data(), sizeof reply);
     if (!reply.error.failed() && message_.fd_count == 2)
-      reply.error = fork_worker(reply.worker_id, std::move(message_.fds[0]), std::move(message_.fds[1]));
+      reply.error =
+          fork_worker(reply.worker_id, std::move(message_.fds[0]), std::move(message_.fds[1]));
     if (reply.error.failed()) return tell_server(SpawnFailed{reply.worker_id, reply.error});
     return true;
   }
 
   SetupError fork_worker(std::uint32_t worker_id, UniqueFd init_pidfd, UniqueFd leash) {
     int job[2], out[2];
-    PYEXEC_TRY(sandbox::check(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, job), Step::fork, 0));
+    PYEXEC_TRY(
+        sandbox::check(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, job), Step::fork, 0));
     UniqueFd server_job(job[0]), worker_job(job[1]);
     PYEXEC_TRY(sandbox::check(::pipe2(out, O_CLOEXEC), Step::fork, 1));
     UniqueFd server_out(out[0]), worker_out(out[1]);
@@ -142,8 +145,9 @@ class Zygote {
     PYEXEC_TRY(sandbox::check(sys::join_namespaces(init_pidfd.get(), CLONE_NEWPID), Step::fork, 2));
     const pid_t pid = interpreter_.fork();
     if (pid == 0)
-      worker_main(interpreter_, {{init_pidfd.get(), worker_out.get(), worker_job.get(), limits_, filter_},
-                                 caps_});
+      worker_main(
+          interpreter_,
+          {{init_pidfd.get(), worker_out.get(), worker_job.get(), limits_, filter_}, caps_});
     const int fork_error = errno;
     // A zygote that cannot go back would fork into a stranger's jail: it is of no further use.
     if (sys::join_namespaces(own_pid_namespace_.get(), CLONE_NEWPID) == -1) ::_exit(1);

@@ -3,8 +3,8 @@
 //   server ── CONFIGURE, SPAWN ──▶ zygote ── JailRequest ──▶ jailer        (sandbox/jailer.h)
 //          ◀─ HELLO, WORKER + fds, EXITED ─┘  └─ fork ──▶ worker           (worker_main.h)
 //
-// Single-threaded. It exits when the control socket closes, the jailer exits when it does, and every
-// jail dies with the jailer.
+// Single-threaded. It exits when the control socket closes, the jailer exits when it does, and
+// every jail dies with the jailer.
 #pragma once
 
 namespace pyexec {

@@ -1,7 +1,7 @@
 // The steps of building a jail, and the fixed-size error that names the one that failed.
 //
-// Between fork and READY nothing may allocate, throw or format text: a failing step travels as these
-// 12 bytes over a socket and becomes words only in the server (`describe`).
+// Between fork and READY nothing may allocate, throw or format text: a failing step travels as
+// these 12 bytes over a socket and becomes words only in the server (`describe`).
 #pragma once
 
 #include <cerrno>

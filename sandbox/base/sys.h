@@ -1,5 +1,6 @@
-// The one door for system calls that libc does not wrap, and for constants that its headers may lack.
-// Every function returns -1 and sets errno on failure, as the kernel's manual pages describe them.
+// The one door for system calls that libc does not wrap, and for constants that its headers may
+// lack. Every function returns -1 and sets errno on failure, as the kernel's manual pages describe
+// them.
 #pragma once
 
 #include <sys/types.h>

@@ -1,5 +1,5 @@
-// Real jails, without Python: what a complete one looks like from inside, and that a step which fails, or
-// only seems to succeed, stops the worker and is named.
+// Real jails, without Python: what a complete one looks like from inside, and that a step which
+// fails, or only seems to succeed, stops the worker and is named.
 #include <fcntl.h>
 #include <linux/seccomp.h>
 #include <sched.h>
@@ -41,10 +41,10 @@ const Limits kLimits = {.address_space_bytes = 256 * kMiB,
                         .tmp_inodes = 64,
                         .shm_bytes = 4 * kMiB};
 
-#define NEEDS_ROOT()                                                      \
-  if (::geteuid() != 0) {                                                 \
-    std::puts("skipped: making a jail with several users needs root");    \
-    return;                                                               \
+#define NEEDS_ROOT()                                                   \
+  if (::geteuid() != 0) {                                              \
+    std::puts("skipped: making a jail with several users needs root"); \
+    return;                                                            \
   }
 
 struct Jail {
@@ -87,7 +87,8 @@ Inside enter(const Jail& jail, const Limits& limits, const std::vector<sock_filt
   REQUIRE(sys::join_namespaces(jail.init_pidfd.get(), CLONE_NEWPID) == 0);
   const pid_t pid = ::fork();
   if (pid == 0) {
-    const SetupError error = enter_jail({jail.init_pidfd.get(), write_end.get(), inner.get(), limits, filter});
+    const SetupError error =
+        enter_jail({jail.init_pidfd.get(), write_end.get(), inner.get(), limits, filter});
     const int socket = error.failed() && error.step <= Step::descriptors ? inner.get() : kJobFd;
     sys::send_all(socket, &error, sizeof error);
     if (!error.failed()) probe();
@@ -149,7 +150,8 @@ std::string words_after(const std::function<void()>& probe) {
   return words;
 }
 
-TEST_CASE("only a worker that was alone is announced as killed before the jail is empty", "[jail]") {
+TEST_CASE("only a worker that was alone is announced as killed before the jail is empty",
+          "[jail]") {
   NEEDS_ROOT();
   CHECK(words_after([] {}) == "KE");
   CHECK(words_after([] {

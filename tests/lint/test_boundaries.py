@@ -5,6 +5,8 @@ server and worker meet only in worker/protocol/.
 """
 
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -68,6 +70,12 @@ def test_a_file_begins_by_saying_what_it_is(path):
     first = path.read_text().splitlines()[0]
     has_header = path.suffix == ".cc" and path.with_suffix(".h").exists()
     assert first.startswith("// ") or has_header, first
+
+
+@pytest.mark.skipif(shutil.which("clang-format") is None, reason="clang-format is not installed")
+def test_the_sources_are_formatted():
+    done = subprocess.run(["clang-format", "--dry-run", "-Werror", *map(str, SOURCES)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[:2000]
 
 
 def test_the_readmes_knob_table_is_the_programs(tmp_path):

@@ -258,8 +258,7 @@ TEST_CASE("text that is not UTF-8 is refused", "[untrusted_json]") {
 }
 
 // Under valgrind: nothing may be read or written beyond the end of the copy.
-TEST_CASE("a text that ends inside a character is refused at any size",
-          "[untrusted_json]") {
+TEST_CASE("a text that ends inside a character is refused at any size", "[untrusted_json]") {
   for (std::size_t size = 0; size < 100; ++size)
     for (const std::string cut : {"\xc3", "\xe2", "\xe2\x82", "\xf0", "\xf0\x9f", "\xf0\x9f\x98"})
       CHECK(refused('"' + std::string(size, 'x') + cut));

@@ -18,7 +18,14 @@ namespace pyexec {
 inline constexpr int kControlFd = 3;
 inline constexpr std::uint32_t kProtocolVersion = 1;
 
-enum class ControlType : std::uint32_t { configure = 1, hello, spawn, worker, spawn_failed, exited };
+enum class ControlType : std::uint32_t {
+  configure = 1,
+  hello,
+  spawn,
+  worker,
+  spawn_failed,
+  exited
+};
 
 // Server to zygote, once, first.
 struct Configure {
@@ -55,8 +62,8 @@ struct Spawn {
   std::uint32_t worker_id;
 };
 
-// With three descriptors: job socket, stdout, leash; and a fourth, the init's pidfd. The worker is not
-// ready yet: it says so itself, on the job socket.
+// With three descriptors: job socket, stdout, leash; and a fourth, the init's pidfd. The worker is
+// not ready yet: it says so itself, on the job socket.
 struct WorkerSpawned {
   static constexpr auto kType = ControlType::worker;
   std::uint32_t worker_id;

@@ -1,4 +1,5 @@
-// Frames on the job socket, between the server and one worker. See README.md for the byte diagram. Pure.
+// Frames on the job socket, between the server and one worker. See README.md for the byte diagram.
+// Pure.
 #pragma once
 
 #include <array>
@@ -26,7 +27,8 @@ enum class FrameType : std::uint16_t { ready = 1, job = 2, report = 3, setup_fai
 
 struct FrameHeader {
   FrameType type;
-  std::uint32_t body_bytes;  // not yet compared with any cap: the caller's duty, before it allocates
+  std::uint32_t
+      body_bytes;  // not yet compared with any cap: the caller's duty, before it allocates
 };
 
 std::string encode_ready();

@@ -10,8 +10,8 @@ struct Job {
   std::string script;  // UTF-8, may hold anything a client can send, NUL included
 };
 
-// A worker's own words. Everything that a worker cannot know better than its supervisor (that it ran out
-// of time, how it died) is not in this list.
+// A worker's own words. Everything that a worker cannot know better than its supervisor (that it
+// ran out of time, how it died) is not in this list.
 enum class ReportKind : std::uint8_t {
   value = 1,           // text: main()'s return value as JSON
   invalid_script = 2,  // text: why
@@ -23,8 +23,8 @@ enum class ReportKind : std::uint8_t {
 };
 inline constexpr auto kLastReportKind = ReportKind::exited;
 
-// Exit codes of a worker whose job ended without a report. A script can exit with them too, and then
-// gets the wrong one of two error texts.
+// Exit codes of a worker whose job ended without a report. A script can exit with them too, and
+// then gets the wrong one of two error texts.
 inline constexpr int kExitBadFrame = 120;     // a defect of this service
 inline constexpr int kExitChannelLost = 121;  // the script closed the job socket
 
