@@ -72,8 +72,11 @@ def test_a_file_begins_by_saying_what_it_is(path):
     assert first.startswith("// ") or has_header, first
 
 
-@pytest.mark.skipif(shutil.which("clang-format") is None, reason="clang-format is not installed")
 def test_the_sources_are_formatted():
+    if shutil.which("clang-format") is None:
+        pytest.skip("clang-format is not installed")
+    if " 14." not in subprocess.check_output(["clang-format", "--version"], text=True):
+        pytest.skip("releases of clang-format differ; the sources follow 14")
     done = subprocess.run(["clang-format", "--dry-run", "-Werror", *map(str, SOURCES)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[:2000]
 
