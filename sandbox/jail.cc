@@ -51,6 +51,7 @@ SetupError place_descriptors(int stdout_fd, int job_fd) {
 
 // The zygote blocks and handles signals that are its own business.
 SetupError reset_signals() {
+  PYEXEC_TRY(check(::signal(SIGCHLD, SIG_DFL) == SIG_ERR ? -1 : 0, Step::session, 2));
   sigset_t none;
   ::sigemptyset(&none);
   return check(::sigprocmask(SIG_SETMASK, &none, nullptr), Step::session, 1);

@@ -108,7 +108,7 @@ awaitable<void> drain(std::shared_ptr<Run> run) {
   run->output_done.set();
 }
 
-// Whether every process of the job is dead, and `run` holds all it ever said. For one that has
+// Whether no process of the job can go on, and `run` holds all it ever said. For one that has
 // reported this does not wait until its worker, alone and killed, is taken apart.
 awaitable<bool> finish(Run& run) {
   bool dead = co_await run.worker.kill_job();

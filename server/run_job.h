@@ -15,8 +15,9 @@ struct RunCaps {
 
 // Returns never later than `deadline` plus the time the kernel takes to kill. By then no process of
 // the job is left, whatever the script did; but for the worker of a job that reported and never
-// made another process or thread, which is dead and which the kernel may still be taking apart
-// (about 1 ms). `lease` is held until it has. After a cancellation the outcome is `internal`.
+// made another process or thread: it is stopped, is killed within a millisecond, and then takes the
+// kernel another to take apart. `lease` is held until that is done. After a cancellation the
+// outcome is `internal`.
 awaitable<Outcome> run_job(Pool::Lease lease, const Job& job, const RunCaps& caps,
                            Deadline deadline, Cancellation& cancellation);
 

@@ -34,7 +34,7 @@ awaitable<bool> WorkerHandle::hear() {
   });
   char word = 0;
   const auto [error, size] = co_await leash_.async_receive(net::buffer(&word, 1), kAsTuple);
-  if (!error && word == sandbox::kWorkerKilled) co_return true;
+  if (!error && word == sandbox::kWorkerStopped) co_return true;
   empty_ = !error && word == sandbox::kJailEmpty;
   if (empty_ || limit.expiry() <= Clock::now()) co_return empty_;
   // The kernel empties the jail of an init that ended in another way: its pidfd tells when that is

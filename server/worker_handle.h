@@ -19,10 +19,10 @@ class WorkerHandle : public std::enable_shared_from_this<WorkerHandle> {
   net::local::stream_protocol::socket& job_socket() { return job_; }
   net::posix::stream_descriptor& output() { return output_; }
 
-  // Ends the job. After `kill_job` no process of it runs another instruction: none is left, or only
-  // the worker, which the kernel is taking apart. After `await_empty`, which follows it, none is
-  // left, not even as a zombie. Each is false if that takes longer than kKillTime, which only a
-  // kernel in trouble needs.
+  // Ends the job. After `kill_job` none of its processes is left, or only the worker, alone and
+  // stopped, which is killed a moment later (sandbox/base/leash.h). After `await_empty`, which
+  // follows it, none is left, not even as a zombie. Each is false if that takes longer than
+  // kKillTime, which only a kernel in trouble needs.
   awaitable<bool> kill_job();
   awaitable<bool> await_empty();
   static constexpr std::chrono::seconds kKillTime{10};

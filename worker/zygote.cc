@@ -80,6 +80,10 @@ Hello hello(const Versions& versions) {
 
 // SIGCHLD as something to poll.
 UniqueFd watch_children() {
+  struct sigaction ended_only = {};
+  ended_only.sa_handler = SIG_DFL;
+  ended_only.sa_flags = SA_NOCLDSTOP;  // a worker is stopped before it is killed
+  ::sigaction(SIGCHLD, &ended_only, nullptr);
   sigset_t children;
   ::sigemptyset(&children);
   ::sigaddset(&children, SIGCHLD);

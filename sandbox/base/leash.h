@@ -3,10 +3,10 @@
 
 namespace pyexec::sandbox {
 
-// The worker has been sent SIGKILL: it will not run another instruction of the job. It is the only
-// process or thread that the job ever had; what is left of it is the kernel's work of taking it
-// apart. Not said if the job made others.
-inline constexpr char kWorkerKilled = 'K';
+// The worker is stopped, and is sent SIGKILL within a millisecond. It is the only process or thread
+// that the job ever had. Not said if the job made others. (A job that armed a timer to send itself
+// SIGCONT can run until that SIGKILL, with nobody left who reads what it says.)
+inline constexpr char kWorkerStopped = 'K';
 // No process of the job is left, not even as a zombie. The last word on a leash.
 inline constexpr char kJailEmpty = 'E';
 
