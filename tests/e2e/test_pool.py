@@ -232,10 +232,10 @@ def test_stop_answers_jobs_that_outlast_the_drain_time(start):
 
 
 def is_alive(pid):
-    """Neither gone nor a zombie: whoever adopts what a killed server left may be slow to reap."""
+    """Has memory, so is neither gone nor dying: whoever adopts what a killed server left may be slow to reap."""
     try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return file.read() != b""
     except (FileNotFoundError, ProcessLookupError):
         return False
 
