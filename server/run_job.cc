@@ -18,6 +18,8 @@ namespace {
 
 using Wait = net::posix::stream_descriptor;
 
+constexpr std::chrono::seconds kLastWords{1};
+
 enum class Channel { open, reported, closed, too_large, malformed };
 
 // Shared by the coroutines of one job. The one that drains the output may outlive `run_job`.
@@ -94,7 +96,7 @@ PipeState take_output(Run& run) {
   return PipeState::open;
 }
 
-// Until every process that holds the pipe is gone.
+// Until the pipe ends or is closed.
 awaitable<void> drain(std::shared_ptr<Run> run) {
   auto& pipe = run->worker.output();
   for (PipeState state = PipeState::open; state == PipeState::open;) {
@@ -108,25 +110,39 @@ awaitable<void> drain(std::shared_ptr<Run> run) {
   run->output_done.set();
 }
 
+// Lets go of what the job could talk through. Not left to end of file: descriptors that the job
+// sent over its own socket, and that nobody received, keep both open for as long as that socket.
+void close_channels(Run& run) {
+  error_code ignored;
+  run.worker.output().close(ignored);
+  run.worker.job_socket().close(ignored);
+}
+
+// After the answer: holds the lease until the jail is empty.
+awaitable<void> bury(std::shared_ptr<Run> run) {
+  co_await run->worker.await_empty();
+  close_channels(*run);
+}
+
 // Whether no process of the job can go on, and `run` holds all it ever said. For one that has
-// reported this does not wait until its worker, alone and killed, is taken apart.
-awaitable<bool> finish(Run& run) {
-  bool dead = co_await run.worker.kill_job();
-  if (dead && run.channel == Channel::reported) {
-    take_output(run);
+// reported this does not wait until its worker, alone and stopped, is killed and taken apart.
+awaitable<bool> finish(std::shared_ptr<Run> run) {
+  bool dead = co_await run->worker.kill_job();
+  if (dead && run->channel == Channel::reported) {
+    take_output(*run);
+    net::co_spawn(co_await net::this_coro::executor, bury(run), net::detached);
     co_return true;
   }
-  dead = dead && co_await run.worker.await_empty();
-  if (!dead) {
-    // Both would wait for a process that does not die.
-    error_code ignored;
-    run.worker.job_socket().close(ignored);
-    run.worker.output().close(ignored);
+  dead = dead && co_await run->worker.await_empty();
+  // All that was said is in the kernel's buffers: a report that the worker sent before it died is
+  // complete, so that reading it does not wait for anybody.
+  if (dead) {
+    take_output(*run);
+    co_await run->channel_done.wait_until(Clock::now() + kLastWords);
   }
-  // Every other holder of these is gone, so both end. A report that the worker sent before it died
-  // is complete in the socket's buffer.
-  co_await run.channel_done.wait();
-  co_await run.output_done.wait();
+  close_channels(*run);
+  co_await run->channel_done.wait();
+  co_await run->output_done.wait();
   co_return dead;
 }
 
@@ -220,7 +236,7 @@ awaitable<Outcome> run_job(Pool::Lease lease, const Job& job, const RunCaps& cap
   cancellation.listen(nullptr);
   // What the worker did by itself, as opposed to what `finish` does to it.
   const auto own_death = worker.wait_status();
-  const bool dead = co_await finish(*run);
+  const bool dead = co_await finish(run);
 
   Outcome outcome;
   if (!dead)

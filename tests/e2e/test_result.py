@@ -1,6 +1,7 @@
 """The result is strict JSON, whole or refused, and the server's own serialisation."""
 
 import json
+import os
 
 import pytest
 
@@ -113,6 +114,30 @@ def test_forged_frames_change_nothing_but_their_own_answer(service, data, outcom
 def test_a_flood_on_the_job_socket_ends_the_job(service):
     answer = service.execute("import os\ndef main():\n    while True: os.write(3, b'x' * 65536)")
     assert answer.outcome == "not_serializable"
+
+
+@pytest.mark.parametrize("end", ["return 1", "os._exit(0)", "os.kill(os.getpid(), 9)", "time.sleep(100)"])
+def test_descriptors_sent_over_the_job_socket_hold_nothing_open(start, end):
+    """Unreceived, they would keep the job's pipe and socket open after its death."""
+    service = start(timeout_ms=1000, pool=2, running=2, queue=0)
+    script = FORGE + f"""
+import array, socket, time
+def main():
+    job = socket.socket(fileno=3)
+    fds = array.array("i", [0, 1, 3])
+    job.sendmsg([{"report(1, b'1')" if end == "return 1" else "b'PYX1' + struct.pack('<HHI', 3, 0, 100)"}])
+    for _ in range(20):
+        job.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)])
+    job.detach()
+    {end}
+"""
+    descriptors = f"/proc/{service.process.pid}/fd"
+    service.wait_full()
+    before = len(os.listdir(descriptors))
+    for _ in range(6):
+        assert service.execute(script).status in (200, 422)
+        service.wait_full()
+    service.wait_until(lambda: len(os.listdir(descriptors)) <= before)
 
 
 def test_patched_json_changes_only_its_own_value(service):
