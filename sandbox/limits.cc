@@ -22,7 +22,9 @@ SetupError apply_rlimits(const Limits& limits) {
       {RLIMIT_FSIZE, limits.file_bytes},
       {RLIMIT_NOFILE, limits.open_files},
       {RLIMIT_NPROC, limits.processes},
-      {RLIMIT_CORE, 0},          // a core file's handler runs as root on the host
+      // A core file's handler runs as root on the host. It is not started for 1, it is for 0
+      // (core(5)), and the filter keeps a job from changing it.
+      {RLIMIT_CORE, 1},
       {RLIMIT_STACK, 8u << 20},  // "unlimited" would change how every mapping is laid out
       {RLIMIT_MEMLOCK, 0},       // locked pages cannot be reclaimed
       {RLIMIT_MSGQUEUE, 0},

@@ -49,6 +49,16 @@ constexpr std::uint32_t kForbiddenCloneFlags =
     CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |
     CLONE_NEWNET | CLONE_PARENT | CLONE_PTRACE | CLONE_UNTRACED;
 
+constexpr std::uint32_t kForbiddenMessageFlags = MSG_OOB | MSG_ZEROCOPY | MSG_FASTOPEN;
+
+std::vector<Alternative> own_limits() {
+  std::vector<Alternative> alternatives;
+  for (const unsigned limit : {RLIMIT_AS, RLIMIT_CPU, RLIMIT_DATA, RLIMIT_FSIZE, RLIMIT_MEMLOCK,
+                               RLIMIT_NOFILE, RLIMIT_NPROC, RLIMIT_RSS, RLIMIT_STACK})
+    alternatives.push_back({Condition{0, Test::equals, 0}, Condition{1, Test::equals, limit}});
+  return alternatives;
+}
+
 std::vector<SyscallRule> conditional_rules() {
   return {
       // First, because only these run in the filter: the kernel caches calls that are always
@@ -63,11 +73,11 @@ std::vector<SyscallRule> conditional_rules() {
        "isatty, non-blocking mode; TIOCSTI and TIOCLINUX type into somebody's terminal; on ENOTTY "
        "shutil gives up a FICLONE copy"},
       {{SYS_fcntl},
-       if_argument_is(1, {F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL,
-                          F_GETPIPE_SZ, F_GETLK, F_SETLK, F_SETLKW}),
-       EPERM,
-       "descriptor flags, and the record locks of sqlite3; leases, notifications, signal ownership "
-       "and larger pipes are out"},
+       if_argument_is(1,
+                      {F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETPIPE_SZ}),
+       ENOLCK,
+       "descriptor flags; a record lock on a file that jails share is a channel between jobs, and "
+       "leases, notifications, signal ownership and larger pipes are out as well"},
       {{SYS_prctl},
        {{Condition{0, Test::equals, PR_SET_NAME}},
         {Condition{0, Test::equals, PR_GET_NAME}},
@@ -87,9 +97,11 @@ std::vector<SyscallRule> conditional_rules() {
        EINVAL,
        "what allocators and numpy say; poisoning and collapsing pages is out"},
       {{SYS_prlimit64},
-       if_argument_is(0, {0}),
+       own_limits(),
        EPERM,
-       "one's own limits: they can be lowered, and raised no more"},
+       "one's own limits: they can be lowered, and raised no more; but for RLIMIT_CORE, for which "
+       "0 "
+       "means more than 1 (limits.cc)"},
       {{SYS_setpriority, SYS_getpriority},
        {{Condition{0, Test::equals, PRIO_PROCESS}, Condition{1, Test::equals, 0}}},
        EPERM,
@@ -98,6 +110,30 @@ std::vector<SyscallRule> conditional_rules() {
        if_argument_is(0, {AF_UNIX}),
        EPERM,
        "asyncio's and multiprocessing's own pipes, which reach nobody else"},
+      {{SYS_sendto, SYS_recvfrom},
+       {{Condition{3, Test::no_bits_of, kForbiddenMessageFlags}}},
+       EPERM,
+       "a socketpair's ends; urgent and zero-copy data have a history of kernel bugs"},
+      {{SYS_sendmsg, SYS_recvmsg},
+       {{Condition{2, Test::no_bits_of, kForbiddenMessageFlags}}},
+       EPERM,
+       "the same; multiprocessing passes descriptors this way"},
+      {{SYS_getsockopt},
+       {{Condition{1, Test::equals, SOL_SOCKET}, Condition{2, Test::equals, SO_TYPE}},
+        {Condition{1, Test::equals, SOL_SOCKET}, Condition{2, Test::equals, SO_DOMAIN}},
+        {Condition{1, Test::equals, SOL_SOCKET}, Condition{2, Test::equals, SO_PROTOCOL}},
+        {Condition{1, Test::equals, SOL_SOCKET}, Condition{2, Test::equals, SO_ERROR}}},
+       EPERM,
+       "what Python asks of a socket; others hand out pidfds and filters"},
+      {{SYS_preadv2, SYS_pwritev2},
+       if_argument_is(5, {0}),
+       EOPNOTSUPP,
+       "without flags, as readv; RWF_NOWAIT tells what is in the page cache that all share"},
+      {{SYS_fadvise64},
+       if_argument_is(3, {POSIX_FADV_NORMAL, POSIX_FADV_RANDOM, POSIX_FADV_SEQUENTIAL,
+                          POSIX_FADV_WILLNEED, POSIX_FADV_NOREUSE}),
+       EPERM,
+       "hints; POSIX_FADV_DONTNEED empties a cache that all share"},
   };
 }
 
@@ -106,8 +142,8 @@ std::vector<SyscallRule> conditional_rules() {
 std::vector<SyscallRule> allowed_rules() {
   return {
       {{SYS_read, SYS_write, SYS_readv, SYS_writev, SYS_pread64, SYS_pwrite64, SYS_preadv, SYS_pwritev,
-        SYS_preadv2, SYS_pwritev2, SYS_lseek, SYS_close, SYS_close_range, SYS_dup, SYS_dup3, SYS_pipe2,
-        SYS_fsync, SYS_fdatasync, SYS_ftruncate, SYS_truncate, SYS_fallocate, SYS_fadvise64},
+        SYS_lseek, SYS_close, SYS_close_range, SYS_dup, SYS_dup3, SYS_pipe2,
+        SYS_fsync, SYS_fdatasync, SYS_ftruncate, SYS_truncate, SYS_fallocate},
        always(), kNever, "file and pipe I/O on descriptors the job has"},
       {{SYS_openat, SYS_newfstatat, SYS_fstat, SYS_statx, SYS_statfs, SYS_fstatfs, SYS_faccessat,
         SYS_faccessat2, SYS_readlinkat, SYS_getcwd, SYS_chdir, SYS_fchdir, SYS_getdents64, SYS_mkdirat,
@@ -136,8 +172,7 @@ std::vector<SyscallRule> allowed_rules() {
       {{SYS_ppoll, SYS_pselect6, SYS_epoll_create1, SYS_epoll_ctl, SYS_epoll_pwait, SYS_epoll_pwait2,
         SYS_eventfd2},
        always(), kNever, "waiting: selectors, asyncio"},
-      {{SYS_sendto, SYS_recvfrom, SYS_sendmsg, SYS_recvmsg, SYS_shutdown, SYS_getsockname,
-        SYS_getpeername, SYS_getsockopt, SYS_setsockopt},
+      {{SYS_shutdown, SYS_getsockname, SYS_getpeername},
        always(), kNever, "the two ends of a socketpair; no other socket can exist"},
       {{SYS_execve, SYS_setsid, SYS_setpgid, SYS_wait4, SYS_waitid, SYS_pidfd_open,
         SYS_pidfd_send_signal},
@@ -166,7 +201,7 @@ std::vector<SyscallRule> refused_rules() {
         SYS_fremovexattr},
        never(), EOPNOTSUPP, "the errno on which shutil skips attributes"},
       {{SYS_socket, SYS_connect, SYS_bind, SYS_listen, SYS_accept, SYS_accept4, SYS_sendmmsg,
-        SYS_recvmmsg},
+        SYS_recvmmsg, SYS_setsockopt},
        never(), EPERM, "no network, of any family, whatever the network namespace holds"},
       {{SYS_splice, SYS_tee, SYS_vmsplice}, never(), EPERM,
        "page cache writes: CVE-2022-0847, CVE-2026-31431"},

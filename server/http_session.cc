@@ -18,6 +18,9 @@ namespace {
 
 constexpr std::uint32_t kHeaderBytes = 16 << 10;
 constexpr std::size_t kFirstReadBytes = 8 << 10;
+// What is read ahead of the parser. No limit of the parser's covers chunk extensions and trailers,
+// which it wants in one piece; a header that fits its limit fits in here.
+constexpr std::size_t kBufferBytes = 64 << 10;
 // A client that is still sending when it is refused would see a reset instead of the answer, so
 // some of what it sends is read first.
 constexpr std::size_t kLingerBytes = 16 << 20;
@@ -62,12 +65,11 @@ class HttpSession {
 
     const error_code error = co_await read_request(parser);
     if (error) {
-      if (const auto refusal = refuse(error, parser)) co_await refuse_and_linger(*refusal);
+      if (auto refusal = refuse(error, parser)) co_await refuse_and_linger(*std::move(refusal));
       co_return false;
     }
     const Request request = parser.release();
-    const Response response = co_await answer(request);
-    auto message = to_http(response, request.version());
+    auto message = to_http(co_await answer(request), request.version());
     message.keep_alive(request.keep_alive() && !sessions_.draining());
     if (request.method() != http::verb::head) co_return co_await write(message);
     // The header of the same answer, its Content-Length included.
@@ -90,6 +92,11 @@ class HttpSession {
     const auto [header_error, header_size] =
         co_await http::async_read_header(stream_, buffer_, parser, kAsTuple);
     if (header_error) co_return header_error;
+    // Read as "no body" by the parser: what follows would be taken for the next request.
+    const auto encoding = parser.get()[http::field::transfer_encoding];
+    if (!encoding.empty() && (!beast::iequals(encoding, "chunked") || parser.get().version() < 11 ||
+                              parser.get().count(http::field::transfer_encoding) > 1))
+      co_return http::error::bad_transfer_encoding;
     if (beast::iequals(parser.get()[http::field::expect], "100-continue")) {
       http::response<http::empty_body> go_on(http::status::continue_, parser.get().version());
       const auto [error, size] = co_await http::async_write(stream_, go_on, kAsTuple);
@@ -103,7 +110,7 @@ class HttpSession {
   std::optional<Response> refuse(error_code error, const Parser& parser) const {
     if (error == http::error::end_of_stream || error == beast::error::timeout) return std::nullopt;
     if (error == http::error::body_limit) return too_large(service_, parser.get().target());
-    if (error == http::error::header_limit)
+    if (error == http::error::header_limit || error == http::error::buffer_overflow)
       return error_response(431, "request header is larger than the limit");
     if (error.category() == make_error_code(http::error::bad_method).category())
       return error_response(400, "malformed HTTP request: " + error.message());
@@ -140,12 +147,12 @@ class HttpSession {
     });
   }
 
-  static http::response<http::string_body> to_http(const Response& response, unsigned version) {
+  static http::response<http::string_body> to_http(Response response, unsigned version) {
     http::response<http::string_body> message(static_cast<http::status>(response.status), version);
     message.set(http::field::content_type, "application/json");
     message.set("X-Content-Type-Options", "nosniff");
     for (const auto& [name, value] : response.headers) message.set(name, value);
-    message.body() = response.body;
+    message.body() = std::move(response.body);
     message.prepare_payload();
     return message;
   }
@@ -158,8 +165,8 @@ class HttpSession {
     co_return !error && message.keep_alive();
   }
 
-  awaitable<void> refuse_and_linger(const Response& response) {
-    auto message = to_http(response, 11);
+  awaitable<void> refuse_and_linger(Response response) {
+    auto message = to_http(std::move(response), 11);
     message.keep_alive(false);
     co_await write(message);
     error_code ignored;
@@ -176,7 +183,7 @@ class HttpSession {
   beast::tcp_stream stream_;
   Service& service_;
   Sessions& sessions_;
-  beast::flat_buffer buffer_;
+  beast::flat_buffer buffer_{kBufferBytes};
   bool idle_ = false;
 };
 
@@ -191,14 +198,17 @@ void Sessions::close_all() {
 
 void Sessions::remove(HttpSession& session) {
   open_.erase(&session);
-  changed_.cancel();
+  for (net::steady_timer* timer : waiting_) timer->cancel();
 }
 
 awaitable<void> Sessions::wait_fewer_than(std::size_t count, Deadline deadline) {
+  net::steady_timer timer(co_await net::this_coro::executor);
+  waiting_.insert(&timer);
   while (open_.size() >= count && Clock::now() < deadline) {
-    changed_.expires_at(deadline);
-    co_await changed_.async_wait(kAsTuple);
+    timer.expires_at(deadline);
+    co_await timer.async_wait(kAsTuple);
   }
+  waiting_.erase(&timer);
 }
 
 awaitable<void> serve_connection(tcp::socket socket, Service& service, Sessions& sessions) {

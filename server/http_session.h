@@ -13,8 +13,6 @@ class HttpSession;
 // All open connections. Closing them all is how a shutdown begins.
 class Sessions {
  public:
-  explicit Sessions(net::any_io_executor executor) : changed_(executor) {}
-
   std::size_t open() const { return open_.size(); }
   bool draining() const { return draining_; }
   // From now on an answer is a connection's last; idle connections are closed at once.
@@ -31,7 +29,7 @@ class Sessions {
 
   std::set<HttpSession*> open_;
   bool draining_ = false;
-  net::steady_timer changed_;
+  std::set<net::steady_timer*> waiting_;
 };
 
 // Runs until the connection ends, then returns. Registers itself with `sessions` meanwhile.

@@ -11,6 +11,7 @@ using net::ip::tcp;
 namespace {
 
 constexpr std::chrono::milliseconds kPause{50};
+constexpr std::chrono::seconds kBetweenComplaints{10};
 constexpr int kBacklog = 4096;
 
 void serve_detached(tcp::socket socket, Service& service, Sessions& sessions) {
@@ -41,16 +42,27 @@ tcp::acceptor bind_listener(net::any_io_executor executor, const Config& config)
   return acceptor;
 }
 
+void start_listening(tcp::acceptor& acceptor) {
+  error_code error;
+  const auto endpoint = acceptor.local_endpoint();
+  if (acceptor.listen(kBacklog, error); error)
+    throw std::runtime_error("cannot listen on " + endpoint.address().to_string() + " port " +
+                             std::to_string(endpoint.port()) + ": " + error.message());
+}
+
 awaitable<void> accept_connections(tcp::acceptor& acceptor, Service& service, Sessions& sessions) {
-  acceptor.listen(kBacklog);
   net::steady_timer pause(acceptor.get_executor());
+  Deadline next_complaint = Clock::now();
   while (acceptor.is_open()) {
     co_await sessions.wait_fewer_than(service.config.connections, Deadline::max());
     auto [error, socket] = co_await acceptor.async_accept(kAsTuple);
     if (!error) {
       serve_detached(std::move(socket), service, sessions);
     } else if (acceptor.is_open() && error != net::error::connection_aborted) {
-      log_line("cannot accept a connection: " + error.message());
+      if (Clock::now() >= next_complaint) {
+        log_line("cannot accept a connection: " + error.message());
+        next_complaint = Clock::now() + kBetweenComplaints;
+      }
       pause.expires_after(kPause);
       co_await pause.async_wait(kAsTuple);
     }

@@ -9,6 +9,9 @@ namespace pyexec {
 // is filled. Throws std::exception with a sentence for the operator.
 net::ip::tcp::acceptor bind_listener(net::any_io_executor executor, const Config& config);
 
+// From here on clients can connect. Throws as above.
+void start_listening(net::ip::tcp::acceptor& acceptor);
+
 // Accepts until the acceptor is closed. Running out of descriptors pauses it; nothing else ends it.
 awaitable<void> accept_connections(net::ip::tcp::acceptor& acceptor, Service& service,
                                    Sessions& sessions);

@@ -33,6 +33,18 @@ std::string greeting(const Service& service, const net::ip::tcp::acceptor& accep
   return out.str();
 }
 
+// Clients must not take the descriptors that workers need: a message whose descriptors do not fit
+// costs the zygote and every job.
+void limit_connections(Config& config, std::uint64_t descriptors) {
+  constexpr std::uint64_t kOwn = 64;
+  const std::uint64_t workers = kWorkerFds * (config.pool_workers + config.running_jobs) + kOwn;
+  const std::uint64_t left = descriptors > workers ? descriptors - workers : 1;
+  if (left >= config.connections) return;
+  log_line("the limit of open files leaves room for " + std::to_string(left) +
+           " connections, not PYEXEC_CONNECTIONS=" + std::to_string(config.connections));
+  config.connections = left;
+}
+
 // Until SIGTERM or SIGINT, then in order: no new connection, accepted requests finish, jobs that
 // take longer than drain_ms are ended and answered, everything is closed.
 awaitable<int> serve(Service& service, Sessions& sessions) {
@@ -47,6 +59,7 @@ awaitable<int> serve(Service& service, Sessions& sessions) {
               << "\n";
     co_return kExitFailure;
   }
+  start_listening(acceptor);
   net::co_spawn(executor, accept_connections(acceptor, service, sessions), net::detached);
   std::cout << greeting(service, acceptor) << std::endl;
 
@@ -64,14 +77,14 @@ awaitable<int> serve(Service& service, Sessions& sessions) {
 
 // Does not return: coroutines of jobs whose processes the kernel is still taking apart refer to
 // what lives here, and nothing of it needs more of an end than the process's own.
-[[noreturn]] void run(const Config& config) {
-  raise_descriptor_limit();
+[[noreturn]] void run(Config config) {
+  limit_connections(config, raise_descriptor_limit());
   adopt_orphans();
   std::signal(SIGPIPE, SIG_IGN);
   int exit_code = kExitFailure;
   net::io_context context(1);
   Service service(context.get_executor(), config);
-  Sessions sessions(context.get_executor());
+  Sessions sessions;
   net::co_spawn(context, serve(service, sessions), [&](std::exception_ptr exception, int code) {
     exit_code = code;
     try {

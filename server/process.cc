@@ -29,11 +29,13 @@ bool no_child_left() {
 
 }  // namespace
 
-void raise_descriptor_limit() {
-  rlimit limit;
-  if (::getrlimit(RLIMIT_NOFILE, &limit) == -1) return;
+std::uint64_t raise_descriptor_limit() {
+  rlimit limit = {};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
   limit.rlim_cur = limit.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &limit);
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  return limit.rlim_cur;
 }
 
 void adopt_orphans() {

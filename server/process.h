@@ -1,14 +1,15 @@
 // The server as a process: descriptors, children, last words.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "server/asio.h"
 
 namespace pyexec {
 
-// As many descriptors as the host lets this process have.
-void raise_descriptor_limit();
+// As many descriptors as the host lets this process have; returns how many that is.
+std::uint64_t raise_descriptor_limit();
 
 // Orphans of the zygote become children of this process; `reap_children` collects what has ended.
 void adopt_orphans();

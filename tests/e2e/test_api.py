@@ -175,6 +175,28 @@ def test_endless_header_is_431(service):
     assert raw(service, b"GET / HTTP/1.1\r\nX: " + b"a" * 20000).startswith(b"HTTP/1.1 431")
 
 
+CHUNKED = (
+    b"POST /execute HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    "endless",
+    [b"1;x=" + b"a" * (1 << 20), b"0\r\nX: " + b"a" * (1 << 20), b"0" * (1 << 20)],
+    ids=["chunk extension", "trailer", "zeros of a chunk size"],
+)
+def test_what_surrounds_a_chunk_is_bounded(service, endless):
+    assert raw(service, CHUNKED + endless).startswith((b"HTTP/1.1 431", b"HTTP/1.1 400"))
+
+
+@pytest.mark.parametrize("encoding", [b"gzip", b"identity", b"gzip, chunked", b"chunked\r\nTransfer-Encoding: chunked", b"x"])
+def test_another_transfer_encoding_is_refused_with_what_follows_it(service, encoding):
+    """Taken as "no body", the body would be read as the next request."""
+    head = b"POST /execute HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: " + encoding + b"\r\n\r\n"
+    received = raw(service, head + b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert received.startswith(b"HTTP/1.1 400") and received.count(b"HTTP/1.1 ") == 1
+
+
 def test_slow_sender_is_cut_off(start):
     service = start(read_timeout_ms=200, pool=1)
     assert raw(service, b"POST /execute HTTP/1.1\r\nContent-Le") == b""

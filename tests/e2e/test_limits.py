@@ -174,8 +174,8 @@ def main():
 
 
 def test_limits_of_the_process(service):
-    script = "import resource as r\ndef main(): return [r.getrlimit(x) for x in (r.RLIMIT_CORE, r.RLIMIT_MEMLOCK, r.RLIMIT_NPROC, r.RLIMIT_FSIZE, r.RLIMIT_STACK)]"
-    assert run(service, script) == [[0, 0], [0, 0], [64, 64], [100 * MIB, 100 * MIB], [8 * MIB, 8 * MIB]]
+    script = "import resource as r\ndef main(): return [r.getrlimit(x) for x in (r.RLIMIT_MEMLOCK, r.RLIMIT_NPROC, r.RLIMIT_FSIZE, r.RLIMIT_STACK)]"
+    assert run(service, script) == [[0, 0], [64, 64], [100 * MIB, 100 * MIB], [8 * MIB, 8 * MIB]]
 
 
 def test_deadline_of_the_shared_service_is_the_configured_one(service):
