@@ -9,6 +9,7 @@ import json
 import linecache
 import os
 import sys
+import tempfile
 import traceback
 import types
 from importlib.machinery import ModuleSpec
@@ -42,9 +43,11 @@ class Loader:
         return self._source
 
 
-def after_fork():
-    """What no at-fork hook does: numpy's global generator would be the same in every worker."""
-    numpy.random.seed()
+def after_fork(temporary_directory):
+    """What no at-fork hook does. temporary_directory: where tempfile writes; "" leaves it without a place."""
+    numpy.random.seed()  # else the global generator would be the same in every worker
+    os.environ["TMPDIR"] = temporary_directory or "/tmp"
+    tempfile.tempdir = None
 
 
 def run(source: str, result_bytes: int, error_bytes: int):

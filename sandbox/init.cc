@@ -26,7 +26,7 @@ namespace {
 
 constexpr char kHostname[] = "pyexec";
 
-SetupError mount_scratch(const Limits& limits) {
+SetupError mount_scratch(const Plan& plan, const Limits& limits) {
   struct Scratch {
     const char* path;
     std::uint64_t bytes;
@@ -39,15 +39,24 @@ SetupError mount_scratch(const Limits& limits) {
   for (std::uint32_t i = 0; i < std::size(rows); ++i) {
     char options[160];
     std::snprintf(options, sizeof options, "uid=%u,gid=%u,mode=%s,size=%llu,nr_inodes=%llu",
-                  kJobUid, kJobUid, rows[i].mode, static_cast<unsigned long long>(rows[i].bytes),
+                  plan.job_uid(), plan.job_uid(), rows[i].mode,
+                  static_cast<unsigned long long>(rows[i].bytes),
                   static_cast<unsigned long long>(limits.tmp_inodes));
-    PYEXEC_TRY(check(
-        ::mount("pyexec-scratch", rows[i].path, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, options),
-        Step::scratch, i));
+    int mounted =
+        ::mount("pyexec-scratch", rows[i].path, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, options);
+    // gVisor knows no bound on inodes, and counts them as memory of its own.
+    const bool counts_inodes = mounted == 0 || plan.builder != Builder::chained || errno != EINVAL;
+    if (!counts_inodes) {
+      *std::strstr(options, ",nr_inodes") = '\0';
+      mounted = ::mount("pyexec-scratch", rows[i].path, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+                        options);
+    }
+    PYEXEC_TRY(check(mounted, Step::scratch, i));
     struct statfs state = {};
     PYEXEC_TRY(check(::statfs(rows[i].path, &state), Step::scratch, i));
     const auto page = static_cast<std::uint64_t>(state.f_bsize);
-    const bool bounded = state.f_type == TMPFS_MAGIC && state.f_files == limits.tmp_inodes &&
+    const bool bounded = state.f_type == TMPFS_MAGIC &&
+                         (!counts_inodes || state.f_files == limits.tmp_inodes) &&
                          state.f_blocks * page <= rows[i].bytes + page && state.f_blocks > 0;
     const bool harmless =
         (state.f_flags & ST_NOSUID) && (state.f_flags & ST_NODEV) && (state.f_flags & ST_NOEXEC);
@@ -63,14 +72,18 @@ SetupError set_hostname() {
   return std::strcmp(names.nodename, kHostname) == 0 ? ok() : fail(Step::hostname, 0);
 }
 
-SetupError seal() {
+SetupError give_up_rights() {
   PYEXEC_TRY(drop_bounding_set(Step::init_seal));
   PYEXEC_TRY(keep_capabilities(1u << CAP_KILL,
                                Step::init_seal));  // for `kill_job`, in this namespace only
-  PYEXEC_TRY(forbid_new_privileges(Step::init_seal));
+  return forbid_new_privileges(Step::init_seal);
+}
+
+SetupError seal() {
+  PYEXEC_TRY(give_up_rights());
   // Changing ids made this process undumpable. The worker joins through its pidfd, which the kernel
-  // grants by the same rule as tracing; the job has another uid and no capability, so it gains
-  // nothing.
+  // grants by the same rule as tracing. The job cannot use that: it has no capability, which the
+  // rule wants of one who traces a process that has some, and where it can it has another uid.
   PYEXEC_TRY(check(::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), Step::init_seal, 1));
   // The jail must not outlive the jailer. Set after the ids change, which would clear it.
   PYEXEC_TRY(check(::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0), Step::init_seal, 2));
@@ -84,10 +97,11 @@ SetupError keep_only(int leash) {
   return check(sys::close_range(1, ~0u), Step::init_seal, 5);
 }
 
-SetupError set_up(const Limits& limits) {
+SetupError set_up(const Plan& plan, const Limits& limits) {
   PYEXEC_TRY(check(::setsid(), Step::session));
-  PYEXEC_TRY(become(kInitUid, Step::init_identity));
-  PYEXEC_TRY(mount_scratch(limits));
+  PYEXEC_TRY(plan.users == Users::two_mapped ? become(plan.init_uid(), Step::init_identity)
+                                             : stay(plan.init_uid(), Step::init_identity));
+  PYEXEC_TRY(mount_scratch(plan, limits));
   PYEXEC_TRY(set_hostname());
   return seal();
 }
@@ -123,11 +137,23 @@ void await_empty_jail(int leash) {
 
 }  // namespace
 
-void run_init(int leash, const Limits& limits) {
+SetupError set_up_chained_init(const Plan& plan, const Limits& limits) {
+  if (plan.root == Root::image) PYEXEC_TRY(mount_scratch(plan, limits));
+  return set_hostname();
+}
+
+SetupError seal_chained_init(int leash, int exits) {
+  for (int fd = 0; fd < 1024; ++fd)
+    if (fd != leash && fd != exits) ::close(fd);
+  PYEXEC_TRY(give_up_rights());
+  return forbid_tracing();
+}
+
+void run_init(int leash, const Plan& plan, const Limits& limits) {
   char maps_written;
   if (!sys::read_all(leash, &maps_written, 1)) ::_exit(1);
 
-  SetupError result = set_up(limits);
+  SetupError result = set_up(plan, limits);
   if (!result.failed()) {
     result = keep_only(leash);
     if (!result.failed()) leash = 0;

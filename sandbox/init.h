@@ -5,6 +5,7 @@
 
 #include "sandbox/base/step.h"
 #include "sandbox/limits.h"
+#include "sandbox/plan.h"
 
 namespace pyexec::sandbox {
 
@@ -13,6 +14,12 @@ namespace pyexec::sandbox {
 // `leash` is shut down or closed. Then it kills every process of the jail, says so (base/leash.h),
 // waits until none is left, says that too, and exits. If it dies in any other way the kernel kills
 // the rest of the jail. Uses system calls only: it runs after a raw clone.
-[[noreturn]] void run_init(int leash, const Limits& limits);
+[[noreturn]] void run_init(int leash, const Plan& plan, const Limits& limits);
+
+// The same for the init of a chained jail (chain.h), which is a fork of the zygote: first what has
+// to be there before the worker is forked, then, with `leash` and `exits` as the only descriptors
+// that stay open, the rights.
+SetupError set_up_chained_init(const Plan& plan, const Limits& limits);
+SetupError seal_chained_init(int leash, int exits);
 
 }  // namespace pyexec::sandbox

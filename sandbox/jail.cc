@@ -3,16 +3,22 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cstring>
 #include <iterator>
 
 #include "sandbox/base/sys.h"
 #include "sandbox/base/unique_fd.h"
+#include "sandbox/keeper.h"
+#include "sandbox/landlock.h"
 #include "sandbox/namespaces.h"
 #include "sandbox/privileges.h"
+#include "sandbox/python_policy.h"
 #include "sandbox/root_image.h"
 #include "sandbox/seccomp.h"
 
@@ -20,7 +26,10 @@ namespace pyexec::sandbox {
 namespace {
 
 // Out of memory, the kernel takes a worker before the zygote or the server.
-SetupError volunteer_for_oom_kill() {
+SetupError volunteer_for_oom_kill(const Plan& plan) {
+  // Forked from a zygote that is not dumpable and not root, the worker could not open its own file.
+  if (plan.users == Users::shared)
+    PYEXEC_TRY(check(::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), Step::oom_score, 1));
   UniqueFd file(::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
   if (!file) return fail(Step::oom_score, errno);
   return ::write(file.get(), "1000", 4) == 4 ? ok() : fail(Step::oom_score, errno);
@@ -59,31 +68,88 @@ SetupError reset_signals() {
 
 // By trying, as the job: nothing outside the scratch directories takes a write.
 SetupError verify_unwritable() {
-  const char* const paths[] = {"/", "/etc", "/usr/lib", "/dev"};
-  for (std::uint32_t i = 0; i < std::size(paths); ++i)
-    if (::access(paths[i], W_OK) != -1 || (errno != EACCES && errno != EROFS))
-      return fail(Step::verify, errno, 10 + i);
+  const char* const paths[] = {"/pyexec-must-fail", "/etc/pyexec-must-fail",
+                               "/usr/lib/pyexec-must-fail", "/dev/pyexec-must-fail"};
+  for (std::uint32_t i = 0; i < std::size(paths); ++i) {
+    const UniqueFd file(::open(paths[i], O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+    if (file) ::unlink(paths[i]);
+    if (file || (errno != EACCES && errno != EROFS && errno != ENOENT))
+      return fail(Step::verify, file ? 0 : errno, 10 + i);
+  }
   return ok();
+}
+
+// What can be had no more is given up for good. Needs CAP_SETPCAP, which one who shares the
+// service's uid does not have; without capabilities and with no_new_privs it gains nothing by them.
+SetupError close_the_bounding_set(const Plan& plan) {
+  return plan.users == Users::shared ? ok() : drop_bounding_set(Step::capabilities);
+}
+
+SetupError take_identity(const JailEntry& entry) {
+  switch (entry.plan.users) {
+    case Users::two_mapped:
+      return become(entry.plan.job_uid(), Step::identity);
+    case Users::one_mapped:
+      return stay(entry.plan.job_uid(), Step::identity);
+    case Users::own_host:
+      return become(entry.plan.host_job_uid(entry.worker_id), Step::identity);
+    case Users::shared:
+      return stay(::geteuid(), Step::identity);
+  }
+  return fail(Step::identity, EINVAL);
+}
+
+// Without an init to die with, the worker dies with the zygote. Changing ids would undo it.
+SetupError die_with_the_zygote(const Plan& plan) {
+  if (plan.namespaces()) return ok();
+  return check(::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0), Step::parent_death);
+}
+
+SetupError close_the_file_system(const JailEntry& entry) {
+  const Plan& plan = entry.plan;
+  if (plan.root == Root::landlock)
+    return restrict_host_tree(scratch_of(plan, entry.worker_id).text, plan.landlock_abi);
+  const bool owns_the_image = plan.root == Root::image && plan.users == Users::one_mapped;
+  return owns_the_image && plan.landlock_abi > 0 ? restrict_image(plan.landlock_abi) : ok();
+}
+
+SetupError filter_system_calls(const JailEntry& entry) {
+  std::array<sock_filter, BPF_MAXINSNS> program;
+  if (entry.filter.size() > program.size()) return fail(Step::seccomp, EINVAL);
+  std::copy(entry.filter.begin(), entry.filter.end(), program.begin());
+  const std::span used(program.data(), entry.filter.size());
+  insert_own_pid(used, static_cast<std::uint32_t>(::getpid()));
+  return install_filter(used, Refused::socket);
+}
+
+SetupError change_root(const Plan& plan) {
+  if (plan.root != Root::chroot || plan.namespaces()) return ok();
+  return enter_prepared_root();
 }
 
 }  // namespace
 
 SetupError enter_jail(const JailEntry& entry) {
-  PYEXEC_TRY(check(::setsid(), Step::session));
+  const Plan& plan = entry.plan;
+  if (plan.builder != Builder::chained) {  // there, the worker's forefathers have
+    PYEXEC_TRY(check(::setsid(), Step::session));
+    PYEXEC_TRY(volunteer_for_oom_kill(plan));  // while the host's /proc is in reach
+  }
   PYEXEC_TRY(reset_signals());
-  PYEXEC_TRY(volunteer_for_oom_kill());  // while the host's /proc is in reach
-  PYEXEC_TRY(join_jail(entry.init_pidfd));
+  if (plan.builder == Builder::joined) PYEXEC_TRY(join_jail(entry.init_pidfd));
+  PYEXEC_TRY(change_root(plan));
   PYEXEC_TRY(enter_scratch());
   PYEXEC_TRY(place_descriptors(entry.stdout_fd, entry.job_fd));
-  PYEXEC_TRY(apply_rlimits(entry.limits));
-  PYEXEC_TRY(
-      drop_bounding_set(Step::capabilities));  // needs CAP_SETPCAP, so before the rest is gone
-  PYEXEC_TRY(become(kJobUid, Step::identity));
+  PYEXEC_TRY(apply_rlimits(plan, entry.limits));
+  PYEXEC_TRY(close_the_bounding_set(plan));  // before the right to do it is gone
+  PYEXEC_TRY(take_identity(entry));
   PYEXEC_TRY(keep_capabilities(0, Step::capabilities));
-  PYEXEC_TRY(verify_unwritable());
   PYEXEC_TRY(forbid_tracing());  // changing ids reset it
+  PYEXEC_TRY(die_with_the_zygote(plan));
   PYEXEC_TRY(forbid_new_privileges(Step::no_new_privileges));
-  return install_filter(entry.filter);  // last: the steps above need what it refuses
+  PYEXEC_TRY(close_the_file_system(entry));  // needs no_new_privs
+  PYEXEC_TRY(verify_unwritable());
+  return filter_system_calls(entry);  // last: the steps above need what it refuses
 }
 
 }  // namespace pyexec::sandbox

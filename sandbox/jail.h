@@ -7,6 +7,7 @@
 
 #include "sandbox/base/step.h"
 #include "sandbox/limits.h"
+#include "sandbox/plan.h"
 
 namespace pyexec::sandbox {
 
@@ -15,15 +16,17 @@ inline constexpr int kStdoutFd = 1;
 inline constexpr int kJobFd = 3;
 
 struct JailEntry {
-  int init_pidfd;  // whose namespaces to join; the worker is already a child in its pid namespace
+  const Plan& plan;
+  std::uint32_t worker_id;
+  int init_pidfd;  // joined: whose namespaces; the worker is already a child in its pid namespace
   int stdout_fd;   // becomes kStdoutFd
   int job_fd;      // becomes kJobFd
-  Limits limits;
-  std::span<const sock_filter> filter;
+  const Limits& limits;
+  std::span<const sock_filter> filter;  // compiled from the plan's policy
 };
 
-// Runs in the forked worker, single-threaded, as host root. On failure the caller reports the step
-// and exits: the worker must not receive a job. Not reversible.
+// Runs in the forked worker, single-threaded, with the zygote's rights. On failure the caller
+// reports the step and exits: the worker must not receive a job. Not reversible.
 SetupError enter_jail(const JailEntry& entry);
 
 }  // namespace pyexec::sandbox

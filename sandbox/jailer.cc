@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -13,6 +14,7 @@
 #include "sandbox/base/fd_message.h"
 #include "sandbox/base/sys.h"
 #include "sandbox/init.h"
+#include "sandbox/keeper.h"
 #include "sandbox/namespaces.h"
 #include "sandbox/root_image.h"
 
@@ -38,41 +40,68 @@ SetupError keep_descriptors() {
   return check(sys::close_range(kProc + 1, ~0u), Step::descriptors, 2);
 }
 
-SetupError prepare() {
+// A keeper that did not clean up, or was killed, has left a job behind that nobody watches. The
+// jailer's end is the zygote's, and that the end of every worker.
+void on_keeper_exit(int) {
+  int status;
+  while (::waitpid(-1, &status, WNOHANG) > 0)
+    if (status != 0) ::_exit(1);
+}
+
+SetupError prepare(const Plan& plan) {
   PYEXEC_TRY(check(::prctl(PR_SET_NAME, "pyexec-jailer", 0, 0, 0), Step::control));
   PYEXEC_TRY(check(::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0), Step::control));
   PYEXEC_TRY(keep_descriptors());
+  if (!plan.namespaces())
+    return check(::signal(SIGCHLD, on_keeper_exit) == SIG_ERR ? -1 : 0, Step::control);
   // Jail inits are reaped by the kernel; who waits for one does so on its pidfd.
   PYEXEC_TRY(check(::signal(SIGCHLD, SIG_IGN) == SIG_ERR ? -1 : 0, Step::control));
-  return enter_root_image();
+  return enter_root_image(plan);
 }
 
-SetupError build_jail(std::uint32_t worker_id, const Limits& limits, Jail& jail) {
-  int leash[2];
-  PYEXEC_TRY(check(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, leash), Step::namespaces));
-  jail.leash.reset(leash[0]);
-  UniqueFd inner(leash[1]);
-
+SetupError start_init(const Plan& plan, const Limits& limits, std::uint32_t worker_id, int leash,
+                      Jail& jail) {
   int pidfd = -1;
   const pid_t pid = sys::clone_namespaces(kNamespaces, &pidfd);
   if (pid == -1) return fail(Step::namespaces, errno);
   if (pid == 0) {
     jail.leash.reset();
-    run_init(inner.release(), limits);
+    run_init(leash, plan, limits);
   }
   jail.init_pidfd.reset(pidfd);
-  inner.reset();
-
-  PYEXEC_TRY(write_id_maps(kProc, pid, worker_id));
+  PYEXEC_TRY(write_id_maps(plan, kProc, pidfd, worker_id));
   const char maps_written = 1;
+  return sys::send_all(jail.leash.get(), &maps_written, 1) ? ok()
+                                                           : fail(Step::init_identity, EPIPE);
+}
+
+SetupError start_keeper(const Plan& plan, const Limits& limits, std::uint32_t worker_id, int leash,
+                        Jail& jail) {
+  const pid_t pid = ::fork();
+  if (pid == -1) return fail(Step::keeper, errno);
+  if (pid == 0) {
+    jail.leash.reset();
+    run_keeper(leash, plan, limits, worker_id);
+  }
+  jail.init_pidfd.reset(sys::pidfd_open(pid));
+  return jail.init_pidfd ? ok() : fail(Step::keeper, errno);
+}
+
+SetupError build_jail(const Plan& plan, const Limits& limits, std::uint32_t worker_id, Jail& jail) {
+  int leash[2];
+  PYEXEC_TRY(check(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, leash), Step::namespaces));
+  jail.leash.reset(leash[0]);
+  UniqueFd inner(leash[1]);
+  PYEXEC_TRY(
+      (plan.namespaces() ? start_init : start_keeper)(plan, limits, worker_id, inner.get(), jail));
+  inner.reset();
   SetupError result;
-  if (!sys::send_all(jail.leash.get(), &maps_written, 1) ||
-      !sys::read_all(jail.leash.get(), &result, sizeof result))
+  if (!sys::read_all(jail.leash.get(), &result, sizeof result))
     return fail(Step::init_identity, EPIPE);
   return result;
 }
 
-[[noreturn]] void serve(const Limits& limits) {
+[[noreturn]] void serve(const Plan& plan, const Limits& limits) {
   FdMessage message;
   while (receive_message(kSocket, message) == ReceiveResult::message) {
     JailRequest request;
@@ -80,7 +109,7 @@ SetupError build_jail(std::uint32_t worker_id, const Limits& limits, Jail& jail)
     std::memcpy(&request, message.bytes.data(), sizeof request);
 
     Jail jail;
-    const JailReply reply = {request.worker_id, build_jail(request.worker_id, limits, jail)};
+    const JailReply reply = {request.worker_id, build_jail(plan, limits, request.worker_id, jail)};
     const std::array<int, 2> fds = {jail.init_pidfd.get(), jail.leash.get()};
     const std::span<const int> sent_fds(fds.data(), reply.error.failed() ? 0 : fds.size());
     if (!send_message(kSocket, std::as_bytes(std::span(&reply, 1)), sent_fds)) ::_exit(1);
@@ -90,7 +119,7 @@ SetupError build_jail(std::uint32_t worker_id, const Limits& limits, Jail& jail)
 
 }  // namespace
 
-SetupError start_jailer(const Limits& limits, UniqueFd& socket) {
+SetupError start_jailer(const Plan& plan, const Limits& limits, UniqueFd& socket) {
   int pair[2];
   PYEXEC_TRY(check(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), Step::control));
   UniqueFd outer(pair[0]);
@@ -102,9 +131,9 @@ SetupError start_jailer(const Limits& limits, UniqueFd& socket) {
     if (::dup3(inner.get(), kSocket, O_CLOEXEC) == -1) ::_exit(1);
     inner.release();
     outer.release();
-    const SetupError result = prepare();
+    const SetupError result = prepare(plan);
     if (!sys::send_all(kSocket, &result, sizeof result) || result.failed()) ::_exit(1);
-    serve(limits);
+    serve(plan, limits);
   }
   inner.reset();
   SetupError result;

@@ -4,6 +4,9 @@
 //   zygote ── JailRequest ──▶ jailer ── clone3(six namespaces) ──▶ init (pid 1 of the jail)
 //          ◀─ JailReply + [pidfd of init, leash] ──
 //
+// Where the plan has no namespaces, the same dialogue ends in a keeper (keeper.h) in place of the
+// init, and a jail is what that keeper watches.
+//
 // A jail is its init: it lives until the other end of its leash is shut down (init.h), or until the
 // jailer dies, and takes every process of the jail with it. The jailer keeps host root because only
 // it can write id maps; it reads nothing but requests from the zygote, and never sees a script. It
@@ -15,6 +18,7 @@
 #include "sandbox/base/step.h"
 #include "sandbox/base/unique_fd.h"
 #include "sandbox/limits.h"
+#include "sandbox/plan.h"
 
 namespace pyexec::sandbox {
 
@@ -24,12 +28,13 @@ struct JailRequest {
 
 struct JailReply {
   std::uint32_t worker_id;
-  SetupError error;  // with none: two descriptors come along, the init's pidfd and the leash
+  SetupError error;  // with none: two descriptors come along, the pidfd of the init or keeper, and
+                     // the leash
 };
 
 // Forks the jailer and waits until its root image stands. On success `socket` is the zygote's end
 // of a SOCK_SEQPACKET pair: write JailRequest, read JailReply. The caller must still be
 // single-threaded.
-SetupError start_jailer(const Limits& limits, UniqueFd& socket);
+SetupError start_jailer(const Plan& plan, const Limits& limits, UniqueFd& socket);
 
 }  // namespace pyexec::sandbox

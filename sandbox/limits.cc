@@ -8,34 +8,50 @@
 namespace pyexec::sandbox {
 namespace {
 
+enum class Known { everywhere, not_to_gvisor };
+
 struct RlimitRow {
   __rlimit_resource resource;
   rlim_t value;
+  Known known = Known::everywhere;
 };
+
+// The kernel counts the processes of a real uid. Jobs that share one share the count too, with all
+// else that runs under it: then this only bounds the whole.
+std::uint64_t process_limit(const Plan& plan, const Limits& limits) {
+  constexpr std::uint64_t kJobsAtOnce = 64, kOthers = 256;
+  return plan.users == Users::shared ? limits.processes * kJobsAtOnce + kOthers : limits.processes;
+}
 
 }  // namespace
 
-SetupError apply_rlimits(const Limits& limits) {
+SetupError apply_rlimits(const Plan& plan, const Limits& limits) {
   const RlimitRow rows[] = {
       {RLIMIT_AS, limits.address_space_bytes},
       {RLIMIT_CPU, limits.cpu_seconds},
       {RLIMIT_FSIZE, limits.file_bytes},
       {RLIMIT_NOFILE, limits.open_files},
-      {RLIMIT_NPROC, limits.processes},
+      {RLIMIT_NPROC, process_limit(plan, limits)},
       // A core file's handler runs as root on the host. It is not started for 1, it is for 0
       // (core(5)), and the filter keeps a job from changing it.
       {RLIMIT_CORE, 1},
       {RLIMIT_STACK, 8u << 20},  // "unlimited" would change how every mapping is laid out
       {RLIMIT_MEMLOCK, 0},       // locked pages cannot be reclaimed
-      {RLIMIT_MSGQUEUE, 0},
-      {RLIMIT_SIGPENDING, 256},  // queued signals are kernel memory
-      {RLIMIT_RTPRIO, 0},
-      {RLIMIT_NICE, 0},
+      // gVisor refuses to set these. The filter has no calls that make message queues, choose a
+      // real-time scheduler or lower one's own nice value to gain; queued signals are its memory.
+      {RLIMIT_MSGQUEUE, 0, Known::not_to_gvisor},
+      {RLIMIT_SIGPENDING, 256, Known::not_to_gvisor},  // queued signals are kernel memory
+      {RLIMIT_RTPRIO, 0, Known::not_to_gvisor},
+      {RLIMIT_NICE, 0, Known::not_to_gvisor},
   };
   for (std::uint32_t i = 0; i < std::size(rows); ++i) {
     rlimit wanted = {rows[i].value, rows[i].value};
     rlimit got = {};
-    PYEXEC_TRY(check(::setrlimit(rows[i].resource, &wanted), Step::limits, i));
+    const int set = ::setrlimit(rows[i].resource, &wanted);
+    if (set == -1 && errno == EPERM && rows[i].known == Known::not_to_gvisor &&
+        plan.builder == Builder::chained)
+      continue;
+    PYEXEC_TRY(check(set, Step::limits, i));
     PYEXEC_TRY(check(::getrlimit(rows[i].resource, &got), Step::limits, i));
     if (got.rlim_cur != wanted.rlim_cur || got.rlim_max != wanted.rlim_max)
       return fail(Step::limits, 0, i);

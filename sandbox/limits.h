@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "sandbox/base/step.h"
+#include "sandbox/plan.h"
 
 namespace pyexec::sandbox {
 
@@ -20,6 +21,6 @@ struct Limits {
 };
 
 // Sets every row of the rlimit table, soft and hard, and reads it back. Runs in the jailed worker.
-SetupError apply_rlimits(const Limits& limits);
+SetupError apply_rlimits(const Plan& plan, const Limits& limits);
 
 }  // namespace pyexec::sandbox

@@ -4,11 +4,11 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 #include "sandbox/base/sys.h"
 #include "sandbox/base/unique_fd.h"
-#include "sandbox/privileges.h"
 
 namespace pyexec::sandbox {
 namespace {
@@ -22,12 +22,30 @@ SetupError write_map(int proc, const char* path, const char* map) {
              : fail(Step::id_maps, errno);
 }
 
+// The number that `proc` knows the process by.
+pid_t pid_of(int proc, int pidfd) {
+  char path[64], text[512];
+  std::snprintf(path, sizeof path, "self/fdinfo/%d", pidfd);
+  const UniqueFd file(::openat(proc, path, O_RDONLY | O_CLOEXEC));
+  if (!file) return -1;
+  const ssize_t size = ::read(file.get(), text, sizeof text - 1);
+  if (size <= 0) return -1;
+  text[size] = '\0';
+  const char* line = std::strstr(text, "Pid:");
+  return line == nullptr ? -1 : static_cast<pid_t>(std::strtol(line + 4, nullptr, 10));
+}
+
 }  // namespace
 
-SetupError write_id_maps(int proc, pid_t pid, std::uint32_t worker_id) {
+SetupError write_id_maps(const Plan& plan, int proc, int pidfd, std::uint32_t worker_id) {
+  const pid_t pid = pid_of(proc, pidfd);
+  if (pid <= 0) return fail(Step::id_maps, errno, 1);
   char path[64], map[128];
-  std::snprintf(map, sizeof map, "%u %u 1\n%u %u 1\n", kInitUid, kHostInitUid, kJobUid,
-                kHostJobUidBase + worker_id % kJobUidCount);
+  if (plan.users == Users::two_mapped)
+    std::snprintf(map, sizeof map, "%u %u 1\n%u %u 1\n", plan.init_uid(), plan.host_init_uid(),
+                  plan.job_uid(), plan.host_job_uid(worker_id));
+  else
+    std::snprintf(map, sizeof map, "%u %u 1\n", plan.job_uid(), ::geteuid());
   std::snprintf(path, sizeof path, "%d/uid_map", pid);
   PYEXEC_TRY(write_map(proc, path, map));
   std::snprintf(path, sizeof path, "%d/gid_map", pid);

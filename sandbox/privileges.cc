@@ -9,21 +9,31 @@
 
 namespace pyexec::sandbox {
 
-SetupError become(uid_t uid, Step step) {
-  const gid_t gid = uid;
-  PYEXEC_TRY(check(::setgroups(0, nullptr), step));
-  PYEXEC_TRY(check(::setresgid(gid, gid, gid), step));
-  PYEXEC_TRY(check(::setresuid(uid, uid, uid), step));
+namespace {
 
+SetupError stay_in(uid_t uid, gid_t gid, Step step) {
   uid_t real, effective, saved;
   gid_t real_group, effective_group, saved_group;
   PYEXEC_TRY(check(::getresuid(&real, &effective, &saved), step));
   PYEXEC_TRY(check(::getresgid(&real_group, &effective_group, &saved_group), step));
   const bool changed = real == uid && effective == uid && saved == uid && real_group == gid &&
-                       effective_group == gid && saved_group == gid && ::getgroups(0, nullptr) == 0;
+                       effective_group == gid && saved_group == gid;
   return changed ? ok() : fail(step, 0);
 }
 
+}  // namespace
+
+SetupError become(uid_t uid, Step step) {
+  const gid_t gid = uid;
+  PYEXEC_TRY(check(::setgroups(0, nullptr), step));
+  PYEXEC_TRY(check(::setresgid(gid, gid, gid), step));
+  PYEXEC_TRY(check(::setresuid(uid, uid, uid), step));
+  return ::getgroups(0, nullptr) == 0 ? stay_in(uid, gid, step) : fail(step, 0);
+}
+
+SetupError stay(uid_t uid, Step step) {
+  return stay_in(uid, ::getegid(), step);
+}
 SetupError drop_bounding_set(Step step) {
   const int last = sys::last_capability();
   for (int capability = 0; capability <= last; ++capability)
@@ -36,7 +46,9 @@ SetupError drop_bounding_set(Step step) {
 }
 
 SetupError keep_capabilities(std::uint64_t kept, Step step) {
-  PYEXEC_TRY(check(::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0), step));
+  // EINVAL: a kernel without ambient capabilities (gVisor) has none to clear.
+  if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == -1 && errno != EINVAL)
+    return fail(step, errno);
   PYEXEC_TRY(check(sys::set_capabilities(kept), step));
   sys::Capabilities left;
   PYEXEC_TRY(check(sys::get_capabilities(&left), step));

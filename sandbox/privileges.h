@@ -7,12 +7,11 @@
 
 namespace pyexec::sandbox {
 
-// Inside every jail: uid and gid 0 belong to the init, 1000 to the job. Outside they are
-// unprivileged numbers that nothing else on the host uses (namespaces.h).
-inline constexpr uid_t kInitUid = 0;
-inline constexpr uid_t kJobUid = 1000;
-
-SetupError become(uid_t uid, Step step);  // real, effective, saved uid and gid; no other groups
+// Real, effective, saved uid and gid; no other groups.
+SetupError become(uid_t uid, Step step);
+// For a process that has no right to be anybody else: checks that all six are one already. Its
+// other groups stay, where the kernel does not let them go (user_namespaces(7), setgroups).
+SetupError stay(uid_t uid, Step step);
 SetupError keep_capabilities(std::uint64_t kept,
                              Step step);  // a bit mask; nothing inheritable or ambient
 SetupError drop_bounding_set(Step step);  // before CAP_SETPCAP is gone

@@ -21,10 +21,10 @@ namespace pyexec::sandbox {
 namespace {
 
 // Younger than Debian 12's headers; the same number on every architecture.
-constexpr int kSysCachestat = 451, kSysFchmodat2 = 452, kSysMapShadowStack = 453,
-              kSysFutexWake = 454, kSysFutexWait = 455, kSysFutexRequeue = 456, kSysStatmount = 457,
-              kSysListmount = 458, kSysLsmGetSelfAttr = 459, kSysLsmSetSelfAttr = 460,
-              kSysLsmListModules = 461, kSysMseal = 462;
+constexpr int kSysCachestat = 451, kSysMapShadowStack = 453, kSysFutexWake = 454,
+              kSysFutexWait = 455, kSysFutexRequeue = 456, kSysStatmount = 457, kSysListmount = 458,
+              kSysLsmGetSelfAttr = 459, kSysLsmSetSelfAttr = 460, kSysLsmListModules = 461,
+              kSysMseal = 462;
 constexpr int kNever = EPERM;  // for rows that always allow: the errno is not used
 
 using Test = Condition::Test;
@@ -50,6 +50,16 @@ constexpr std::uint32_t kForbiddenCloneFlags =
     CLONE_NEWNET | CLONE_PARENT | CLONE_PTRACE | CLONE_UNTRACED;
 
 constexpr std::uint32_t kForbiddenMessageFlags = MSG_OOB | MSG_ZEROCOPY | MSG_FASTOPEN;
+
+std::vector<Alternative> stream_pairs() {
+  std::vector<Alternative> alternatives;
+  for (const unsigned type : {SOCK_STREAM, SOCK_SEQPACKET})
+    for (const unsigned flags :
+         {0, int{SOCK_CLOEXEC}, int{SOCK_NONBLOCK}, SOCK_CLOEXEC | SOCK_NONBLOCK})
+      alternatives.push_back(
+          {Condition{0, Test::equals, AF_UNIX}, Condition{1, Test::equals, type | flags}});
+  return alternatives;
+}
 
 std::vector<Alternative> own_limits() {
   std::vector<Alternative> alternatives;
@@ -107,9 +117,11 @@ std::vector<SyscallRule> conditional_rules() {
        EPERM,
        "os.nice on oneself"},
       {{SYS_socketpair},
-       if_argument_is(0, {AF_UNIX}),
+       stream_pairs(),
        EPERM,
-       "asyncio's and multiprocessing's own pipes, which reach nobody else"},
+       "asyncio's and multiprocessing's own pipes, which reach nobody else; an end of a datagram "
+       "pair "
+       "does, once its peer is closed"},
       {{SYS_sendto, SYS_recvfrom},
        {{Condition{3, Test::no_bits_of, kForbiddenMessageFlags}}},
        EPERM,

@@ -21,7 +21,8 @@ namespace {
 
 enum class Entry {
   directory,  // empty; something is mounted there later
-  guarded,  // a directory that host root owns on a tmpfs of its own, which is not mounted read-only
+  guarded,  // a directory on a tmpfs of its own, which is read-only only where nothing else guards
+            // it
   bind,     // the host's directory, read-only
   device,   // the host's device node
   copied_file,   // a copy of the host's file, as it was at start
@@ -51,8 +52,8 @@ constexpr RootEntry kRoot[] = {
     {"/lib", Entry::link, Presence::required, "usr/lib"},
     {"/lib64", Entry::link, Presence::required, "usr/lib64"},
     // On a read-only mount, removing a file that is not there fails with EROFS, before the kernel
-    // looks for it; scripts expect ENOENT. Nobody in a jail can be host root, so nobody can write
-    // here either (jail.cc checks it as the job).
+    // looks for it; scripts expect ENOENT. Where a job is not the one who made the image, or
+    // Landlock keeps it from writing, it cannot write here either (jail.cc checks it as the job).
     {"/etc", Entry::guarded, Presence::required},
     {"/etc/ld.so.cache", Entry::copied_file, Presence::if_on_host},
     {"/etc/alternatives", Entry::copied_links, Presence::if_on_host},  // Debian's libblas.so.3
@@ -71,9 +72,15 @@ constexpr RootEntry kRoot[] = {
 
 // Where the new root is put together; only this process sees it.
 constexpr const char* kStaging = "/tmp";
+constexpr unsigned long kReadOnlyBind = MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV;
 
 // Read-only, and nothing in it can gain rights. Mount flags that the source had stay on.
 int bind_read_only(const char* source, const char* target, unsigned long flags) {
+  // Inside a user namespace those are locked: a remount without them is refused.
+  struct statvfs state = {};
+  if (::statvfs(source, &state) == -1) return -1;
+  if ((state.f_flag & ST_NODEV) != 0) flags |= MS_NODEV;
+  if ((state.f_flag & ST_NOEXEC) != 0) flags |= MS_NOEXEC;
   if (::mount(source, target, nullptr, MS_BIND, nullptr) == -1) return -1;
   return ::mount(nullptr, target, nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | flags,
                  nullptr);
@@ -121,7 +128,7 @@ int make_entry(const RootEntry& entry) {
     case Entry::guarded:
       if (::mkdir(target.c_str(), 0755) == -1) return -1;
       return ::mount("pyexec-etc", target.c_str(), "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
-                     "mode=0755,size=4m,nr_inodes=4k");
+                     "mode=0755,size=4m");
     case Entry::bind:
       if (::mkdir(target.c_str(), 0755) == -1) return -1;
       return bind_read_only(entry.path, target.c_str(), MS_NODEV);
@@ -163,18 +170,21 @@ SetupError verify_root() {
 
 }  // namespace
 
-SetupError enter_root_image() {
+SetupError enter_root_image(const Plan& plan) {
   ::umask(0022);
   PYEXEC_TRY(check(::unshare(CLONE_NEWNS), Step::private_mounts));
   PYEXEC_TRY(
       check(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), Step::private_mounts, 1));
-  PYEXEC_TRY(check(::mount("pyexec-root", kStaging, "tmpfs", MS_NOSUID | MS_NODEV,
-                           "mode=0755,size=8m,nr_inodes=4k"),
+  const char* const bound =
+      plan.builder == Builder::chained ? "mode=0755,size=8m" : "mode=0755,size=8m,nr_inodes=4k";
+  PYEXEC_TRY(check(::mount("pyexec-root", kStaging, "tmpfs", MS_NOSUID | MS_NODEV, bound),
                    Step::root_tmpfs));
   PYEXEC_TRY(fill_root());
-  PYEXEC_TRY(check(::mount(nullptr, kStaging, nullptr,
-                           MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV, nullptr),
-                   Step::root_readonly));
+  if (plan.users == Users::one_mapped && plan.landlock_abi == 0)
+    PYEXEC_TRY(check(::mount(nullptr, "/tmp/etc", nullptr, kReadOnlyBind, nullptr),
+                     Step::root_readonly, 1));
+  PYEXEC_TRY(
+      check(::mount(nullptr, kStaging, nullptr, kReadOnlyBind, nullptr), Step::root_readonly));
   PYEXEC_TRY(check(::chdir(kStaging), Step::pivot_root, 0));
   // The old root lands on top of the new one, and is taken away (pivot_root(2), "pivot_root(".",
   // ".")").
@@ -182,6 +192,17 @@ SetupError enter_root_image() {
   PYEXEC_TRY(check(::umount2(".", MNT_DETACH), Step::pivot_root, 2));
   PYEXEC_TRY(check(::chdir("/"), Step::pivot_root, 3));
   return verify_root();
+}
+
+SetupError enter_prepared_root() {
+  PYEXEC_TRY(check(::chroot(kPreparedRoot), Step::chroot, 0));
+  PYEXEC_TRY(check(::chdir("/"), Step::chroot, 1));
+  // Read back: what the image puts there is there, what only the host's root has is not.
+  for (const char* path : {"/usr/lib", "/dev/null", kTmpDirectory})
+    PYEXEC_TRY(check(::access(path, F_OK), Step::chroot, 2));
+  for (const char* path : {"/proc", "/etc/passwd", "/root"})
+    if (::access(path, F_OK) != -1) return fail(Step::chroot, 0, 3);
+  return ok();
 }
 
 }  // namespace pyexec::sandbox

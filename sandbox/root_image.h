@@ -3,12 +3,18 @@
 #pragma once
 
 #include "sandbox/base/step.h"
+#include "sandbox/plan.h"
 
 namespace pyexec::sandbox {
 
 // Leaves the calling process in a private mount namespace whose only contents are the root table
 // (root_image.cc). Needs CAP_SYS_ADMIN. Nothing outside the calling process changes.
-SetupError enter_root_image();
+SetupError enter_root_image(const Plan& plan);
+
+// Makes the directory that the image prepares for it the root of the calling process; needs
+// CAP_SYS_CHROOT. Where neither mounts nor Landlock can be had.
+SetupError enter_prepared_root();
+inline constexpr const char* kPreparedRoot = "/usr";
 
 // Where a jail mounts its private tmpfs file systems.
 inline constexpr const char* kTmpDirectory = "/tmp";

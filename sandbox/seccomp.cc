@@ -1,6 +1,7 @@
-// Runs in the jailed worker.
+// Runs in the process that is to be filtered.
 #include "sandbox/seccomp.h"
 
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -8,13 +9,23 @@
 
 namespace pyexec::sandbox {
 
-SetupError install_filter(std::span<const sock_filter> program) {
+namespace {
+
+int try_refused(Refused refused) {
+  // Of the process 0 there is nothing to be traced: ESRCH without a filter.
+  if (refused == Refused::ptrace) return static_cast<int>(::ptrace(PTRACE_DETACH, 0, 0, 0));
+  return ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+}
+
+}  // namespace
+
+SetupError install_filter(std::span<const sock_filter> program, Refused refused) {
   const sock_fprog filter = {static_cast<unsigned short>(program.size()),
                              const_cast<sock_filter*>(program.data())};
   PYEXEC_TRY(check(sys::install_seccomp(&filter), Step::seccomp));
   if (sys::seccomp_mode() != 2) return fail(Step::seccomp, 0, 1);
-  const int fd = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (fd != -1 || errno != EPERM) return fail(Step::seccomp, fd == -1 ? errno : 0, 2);
+  const int result = try_refused(refused);
+  if (result != -1 || errno != EPERM) return fail(Step::seccomp, result == -1 ? errno : 0, 2);
   return ok();
 }
 

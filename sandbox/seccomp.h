@@ -9,8 +9,11 @@
 
 namespace pyexec::sandbox {
 
+// A call that the policy refuses with EPERM and that is harmless if it does not.
+enum class Refused { socket, ptrace };
+
 // Installs `program` on the calling thread, which must be the only one, and reads it back: by the
-// mode the kernel reports, and by a call that the policy refuses. Runs in the worker.
-SetupError install_filter(std::span<const sock_filter> program);
+// mode the kernel reports, and by trying `refused`. Runs in the worker and in the server.
+SetupError install_filter(std::span<const sock_filter> program, Refused refused);
 
 }  // namespace pyexec::sandbox

@@ -13,16 +13,19 @@ namespace pyexec::sandbox {
 // (CVE-2019-10063). Every argument named in the policy is an int or a flag word below 2^32, so only
 // the low half counts.
 struct Condition {
-  enum class Test : std::uint8_t { equals, no_bits_of };
+  enum class Test : std::uint8_t { equals, no_bits_of, any_bit_of };
   std::uint8_t argument;
   Test test;
   std::uint32_t value;
 
   bool holds(std::uint64_t actual) const {
     const auto low = static_cast<std::uint32_t>(actual);
-    return test == Test::equals ? low == value : (low & value) == 0;
+    return test == Test::equals ? low == value : ((low & value) != 0) == (test == Test::any_bit_of);
   }
 };
+
+// Stands in a condition for the number of the process that installs the filter.
+inline constexpr std::uint32_t kOwnPid = 0x7fffff01;
 
 // All conditions of an alternative must hold.
 using Alternative = std::vector<Condition>;

@@ -77,6 +77,13 @@ const std::vector<NumberKnob>& number_knobs() {
        3600000, "time a connection may stay open without a request"},
       {"--drain-ms", "PYEXEC_DRAIN_MS", "ms", &Config::drain_ms, 35000, 0, 3600000,
        "time for accepted requests to finish after SIGTERM"},
+      {"--min-level", "PYEXEC_MIN_LEVEL", "level", &Config::min_level, 1, 1, 4,
+       "weakest isolation level to serve at; below it the server does not start"},
+      {"--max-level", "PYEXEC_MAX_LEVEL", "level", &Config::max_level, 4, 1, 4,
+       "strongest isolation level to set up: to see what scripts can do at a weaker one"},
+      {"--allow-weak", "PYEXEC_ALLOW_WEAK", "(1: yes)", &Config::allow_weak, 0, 0, 1,
+       "serve with a system call filter alone, where the kernel has nothing else; wants "
+       "PYEXEC_RUNNING=1"},
   };
   return knobs;
 }
@@ -156,6 +163,9 @@ ConfigResult refuse(std::string message) {
 
 ConfigResult read_config(int argc, const char* const* argv, const char* const* environment) {
   CLI::App app("Runs untrusted Python scripts behind an HTTP API.", "pyexec-server");
+  bool probe = false;
+  app.add_flag("--probe", probe,
+               "print what isolation this host allows as one JSON document, and exit");
   app.set_version_flag("--version", "pyexec " PYEXEC_VERSION);
   std::map<std::string, std::string> flags;
   for (const auto& knob : number_knobs())
@@ -183,7 +193,7 @@ ConfigResult read_config(int argc, const char* const* argv, const char* const* e
     if (name.starts_with("PYEXEC_") && !known_variable(name))
       return refuse("unknown variable " + name + "; pyexec-server --help lists the known ones\n");
 
-  ConfigResult result = {ConfigResult::Next::serve, {}, ""};
+  ConfigResult result = {probe ? ConfigResult::Next::probe : ConfigResult::Next::serve, {}, ""};
   for (const auto& knob : number_knobs()) {
     result.config.*knob.field = knob.fallback;
     const auto source = find_source(knob, flags, environment_map);

@@ -29,10 +29,13 @@ struct Config {
   std::uint64_t read_timeout_ms;
   std::uint64_t idle_timeout_ms;
   std::uint64_t drain_ms;
+  std::uint64_t min_level;
+  std::uint64_t max_level;
+  std::uint64_t allow_weak;  // 0 or 1
 };
 
 struct ConfigResult {
-  enum class Next { serve, exit_ok, exit_usage };
+  enum class Next { serve, probe, exit_ok, exit_usage };
   Next next;
   Config config;
   std::string message;  // for standard output (exit_ok) or standard error (exit_usage)

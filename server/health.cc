@@ -18,16 +18,8 @@ Response health(const Service& service) {
   out.Key("status");
   out.String(zygote ? "healthy" : "unavailable");
   out.Key("isolation");
-  if (zygote) {
-    out.StartObject();
-    out.Key("level");
-    out.Uint(zygote->level);
-    out.Key("name");
-    out.String(isolation_name(zygote->level));
-    out.EndObject();
-  } else {
-    out.Null();
-  }
+  const std::string isolation = isolation_document(service.isolation);
+  out.RawValue(isolation.data(), isolation.size(), rapidjson::kObjectType);
   out.Key("pool");
   out.StartObject();
   const std::pair<const char*, std::uint64_t> numbers[] = {

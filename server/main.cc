@@ -2,10 +2,12 @@
 #include <csignal>
 #include <iostream>
 
+#include "sandbox/front_end/confine.h"
 #include "server/http_session.h"
 #include "server/listener.h"
 #include "server/log.h"
 #include "server/process.h"
+#include "server/selftest.h"
 
 extern char** environ;
 
@@ -25,11 +27,12 @@ void watch_children(net::signal_set& signals) {
 
 std::string greeting(const Service& service, const net::ip::tcp::acceptor& acceptor) {
   const auto endpoint = acceptor.local_endpoint();
-  const auto level = service.pool.zygote()->level;
+  const auto level = service.isolation.probed.level;
   std::ostringstream out;
   out << "pyexec " PYEXEC_VERSION " listening on http://" << endpoint << ", isolation level "
-      << level << " (" << isolation_name(level) << "), " << service.config.pool_workers
-      << " workers ready";
+      << level << " (" << isolation_name(level) << "), " << service.isolation.selftest_blocked
+      << " of " << service.isolation.selftest_run << " attacks on itself blocked, "
+      << service.config.pool_workers << " workers ready";
   return out.str();
 }
 
@@ -45,20 +48,39 @@ void limit_connections(Config& config, std::uint64_t descriptors) {
   config.connections = left;
 }
 
+[[noreturn]] void refuse_to_start(const std::string& why) {
+  throw std::runtime_error(why);
+}
+
+// From nothing to a full pool of verified jails. In this order because each step needs a right that
+// the next gives up: to bind, to start the launcher, to be anybody.
+awaitable<net::ip::tcp::acceptor> start(Service& service, Launcher& launcher) {
+  const auto executor = co_await net::this_coro::executor;
+  auto acceptor = bind_listener(executor, service.config);
+  const SelftestTargets targets(executor);
+  const auto probed = co_await launcher.probe();
+  if (!probed) refuse_to_start("the launcher ended before it had looked at this host");
+  service.isolation.probed = *probed;
+  if (const auto problem = below_minimum(*probed, service.config)) refuse_to_start(*problem);
+  if (const auto error = sandbox::confine_front_end(probed->front_end_uid); error.failed())
+    refuse_to_start("the server cannot give up its rights: " + sandbox::describe(error));
+  if (const auto problem = co_await service.pool.start())
+    refuse_to_start("cannot provide isolation level " + std::to_string(probed->level) + " (" +
+                    isolation_name(probed->level) + "): " + *problem);
+  if (const auto problem = co_await run_selftest(service, targets, launcher.pid()))
+    refuse_to_start(*problem);
+  co_return acceptor;
+}
+
 // Until SIGTERM or SIGINT, then in order: no new connection, accepted requests finish, jobs that
 // take longer than drain_ms are ended and answered, everything is closed.
-awaitable<int> serve(Service& service, Sessions& sessions) {
+awaitable<int> serve(Service& service, Launcher& launcher, Sessions& sessions) {
   const auto executor = co_await net::this_coro::executor;
   net::signal_set stop(executor, SIGTERM, SIGINT);
   net::signal_set children(executor, SIGCHLD);
   watch_children(children);
 
-  auto acceptor = bind_listener(executor, service.config);
-  if (const auto problem = co_await service.pool.start()) {
-    std::cerr << "pyexec-server: cannot provide isolation level 3 (namespaced): " << *problem
-              << "\n";
-    co_return kExitFailure;
-  }
+  auto acceptor = co_await start(service, launcher);
   start_listening(acceptor);
   net::co_spawn(executor, accept_connections(acceptor, service, sessions), net::detached);
   std::cout << greeting(service, acceptor) << std::endl;
@@ -77,15 +99,26 @@ awaitable<int> serve(Service& service, Sessions& sessions) {
 
 // Does not return: coroutines of jobs whose processes the kernel is still taking apart refer to
 // what lives here, and nothing of it needs more of an end than the process's own.
-[[noreturn]] void run(Config config) {
-  limit_connections(config, raise_descriptor_limit());
+awaitable<int> probe(Launcher& launcher) {
+  const auto probed = co_await launcher.probe();
+  if (!probed) refuse_to_start("the launcher ended before it had looked at this host");
+  std::cout << probe_document(*probed);
+  co_return 0;
+}
+
+[[noreturn]] void run(Config config, ConfigResult::Next next) {
+  const auto descriptors = raise_descriptor_limit();
+  if (next == ConfigResult::Next::serve) limit_connections(config, descriptors);
   adopt_orphans();
   std::signal(SIGPIPE, SIG_IGN);
   int exit_code = kExitFailure;
   net::io_context context(1);
-  Service service(context.get_executor(), config);
+  Launcher launcher(context.get_executor(), config);
+  Service service(context.get_executor(), config, launcher);
   Sessions sessions;
-  net::co_spawn(context, serve(service, sessions), [&](std::exception_ptr exception, int code) {
+  auto life =
+      next == ConfigResult::Next::probe ? probe(launcher) : serve(service, launcher, sessions);
+  net::co_spawn(context, std::move(life), [&](std::exception_ptr exception, int code) {
     exit_code = code;
     try {
       if (exception) std::rethrow_exception(exception);
@@ -94,6 +127,7 @@ awaitable<int> serve(Service& service, Sessions& sessions) {
       exit_code = kExitFailure;
     }
     service.pool.close();
+    launcher.close();
     context.stop();
   });
   context.run();
@@ -117,5 +151,5 @@ int main(int argc, char** argv) {
     return pyexec::kExitUsage;
   }
   if (config.worker_path.empty()) config.worker_path = pyexec::default_worker_path();
-  pyexec::run(config);
+  pyexec::run(config, next);
 }

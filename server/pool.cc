@@ -10,9 +10,10 @@
 
 namespace pyexec {
 
-Pool::Pool(net::any_io_executor executor, const Config& config)
+Pool::Pool(net::any_io_executor executor, const Config& config, Launcher& launcher)
     : executor_(executor),
       config_(config),
+      launcher_(launcher),
       retry_(executor),
       refill_(executor),
       start_decided_(executor) {}
@@ -27,7 +28,7 @@ void Pool::start_zygote() {
   ++zygote_starts_;
   try {
     zygote_ = ZygoteClient::start(
-        executor_, config_,
+        executor_, launcher_,
         {.on_hello =
              [this](const Hello& hello) {
                hello_ = hello;

@@ -24,7 +24,7 @@ struct PoolState {
 // zygote when one is lost. All on the server's thread.
 class Pool {
  public:
-  Pool(net::any_io_executor executor, const Config& config);
+  Pool(net::any_io_executor executor, const Config& config, Launcher& launcher);
 
   // Until the pool is full for the first time. The text says what is wrong if that cannot be.
   awaitable<std::optional<std::string>> start();
@@ -80,6 +80,7 @@ class Pool {
 
   net::any_io_executor executor_;
   const Config& config_;
+  Launcher& launcher_;
   std::shared_ptr<ZygoteClient> zygote_;
   std::optional<Hello> hello_;
   std::map<std::uint32_t, std::weak_ptr<WorkerHandle>> workers_;  // alive, by id

@@ -5,19 +5,21 @@
 
 #include "server/admission.h"
 #include "server/config.h"
+#include "server/isolation.h"
 #include "server/pool.h"
 
 namespace pyexec {
 
 struct Service {
-  Service(net::any_io_executor executor, const Config& configuration)
+  Service(net::any_io_executor executor, const Config& configuration, Launcher& launcher)
       : config(configuration),
         admission(configuration.running_jobs + configuration.queued_jobs),
-        pool(executor, configuration) {}
+        pool(executor, configuration, launcher) {}
 
   const Config& config;
   Admission admission;
   Pool pool;
+  Isolation isolation;           // known before the first request
   std::set<Cancellation*> jobs;  // in work, so that a shutdown can end them
 };
 

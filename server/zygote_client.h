@@ -1,4 +1,4 @@
-// Starts the zygote and talks to it: the server's side of worker/protocol/control.h.
+// Has a zygote started and talks to it: the server's side of worker/protocol/control.h.
 #pragma once
 
 #include <functional>
@@ -6,7 +6,7 @@
 
 #include "sandbox/base/fd_message.h"
 #include "server/asio.h"
-#include "server/config.h"
+#include "server/launcher.h"
 #include "worker/protocol/control.h"
 
 namespace pyexec {
@@ -22,8 +22,8 @@ struct ZygoteEvents {
 // One zygote process. Closing (or destroying) it ends the process and all of its jails.
 class ZygoteClient : public std::enable_shared_from_this<ZygoteClient> {
  public:
-  // Throws std::system_error if the program cannot be started.
-  static std::shared_ptr<ZygoteClient> start(net::any_io_executor executor, const Config& config,
+  // Throws std::system_error if this process has no descriptors left for it.
+  static std::shared_ptr<ZygoteClient> start(net::any_io_executor executor, Launcher& launcher,
                                              ZygoteEvents events);
 
   // The answer is on_worker or on_spawn_failed. Keep the number of open requests small: both sides
@@ -43,9 +43,5 @@ class ZygoteClient : public std::enable_shared_from_this<ZygoteClient> {
   FdMessage message_;
   bool open_ = true;
 };
-
-// What the server asks of every worker, from its knobs.
-Configure configuration(const Config& config);
-inline constexpr std::uint64_t kErrorBytes = 64 << 10;  // of a job's error text
 
 }  // namespace pyexec

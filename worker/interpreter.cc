@@ -2,7 +2,6 @@
 #include "worker/interpreter.h"
 
 #include <pybind11/embed.h>
-#include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -86,19 +85,13 @@ Versions Interpreter::versions() const {
   return {texts[0].cast<std::string>(), texts[1].cast<std::string>(), texts[2].cast<std::string>()};
 }
 
-pid_t Interpreter::fork() const {
-  PyOS_BeforeFork();
-  const pid_t pid = ::fork();
-  if (pid == 0)
-    PyOS_AfterFork_Child();
-  else
-    PyOS_AfterFork_Parent();
-  return pid;
+sandbox::ForkHooks Interpreter::fork_hooks() const {
+  return {&PyOS_BeforeFork, &PyOS_AfterFork_Parent, &PyOS_AfterFork_Child};
 }
 
-void Interpreter::reseed() const {
+void Interpreter::start_life(const char* temporary_directory) const {
   try {
-    functions->after_fork();
+    functions->after_fork(temporary_directory);
   } catch (const std::exception&) {
     std::_Exit(1);
   }

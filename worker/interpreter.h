@@ -1,12 +1,11 @@
 // The embedded CPython. interpreter.cc is the only file that sees Python.
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstdint>
 #include <string>
 #include <string_view>
 
+#include "sandbox/spawner.h"
 #include "worker/protocol/job.h"
 
 namespace pyexec {
@@ -33,11 +32,12 @@ class Interpreter {
 
   Versions versions() const;
 
-  // fork(2) with the repairs Python needs on both sides. 0 in the child.
-  pid_t fork() const;
+  // The repairs Python needs around a fork.
+  sandbox::ForkHooks fork_hooks() const;
 
-  // Runs in the worker, jailed.
-  void reseed() const;
+  // Runs in the worker, jailed: what must differ between workers. `temporary_directory`: where
+  // tempfile writes, or "".
+  void start_life(const char* temporary_directory) const;
   Report run(const Job& job, const ReportCaps& caps) const;
   // Touches the pages that any script will touch, by running one.
   bool warm_up() const;

@@ -5,8 +5,8 @@
 #include <cstdio>
 
 #include "sandbox/base/sys.h"
+#include "worker/launcher.h"
 #include "worker/protocol/control.h"
-#include "worker/zygote.h"
 
 int main() {
   if (::fcntl(pyexec::kControlFd, F_SETFD, FD_CLOEXEC) == -1) {
@@ -14,6 +14,5 @@ int main() {
     return 2;
   }
   if (pyexec::sys::close_range(pyexec::kControlFd + 1, ~0u) == -1) return 1;
-  // Nothing is finalised: a worker shares these pages.
-  ::_exit(pyexec::zygote_main());
+  ::_exit(pyexec::launcher_main());
 }

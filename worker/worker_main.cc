@@ -8,6 +8,7 @@
 #include <string>
 
 #include "sandbox/base/sys.h"
+#include "sandbox/keeper.h"
 #include "worker/protocol/frame.h"
 
 namespace pyexec {
@@ -36,16 +37,22 @@ Job read_job() {
   return *std::move(job);
 }
 
+sandbox::ScratchPath temporary_directory(const sandbox::JailEntry& jail) {
+  if (jail.plan.root == sandbox::Root::image) return {"/tmp"};
+  return sandbox::scratch_of(jail.plan, jail.worker_id);
+}
+
 }  // namespace
 
 void worker_main(const Interpreter& interpreter, const WorkerStart& start) {
+  if (start.forked.failed()) give_up(start.jail.job_fd, start.forked);
   const auto error = sandbox::enter_jail(start.jail);
   // Until the descriptors are placed the job socket still has its old number.
   if (error.failed()) {
     const bool placed = error.step > sandbox::Step::descriptors;
     give_up(placed ? sandbox::kJobFd : start.jail.job_fd, error);
   }
-  interpreter.reseed();
+  interpreter.start_life(temporary_directory(start.jail).text);
   if (!interpreter.warm_up()) give_up(sandbox::kJobFd, sandbox::fail(sandbox::Step::warm_up, 0));
   if (!send_frame(sandbox::kJobFd, encode_ready())) ::_exit(0);
 

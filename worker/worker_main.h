@@ -10,6 +10,7 @@ namespace pyexec {
 struct WorkerStart {
   sandbox::JailEntry jail;
   ReportCaps caps;
+  sandbox::SetupError forked;  // what went wrong on the way into the jail's processes, if anything
 };
 
 // Jail, warm-up, READY, one JOB, one REPORT, exit. A step that fails is sent as SETUP_FAILED

@@ -7,9 +7,16 @@
 // every jail dies with the jailer.
 #pragma once
 
+#include "sandbox/limits.h"
+#include "sandbox/plan.h"
+#include "worker/protocol/control.h"
+
 namespace pyexec {
 
-// Serves until the server closes the control socket. Returns the process's exit code.
-int zygote_main();
+// Serves until the server closes the control socket. Returns the process's exit code. `plan` is how
+// jails are made here; the caller is a fork of the launcher, made for this.
+int zygote_main(const Configure& configure, const sandbox::Plan& plan);
+
+sandbox::Limits job_limits(const Configure& configure);
 
 }  // namespace pyexec

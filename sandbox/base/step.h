@@ -15,6 +15,8 @@ namespace pyexec::sandbox {
 #define PYEXEC_STEPS(X)                                                  \
   X(none, "no step failed")                                              \
   X(control, "talk to the process that builds jails")                    \
+  X(nest, "give the zygote a user and pid namespace of its own")         \
+  X(cgroup, "hold a slot's memory and processes by a cgroup")            \
   X(private_mounts, "make a private mount namespace")                    \
   X(root_tmpfs, "mount the tmpfs that becomes the jail's root")          \
   X(root_entry, "fill the jail's root (index: row of the root table)")   \
@@ -26,17 +28,21 @@ namespace pyexec::sandbox {
   X(scratch, "mount a private tmpfs (index: row of the scratch table)")  \
   X(hostname, "set the jail's host name")                                \
   X(init_seal, "drop the init's capabilities")                           \
+  X(keeper, "start the process that ends the job")                       \
   X(fork, "fork the worker")                                             \
   X(session, "start a session of its own")                               \
   X(oom_score, "ask the kernel to kill this worker first")               \
   X(join_namespaces, "join the jail's namespaces")                       \
   X(working_directory, "enter /tmp")                                     \
+  X(chroot, "make the prepared directory the root")                      \
   X(descriptors, "close every descriptor that is not on the short list") \
   X(limits, "set a resource limit (index: row of the limit table)")      \
   X(capabilities, "drop every capability")                               \
   X(identity, "become the job's uid and gid")                            \
   X(dumpable, "forbid core dumps and tracing")                           \
+  X(parent_death, "die with the zygote")                                 \
   X(no_new_privileges, "set no_new_privs")                               \
+  X(landlock, "restrict files by Landlock (index: row of its table)")    \
   X(seccomp, "install the system call filter")                           \
   X(verify, "read a finished step back (index: which check)")            \
   X(warm_up, "run the warm-up script")

@@ -2,6 +2,7 @@
 
 #include <linux/capability.h>
 #include <linux/filter.h>
+#include <linux/landlock.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <sched.h>
@@ -10,6 +11,9 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include <algorithm>
+#include <climits>
 
 namespace pyexec::sys {
 
@@ -22,7 +26,12 @@ pid_t clone_namespaces(std::uint64_t flags, int* pidfd) {
 }
 
 int close_range(unsigned first, unsigned last) {
+  last = std::min(last, static_cast<unsigned>(INT_MAX));  // gVisor refuses more
   return static_cast<int>(::syscall(SYS_close_range, first, last, 0));
+}
+
+int pidfd_open(pid_t pid) {
+  return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
 }
 
 int pidfd_send_signal(int pidfd, int signal) {
@@ -44,6 +53,30 @@ int seccomp_mode() {
 
 int join_namespaces(int pidfd, int flags) {
   return ::setns(pidfd, flags);
+}
+
+int landlock_abi() {
+  return static_cast<int>(
+      ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION));
+}
+
+int landlock_create(const LandlockRules& rules, int abi) {
+  // A kernel refuses the fields that are younger than itself.
+  const std::size_t fields = abi >= 6 ? 3 : abi >= 4 ? 2 : 1;
+  return static_cast<int>(
+      ::syscall(SYS_landlock_create_ruleset, &rules, fields * sizeof(std::uint64_t), 0));
+}
+
+int landlock_allow_beneath(int ruleset, int directory, std::uint64_t allowed) {
+  landlock_path_beneath_attr beneath = {};
+  beneath.allowed_access = allowed;
+  beneath.parent_fd = directory;
+  return static_cast<int>(
+      ::syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0));
+}
+
+int landlock_restrict_self(int ruleset) {
+  return static_cast<int>(::syscall(SYS_landlock_restrict_self, ruleset, 0));
 }
 
 int get_capabilities(Capabilities* out) {

@@ -28,11 +28,22 @@ auto retry(Call call) {
 pid_t clone_namespaces(std::uint64_t flags, int* pidfd);
 
 int close_range(unsigned first, unsigned last);
+int pidfd_open(pid_t pid);
 int pidfd_send_signal(int pidfd, int signal);
 int pivot_root(const char* new_root, const char* put_old);
 int install_seccomp(const sock_fprog* program);
 int seccomp_mode();  // 0 none, 2 filter
 int join_namespaces(int pidfd, int flags);
+
+// The Landlock ABI of this kernel; -1 where it has none.
+int landlock_abi();
+// As of <linux/landlock.h>, which on Debian 12 knows fewer fields.
+struct LandlockRules {
+  std::uint64_t handled_files, handled_network, scoped;
+};
+int landlock_create(const LandlockRules& rules, int abi);
+int landlock_allow_beneath(int ruleset, int directory, std::uint64_t allowed);
+int landlock_restrict_self(int ruleset);
 
 struct Capabilities {
   std::uint64_t effective, permitted, inheritable;

@@ -3,8 +3,8 @@ import os
 
 
 def attack(target):
-    paths = [target["secret_file"]]
-    paths += [f"{up}{target['secret_file']}" for up in ("/..", "/../..", "/tmp/../..", "/proc/1/root", "/proc/self/root/..")]
+    ways_up = ("", "/..", "/../..", "/tmp/../..", "/proc/1/root", "/proc/self/root/..")
+    paths = [up + target["secret_file"] for up in ways_up]
     for path in paths:
         try:
             if open(path).read() == target["secret"]:

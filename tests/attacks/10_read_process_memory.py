@@ -1,5 +1,6 @@
-"""Read another process's memory with process_vm_readv."""
+"""Read memory with process_vm_readv: another process's, and one's own as if it were another's."""
 import ctypes
+import errno
 import os
 
 
@@ -9,17 +10,14 @@ class IoVec(ctypes.Structure):
 
 def attack(target):
     libc = ctypes.CDLL(None, use_errno=True)
-    child = os.fork()
-    if child == 0:
-        while True:
-            os.pause() if hasattr(os, "pause") else __import__("signal").pause()
-    buffer = ctypes.create_string_buffer(64)
-    here = IoVec(ctypes.addressof(buffer), 64)
-    try:
-        # The child's memory is a copy of ours, so that the address is good.
-        if libc.process_vm_readv(child, ctypes.byref(here), 1, ctypes.byref(here), 1, 0) == 64:
-            return True
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-    finally:
-        os.kill(child, 9)
-        os.waitpid(child, 0)
+    buffer, secret = ctypes.create_string_buffer(6), ctypes.create_string_buffer(b"secret", 6)
+    here, there = IoVec(ctypes.addressof(buffer), 6), IoVec(ctypes.addressof(secret), 6)
+    read = []
+    if libc.process_vm_readv(os.getpid(), ctypes.byref(here), 1, ctypes.byref(there), 1, 0) == 6:
+        read.append(buffer.raw)
+    # A bad address is found out only once the process may be read.
+    there.base = None
+    libc.process_vm_readv(target["victim_pid"], ctypes.byref(here), 1, ctypes.byref(there), 1, 0)
+    if ctypes.get_errno() == errno.EFAULT:
+        read.append("victim")
+    return read

@@ -9,4 +9,5 @@ def attack(target):
     if libc.mount(b"none", b"/tmp/mount-point", b"tmpfs", 0, None) != 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
     libc.umount2(b"/tmp/mount-point", 2)
+    os.rmdir("/tmp/mount-point")
     return True

@@ -4,7 +4,8 @@ import os
 
 def attack(target):
     written = []
-    for folder in ("/", "/etc", "/etc/alternatives", "/usr", "/usr/bin", "/usr/lib", "/usr/lib/python3/dist-packages", "/dev", "/bin/"):
+    packages = "/usr/lib/python3/dist-packages"
+    for folder in ("/", "/etc", "/etc/alternatives", "/usr", "/usr/bin", "/usr/lib", packages, "/dev", "/bin/"):
         path = os.path.join(folder, "pyexec-attack")
         try:
             open(path, "w").close()

@@ -8,4 +8,5 @@ def attack(target):
     os.chroot("/tmp/pyexec-root")
     os.fchdir(root)
     os.chroot(".")
+    os.rmdir("/tmp/pyexec-root")
     return os.path.exists("/usr")

@@ -2,7 +2,8 @@
 import ctypes
 import os
 
-SYS_ADD_KEY, KEY_SPEC_PROCESS_KEYRING = 248, -2
+SYS_ADD_KEY = {"x86_64": 248, "aarch64": 217}[os.uname().machine]
+KEY_SPEC_PROCESS_KEYRING = -2
 
 
 def attack(target):

@@ -1,8 +1,9 @@
 """Load a BPF map, open a performance counter."""
 import ctypes
+import os
 import struct
 
-SYS_BPF, SYS_PERF_EVENT_OPEN = 321, 298
+SYS_BPF, SYS_PERF_EVENT_OPEN = {"x86_64": (321, 298), "aarch64": (280, 241)}[os.uname().machine]
 
 
 def attack(target):

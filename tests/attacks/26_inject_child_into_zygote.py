@@ -2,15 +2,15 @@
 import ctypes
 import os
 
-SYS_CLONE, SIGCHLD, CLONE_PARENT = 56, 17, 0x8000
+SIGCHLD, CLONE_VM, CLONE_VFORK, CLONE_PARENT = 17, 0x100, 0x4000, 0x8000
 
 
 def attack(target):
     libc = ctypes.CDLL(None, use_errno=True)
-    libc.syscall.restype = ctypes.c_long
-    pid = libc.syscall(SYS_CLONE, ctypes.c_ulong(CLONE_PARENT | SIGCHLD), None, None, None, None)
-    if pid == 0:
-        os._exit(0)
-    if pid < 0:
+    stack = ctypes.create_string_buffer(65536)
+    top = ctypes.c_void_p(ctypes.addressof(stack) + len(stack))
+    end = ctypes.cast(libc._exit, ctypes.c_void_p)  # all that the sibling does
+    flags = ctypes.c_int(CLONE_VM | CLONE_VFORK | CLONE_PARENT | SIGCHLD)
+    if libc.clone(end, top, flags, None, None, None, None) < 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
     return True

@@ -2,7 +2,7 @@
 import ctypes
 import os
 
-SYS_USERFAULTFD = 323
+SYS_USERFAULTFD = {"x86_64": 323, "aarch64": 282}[os.uname().machine]
 
 
 def attack(target):

@@ -14,6 +14,10 @@ BUILD = Path(os.environ.get("BUILD_DIR", Path(__file__).resolve().parents[2] / "
 STARTUP_SECONDS = 60
 
 
+def child(pid, name):
+    return int(subprocess.check_output(["pgrep", "-P", str(pid), "-x", name]).split()[0])
+
+
 class Answer:
     def __init__(self, status, headers, raw):
         self.status, self.headers, self.raw = status, headers, raw
@@ -71,7 +75,7 @@ class Service:
         return self.request("GET", "/health").body
 
     def zygote_pid(self):
-        return int(subprocess.check_output(["pgrep", "-P", str(self.process.pid), "-x", "pyexec-worker"]).split()[0])
+        return child(child(self.process.pid, "pyexec-launcher"), "pyexec-zygote")
 
     def wait_until(self, condition, seconds=20):
         """For states that the server reaches by itself; polls, and fails loudly."""

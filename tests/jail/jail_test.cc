@@ -22,6 +22,7 @@
 #include "sandbox/bpf.h"
 #include "sandbox/jail.h"
 #include "sandbox/jailer.h"
+#include "sandbox/plan.h"
 #include "sandbox/python_policy.h"
 #include "tests/support/catch.h"
 
@@ -41,6 +42,14 @@ const Limits kLimits = {.address_space_bytes = 256 * kMiB,
                         .tmp_inodes = 64,
                         .shm_bytes = 4 * kMiB};
 
+// As host root: what the rest of this file is about.
+Plan root_plan() {
+  Plan plan = candidates().front().plan;
+  choose_uids(plan);
+  return plan;
+}
+const Plan kPlan = root_plan();
+
 #define NEEDS_ROOT()                                                   \
   if (::geteuid() != 0) {                                              \
     std::puts("skipped: making a jail with several users needs root"); \
@@ -54,7 +63,7 @@ struct Jail {
 
 Jail build(const Limits& limits) {
   Jail jail;
-  jail.error = start_jailer(limits, jail.jailer);
+  jail.error = start_jailer(kPlan, limits, jail.jailer);
   if (jail.error.failed()) return jail;
   const JailRequest request = {7};
   REQUIRE(send_message(jail.jailer.get(), std::as_bytes(std::span(&request, 1)), {}));
@@ -88,7 +97,7 @@ Inside enter(const Jail& jail, const Limits& limits, const std::vector<sock_filt
   const pid_t pid = ::fork();
   if (pid == 0) {
     const SetupError error =
-        enter_jail({jail.init_pidfd.get(), write_end.get(), inner.get(), limits, filter});
+        enter_jail({kPlan, 7, jail.init_pidfd.get(), write_end.get(), inner.get(), limits, filter});
     const int socket = error.failed() && error.step <= Step::descriptors ? inner.get() : kJobFd;
     sys::send_all(socket, &error, sizeof error);
     if (!error.failed()) probe();
@@ -211,7 +220,7 @@ TEST_CASE("a jail whose init is gone cannot be entered", "[jail]") {
   CHECK_FALSE(sys::read_all(jail.leash.get(), &word, 1));
   const pid_t pid = ::fork();
   if (pid == 0) {
-    const SetupError error = enter_jail({jail.init_pidfd.get(), 1, 1, kLimits, {}});
+    const SetupError error = enter_jail({kPlan, 7, jail.init_pidfd.get(), 1, 1, kLimits, {}});
     ::_exit(error.step == Step::join_namespaces ? 0 : 1);
   }
   int status;

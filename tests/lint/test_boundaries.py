@@ -21,7 +21,8 @@ MAY_INCLUDE = {
     "sandbox": {"sandbox", "sandbox/base"},
     "worker/protocol": {"worker/protocol", "sandbox/base"},
     "worker": {"worker", "worker/protocol", "sandbox", "sandbox/base"},
-    "server": {"server", "worker/protocol", "sandbox/base"},
+    "sandbox/front_end": {"sandbox/front_end", "sandbox", "sandbox/base"},
+    "server": {"server", "worker/protocol", "sandbox/base", "sandbox/front_end"},
 }
 MOST_LINES = 300
 

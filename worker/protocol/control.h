@@ -10,13 +10,14 @@
 #include <span>
 #include <vector>
 
+#include "sandbox/base/layers.h"
 #include "sandbox/base/step.h"
 
 namespace pyexec {
 
-// The zygote finds its end of the control socket here.
+// The launcher finds its end of its control socket here, and the zygote of its own.
 inline constexpr int kControlFd = 3;
-inline constexpr std::uint32_t kProtocolVersion = 1;
+inline constexpr std::uint32_t kProtocolVersion = 2;
 
 enum class ControlType : std::uint32_t {
   configure = 1,
@@ -24,13 +25,17 @@ enum class ControlType : std::uint32_t {
   spawn,
   worker,
   spawn_failed,
-  exited
+  exited,
+  probed,
+  start_zygote
 };
 
-// Server to zygote, once, first.
+// Server to launcher, once, first.
 struct Configure {
   static constexpr auto kType = ControlType::configure;
   std::uint32_t protocol_version;
+  std::uint32_t allow_weak;  // 1: a jail that is only a system call filter will do
+  std::uint32_t max_level;   // of the plans that are tried
   std::uint32_t reserved;
   std::uint64_t memory_bytes;  // on top of the warm interpreter
   std::uint64_t cpu_seconds;
@@ -42,6 +47,33 @@ struct Configure {
   std::uint64_t shm_bytes;
   std::uint64_t result_bytes;
   std::uint64_t error_bytes;
+};
+
+// Launcher to server, once: how jails are made on this host, and what stood in the way of better
+// ones.
+struct Probed {
+  static constexpr auto kType = ControlType::probed;
+  struct Tried {
+    std::array<char, 64> plan;
+    sandbox::SetupError error;
+  };
+  std::uint32_t protocol_version;
+  std::uint32_t level;          // 0: no plan works
+  std::uint32_t front_end_uid;  // for the server, if it has the right to change its own
+  std::uint32_t landlock_abi;
+  std::uint32_t has_processes;  // 1: jobs can fork and execute
+  std::uint32_t has_fixed_tmp;  // 1: /tmp is the job's own; else it is where TMPDIR says, if at all
+  std::uint32_t has_scratch;    // 1: there is a place to write
+  std::uint32_t tried_count;
+  std::array<Tried, 12> tried;  // in order; the last is the plan, if one works
+  sandbox::LayerErrors layers;
+};
+
+// Server to launcher, with one descriptor: the zygote's end of its control socket. It closes where
+// none can be started.
+struct StartZygote {
+  static constexpr auto kType = ControlType::start_zygote;
+  std::uint32_t reserved;
 };
 
 // Zygote to server, once: warm, and able to build jails.

@@ -1,0 +1,141 @@
+// Runs in the zygote, in the maker and in the init; see the picture in chain.h.
+#include "sandbox/chain.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstring>
+
+#include "sandbox/base/leash.h"
+#include "sandbox/base/sys.h"
+#include "sandbox/init.h"
+#include "sandbox/namespaces.h"
+#include "sandbox/privileges.h"
+#include "sandbox/root_image.h"
+
+namespace pyexec::sandbox {
+namespace {
+
+SetupError write_file(const char* path, const char* text, std::uint32_t index) {
+  const UniqueFd file(::open(path, O_WRONLY | O_CLOEXEC));
+  const auto size = static_cast<ssize_t>(std::strlen(text));
+  return file && ::write(file.get(), text, static_cast<std::size_t>(size)) == size
+             ? ok()
+             : fail(Step::id_maps, errno, index);
+}
+
+// The one id that anybody may map: one's own. As root that is one which no other job has.
+SetupError make_namespaces(const Plan& plan, std::uint32_t worker_id) {
+  if (::geteuid() == 0) PYEXEC_TRY(become(plan.host_job_uid(worker_id), Step::init_identity));
+  PYEXEC_TRY(check(::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), Step::id_maps));  // to own the files below
+  const uid_t uid = ::geteuid();
+  const gid_t gid = ::getegid();
+  PYEXEC_TRY(check(::unshare(kNamespaces), Step::namespaces));
+  char map[64];
+  // gVisor has no such file, and lets the group map be written without.
+  if (::access("/proc/self/setgroups", F_OK) == 0)
+    PYEXEC_TRY(write_file("/proc/self/setgroups", "deny", 1));
+  std::snprintf(map, sizeof map, "%u %u 1\n", plan.job_uid(), uid);
+  PYEXEC_TRY(write_file("/proc/self/uid_map", map, 2));
+  std::snprintf(map, sizeof map, "%u %u 1\n", plan.job_uid(), gid);
+  PYEXEC_TRY(write_file("/proc/self/gid_map", map, 3));
+  return stay(plan.job_uid(), Step::init_identity);
+}
+
+SetupError make_jail(const Plan& plan, std::uint32_t worker_id) {
+  PYEXEC_TRY(check(::setsid(), Step::session));
+  {
+    UniqueFd file(::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
+    if (file && ::write(file.get(), "1000", 4) != 4) return fail(Step::oom_score, errno);
+  }
+  PYEXEC_TRY(make_namespaces(plan, worker_id));
+  return plan.root == Root::image ? enter_root_image(plan) : enter_prepared_root();
+}
+
+void wake(int) {}
+
+// Collects what ends, and says so if it is the worker. Whether nobody is left.
+class Reaper {
+ public:
+  Reaper(int exits, pid_t worker, std::uint32_t worker_id)
+      : exits_(exits), worker_(worker), worker_id_(worker_id) {}
+
+  bool reap(int flags) {
+    int status;
+    pid_t pid;
+    while ((pid = sys::retry([&] { return ::waitpid(-1, &status, flags); })) > 0) {
+      if (pid != worker_) continue;
+      const WorkerExit exit = {worker_id_, status};
+      send_message(exits_, std::as_bytes(std::span(&exit, 1)), {});
+    }
+    return pid == -1;
+  }
+
+ private:
+  int exits_;
+  pid_t worker_;
+  std::uint32_t worker_id_;
+};
+
+// The init's own life: until the leash is let go it only reaps; then it ends everybody.
+[[noreturn]] void watch(int leash, int exits, pid_t worker, std::uint32_t worker_id) {
+  sigset_t ended, none;
+  ::sigemptyset(&none);
+  ::sigemptyset(&ended);
+  ::sigaddset(&ended, SIGCHLD);
+  ::sigprocmask(SIG_SETMASK, &ended, nullptr);  // only `ppoll` lets it through
+  ::signal(SIGCHLD, wake);
+  Reaper reaper(exits, worker, worker_id);
+  pollfd source = {leash, POLLIN, 0};
+  if (!seal_chained_init(leash, exits).failed()) do
+      reaper.reap(WNOHANG);
+    while (::ppoll(&source, 1, nullptr, &none) == -1 && errno == EINTR);
+  do ::kill(-1, SIGKILL);
+  while (!reaper.reap(0));
+  sys::send_all(leash, &kJailEmpty, 1);
+  ::_exit(0);
+}
+
+}  // namespace
+
+SetupError fork_chained(const Plan& plan, const Limits& limits, int exits, EmptyJail& jail,
+                        const ForkHooks& hooks, pid_t& pid) {
+  int pair[2];
+  PYEXEC_TRY(check(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), Step::fork, 4));
+  jail.leash.reset(pair[0]);
+  UniqueFd inner(pair[1]);
+  jail.init_pidfd.reset(::fcntl(pair[0], F_DUPFD_CLOEXEC, 0));
+
+  hooks.before();
+  pid = ::fork();
+  if (pid != 0) {
+    const int error = errno;
+    hooks.in_parent();
+    return pid == -1 ? fail(Step::fork, error, 3) : ok();
+  }
+  // From here on this is the worker-to-be; on failure it stays it, and says so.
+  const SetupError made = make_jail(plan, jail.worker_id);
+  if (made.failed()) return hooks.in_child(), made;
+  const pid_t init = ::fork();
+  if (init == -1) return hooks.in_child(), fail(Step::fork, errno, 5);
+  if (init != 0) ::_exit(0);
+
+  const SetupError set_up = set_up_chained_init(plan, limits);
+  if (set_up.failed()) return hooks.in_child(), set_up;
+  const pid_t worker = ::fork();
+  if (worker == -1) return hooks.in_child(), fail(Step::fork, errno, 6);
+  if (worker != 0) {
+    watch(inner.get(), exits, worker, jail.worker_id);
+  }
+  hooks.in_child();
+  return ok();
+}
+
+}  // namespace pyexec::sandbox

@@ -1,0 +1,118 @@
+// What the table loses where a job has no pid namespace (levels 2 and 1): it is one process, and
+// the others that it could name are not its own. And what it loses further where it shares the uid
+// of the service and of other jobs (level 1).
+#include <linux/sched.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "sandbox/python_policy.h"
+
+namespace pyexec::sandbox {
+namespace {
+
+using Test = Condition::Test;
+
+std::vector<Alternative> never() {
+  return {};
+}
+std::vector<Alternative> own_process() {
+  return {{Condition{0, Test::equals, kOwnPid}}};
+}
+std::vector<Alternative> oneself() {
+  return {{Condition{0, Test::equals, 0}}};
+}
+
+constexpr std::uint32_t kForbiddenCloneFlags =
+    CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |
+    CLONE_NEWNET | CLONE_PARENT | CLONE_PTRACE | CLONE_UNTRACED | CLONE_PIDFD | CLONE_VFORK;
+
+// Takes its rows' numbers away from the rows of the policy so far.
+void replace_rules(Policy& policy, std::vector<SyscallRule> rules) {
+  for (const SyscallRule& rule : rules)
+    for (SyscallRule& old : policy.rules)
+      std::erase_if(old.numbers, [&](int number) {
+        return std::find(rule.numbers.begin(), rule.numbers.end(), number) != rule.numbers.end();
+      });
+  std::erase_if(policy.rules, [](const SyscallRule& rule) { return rule.numbers.empty(); });
+  policy.rules.insert(policy.rules.begin(), rules.begin(), rules.end());
+}
+
+std::vector<SyscallRule> one_process_rules() {
+  return {
+    {{SYS_clone},
+     {{Condition{0, Test::any_bit_of, CLONE_THREAD}, Condition{0, Test::any_bit_of, CLONE_VM},
+       Condition{0, Test::any_bit_of, CLONE_SIGHAND}, Condition{0, Test::any_bit_of, CLONE_FS},
+       Condition{0, Test::any_bit_of, CLONE_FILES},
+       Condition{0, Test::no_bits_of, kForbiddenCloneFlags}}},
+     EPERM,
+     "threads; a process of the job would be nobody's to end"},
+        {{SYS_execve, SYS_setsid, SYS_setpgid},
+         never(),
+         EPERM,
+         "a new program needs a process; groups and sessions hold others than the job"},
+        {{SYS_kill, SYS_tgkill, SYS_rt_sigqueueinfo},
+         own_process(),
+         EPERM,
+         "signals to oneself: raise, abort, threads"},
+        {{SYS_tkill}, never(), EPERM, "takes any thread of the host"},
+        {{SYS_pidfd_open, SYS_pidfd_send_signal},
+         never(),
+         ENOSYS,
+         "handles of processes that are not the job's"},
+        {{SYS_sched_getaffinity, SYS_sched_getparam, SYS_sched_getscheduler, SYS_getpgid,
+          SYS_getsid},
+         oneself(),
+         EPERM,
+         "questions about oneself"},
+        {{SYS_capget}, never(), EPERM, "names a process behind a pointer"},
+        {{SYS_prctl},
+         {{Condition{0, Test::equals, PR_SET_NAME}},
+          {Condition{0, Test::equals, PR_GET_NAME}},
+          {Condition{0, Test::equals, PR_SET_VMA}},
+          {Condition{0, Test::equals, PR_GET_DUMPABLE}},
+          {Condition{0, Test::equals, PR_SET_DUMPABLE}, Condition{1, Test::equals, 0}},
+          {Condition{0, Test::equals, PR_GET_NO_NEW_PRIVS}},
+          {Condition{0, Test::equals, PR_GET_SECCOMP}},
+          {Condition{0, Test::equals, PR_CAPBSET_READ}}},
+         EPERM,
+         "as with namespaces, but for PR_SET_PDEATHSIG: the worker is to die with the zygote"},
+#if defined(__x86_64__)
+        {{SYS_fork, SYS_vfork}, never(), EPERM, "a process of the job would be nobody's to end"},
+#endif
+  };
+}
+
+std::vector<SyscallRule> shared_uid_rules() {
+  return {
+    {{SYS_fchmod, SYS_fchmodat, kSysFchmodat2, SYS_utimensat},
+     never(),
+     EPERM,
+     "Landlock does not refuse these on files of the service's own uid"},
+#if defined(__x86_64__)
+        {{SYS_chmod, SYS_utime, SYS_utimes, SYS_futimesat},
+         never(),
+         EPERM,
+         "Landlock does not refuse these on files of the service's own uid"},
+#endif
+  };
+}
+
+}  // namespace
+
+Policy policy_for(const Plan& plan) {
+  Policy policy = python_policy();
+  if (!plan.namespaces()) replace_rules(policy, one_process_rules());
+  if (plan.users == Users::shared) replace_rules(policy, shared_uid_rules());
+  return policy;
+}
+
+void insert_own_pid(std::span<sock_filter> program, std::uint32_t pid) {
+  for (sock_filter& instruction : program)
+    if (instruction.code == (BPF_JMP | BPF_JEQ | BPF_K) && instruction.k == kOwnPid)
+      instruction.k = pid;
+}
+
+}  // namespace pyexec::sandbox

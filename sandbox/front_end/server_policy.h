@@ -1,0 +1,10 @@
+// The system call policy of the front end.
+#pragma once
+
+#include "sandbox/syscall_rule.h"
+
+namespace pyexec::sandbox {
+
+Policy server_policy();
+
+}  // namespace pyexec::sandbox

@@ -1,0 +1,144 @@
+// Runs as a job's keeper, but for `hand_to_keeper`.
+#include "sandbox/keeper.h"
+
+#include <linux/capability.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/inotify.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "sandbox/base/fd_message.h"
+#include "sandbox/base/leash.h"
+#include "sandbox/base/sys.h"
+#include "sandbox/privileges.h"
+#include "sandbox/scratch.h"
+
+namespace pyexec::sandbox {
+namespace {
+
+constexpr timespec kPause = {0, 100'000};
+
+// What is left to a keeper that runs as root: ending another uid's process, becoming that uid to
+// sweep it, and removing its files.
+constexpr std::uint64_t kKeptCapabilities = 1u << CAP_KILL | 1u << CAP_SETUID | 1u << CAP_SETGID |
+                                            1u << CAP_DAC_OVERRIDE | 1u << CAP_FOWNER;
+
+SetupError make_scratch(const Plan& plan, std::uint32_t worker_id) {
+  const ScratchPath path = scratch_of(plan, worker_id);
+  if (path.text[0] == '\0') return ok();
+  PYEXEC_TRY(check(::mkdir(path.text, 0700), Step::scratch, 0));
+  if (plan.users != Users::own_host) return ok();
+  const uid_t owner = plan.host_job_uid(worker_id);
+  return check(::chown(path.text, owner, owner), Step::scratch, 1);
+}
+
+SetupError set_up(const Plan& plan, std::uint32_t worker_id) {
+  PYEXEC_TRY(check(::prctl(PR_SET_NAME, "pyexec-keeper", 0, 0, 0), Step::keeper));
+  PYEXEC_TRY(check(::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0), Step::keeper));
+  PYEXEC_TRY(make_scratch(plan, worker_id));
+  PYEXEC_TRY(
+      keep_capabilities(plan.users == Users::own_host ? kKeptCapabilities : 0, Step::keeper));
+  PYEXEC_TRY(forbid_new_privileges(Step::keeper));
+  PYEXEC_TRY(forbid_tracing());
+  return check(::signal(SIGCHLD, SIG_DFL) == SIG_ERR ? -1 : 0, Step::keeper);
+}
+
+// Until the leash is let go. Looks into the scratch directory from the first time that something
+// happens in it.
+void watch(int leash, int worker, const char* scratch, const Limits& limits) {
+  const UniqueFd events(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+  if (scratch[0] != '\0') ::inotify_add_watch(events.get(), scratch, IN_CREATE | IN_MOVED_TO);
+  pollfd sources[] = {{leash, POLLIN, 0}, {events.get(), POLLIN, 0}};
+  bool used = false;
+  for (;;) {
+    if (::poll(sources, used ? 1 : 2, used ? kScratchCheckMs : -1) == -1 && errno != EINTR) return;
+    if (sources[0].revents != 0) return;
+    used |= sources[1].revents != 0;
+    if (used && outgrew(scratch, limits)) sys::pidfd_send_signal(worker, SIGKILL);
+  }
+}
+
+// Whether no other process has the caller's uid, by the kernel's own count: with room for two, one
+// more can be made.
+bool is_alone() {
+  const rlimit two = {2, 2};
+  if (::setrlimit(RLIMIT_NPROC, &two) == -1) return false;
+  const pid_t pid = ::fork();
+  if (pid == 0) ::_exit(0);
+  return pid != -1 && sys::retry([&] { return ::waitpid(pid, nullptr, 0); }) == pid;
+}
+
+// Nobody but the job has its uid, and it could not make processes: there should be nobody left.
+bool sweep(uid_t uid) {
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    if (become(uid, Step::keeper).failed()) ::_exit(1);
+    for (int tries = 0; tries < 10'000; ++tries) {
+      ::kill(-1, SIGKILL);  // says 0 too where it could signal nobody
+      if (is_alone()) ::_exit(0);
+      ::nanosleep(&kPause, nullptr);
+    }
+    ::_exit(1);
+  }
+  int status = 1;
+  return pid != -1 && sys::retry([&] { return ::waitpid(pid, &status, 0); }) == pid && status == 0;
+}
+
+void kill_worker(int worker) {
+  ::prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);  // from here on nothing else would end the worker
+  sys::pidfd_send_signal(worker, SIGKILL);
+  // It counts until the zygote, its parent, has reaped it.
+  while (sys::pidfd_send_signal(worker, 0) == 0) ::nanosleep(&kPause, nullptr);
+}
+
+}  // namespace
+
+ScratchPath scratch_of(const Plan& plan, std::uint32_t worker_id) {
+  ScratchPath path = {};
+  if (plan.scratch[0] != '\0')
+    std::snprintf(path.text, sizeof path.text, "%s/%u", plan.scratch.data(), worker_id);
+  return path;
+}
+
+SetupError hand_to_keeper(int leash, pid_t worker) {
+  const UniqueFd pidfd(sys::pidfd_open(worker));
+  if (!pidfd) return fail(Step::keeper, errno, 1);
+  const std::byte nothing{};
+  const int fds[] = {pidfd.get()};
+  return send_message(leash, {&nothing, 1}, fds) ? ok() : fail(Step::keeper, errno, 2);
+}
+
+void run_keeper(int leash, const Plan& plan, const Limits& limits, std::uint32_t worker_id) {
+  const SetupError result = set_up(plan, worker_id);
+  if (::dup2(leash, 0) == -1 || sys::close_range(1, ~0u) == -1) ::_exit(1);
+  leash = 0;
+  const ScratchPath scratch = scratch_of(plan, worker_id);
+  if (!sys::send_all(leash, &result, sizeof result) || result.failed()) {
+    remove_tree(scratch.text);
+    ::_exit(result.failed() ? 0 : 1);
+  }
+
+  FdMessage message;
+  const bool has_worker =
+      receive_message(leash, message) == ReceiveResult::message && message.fd_count == 1;
+  if (has_worker) {
+    watch(leash, message.fds[0].get(), scratch.text, limits);
+    kill_worker(message.fds[0].get());
+  }
+  const bool swept = plan.users != Users::own_host || sweep(plan.host_job_uid(worker_id));
+  const bool removed = scratch.text[0] == '\0' || remove_tree(scratch.text);
+  // Without the word, and with a status that ends the jailer and so the zygote: a host on which a
+  // job cannot be cleaned up gets no further one.
+  if (!swept || !removed) ::_exit(1);
+  sys::send_all(leash, &kJailEmpty, 1);
+  ::_exit(0);
+}
+
+}  // namespace pyexec::sandbox

@@ -1,0 +1,108 @@
+// Runs in the process that becomes the zygote, before the interpreter is loaded.
+#include "sandbox/nest.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstring>
+
+#include "sandbox/base/sys.h"
+#include "sandbox/base/unique_fd.h"
+
+namespace pyexec::sandbox {
+namespace {
+
+SetupError write_file(const char* path, const char* text, std::uint32_t index) {
+  const UniqueFd file(::open(path, O_WRONLY | O_CLOEXEC));
+  const auto size = static_cast<ssize_t>(std::strlen(text));
+  return file && ::write(file.get(), text, static_cast<std::size_t>(size)) == size
+             ? ok()
+             : fail(Step::nest, errno, index);
+}
+
+struct Ids {
+  uid_t uid;
+  gid_t gid;
+};
+
+// By the process itself, which may map one id, its own, and no groups.
+SetupError map_one_id(const Ids& outer) {
+  char map[64];
+  PYEXEC_TRY(write_file("/proc/self/setgroups", "deny", 1));
+  std::snprintf(map, sizeof map, "0 %u 1\n", outer.uid);
+  PYEXEC_TRY(write_file("/proc/self/uid_map", map, 2));
+  std::snprintf(map, sizeof map, "0 %u 1\n", outer.gid);
+  return write_file("/proc/self/gid_map", map, 3);
+}
+
+// By a process that stayed outside.
+SetupError map_many_ids(pid_t inner, const Ids& outer, const Plan& plan) {
+  char path[64], map[128];
+  for (const bool users : {true, false}) {
+    std::snprintf(map, sizeof map, "0 %u 1\n%u %u %u\n", users ? outer.uid : outer.gid,
+                  plan.first_uid, plan.first_uid, plan.uid_count);
+    std::snprintf(path, sizeof path, "/proc/%d/%s", inner, users ? "uid_map" : "gid_map");
+    PYEXEC_TRY(write_file(path, map, users ? 4 : 5));
+  }
+  return ok();
+}
+
+SetupError unshare_with_many_ids(const Ids& outer, const Plan& plan) {
+  int pair[2];
+  PYEXEC_TRY(check(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), Step::nest, 6));
+  UniqueFd inner(pair[0]), helper(pair[1]);
+  const pid_t self = ::getpid();
+  const pid_t pid = ::fork();
+  if (pid == -1) return fail(Step::nest, errno, 7);
+  if (pid == 0) {
+    inner.reset();
+    char unshared;
+    if (!sys::read_all(helper.get(), &unshared, 1)) ::_exit(1);
+    const SetupError mapped = map_many_ids(self, outer, plan);
+    ::_exit(sys::send_all(helper.get(), &mapped, sizeof mapped) ? 0 : 1);
+  }
+  helper.reset();
+  SetupError result = check(::unshare(CLONE_NEWUSER | CLONE_NEWPID), Step::nest, 8);
+  const char unshared = 1;
+  if (!result.failed() && (!sys::send_all(inner.get(), &unshared, 1) ||
+                           !sys::read_all(inner.get(), &result, sizeof result)))
+    result = fail(Step::nest, EPIPE, 9);
+  inner.reset();
+  sys::retry([&] { return ::waitpid(pid, nullptr, 0); });
+  return result;
+}
+
+[[noreturn]] void wait_and_exit(pid_t child) {
+  // Nothing of the child's may be held open here: its peers wait for the end of file.
+  sys::close_range(0, ~0u);
+  int status = 0;
+  sys::retry([&] { return ::waitpid(child, &status, 0); });
+  ::_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
+}
+
+}  // namespace
+
+SetupError enter_nest(const Plan& plan) {
+  if (plan.nest == Nest::none) return ok();
+  const Ids outer = {::geteuid(), ::getegid()};
+  if (plan.nest == Nest::many_ids) {
+    PYEXEC_TRY(unshare_with_many_ids(outer, plan));
+  } else {
+    PYEXEC_TRY(check(::unshare(CLONE_NEWUSER | CLONE_NEWPID), Step::nest, 8));
+    PYEXEC_TRY(map_one_id(outer));
+  }
+  const pid_t pid = ::fork();
+  if (pid == -1) return fail(Step::nest, errno, 10);
+  if (pid != 0) wait_and_exit(pid);
+  PYEXEC_TRY(check(::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0), Step::nest, 11));
+  // Read back: alone in a pid namespace, and root of a user namespace.
+  return ::getpid() == 1 && ::getuid() == 0 && ::getgid() == 0 ? ok() : fail(Step::nest, 0, 12);
+}
+
+}  // namespace pyexec::sandbox

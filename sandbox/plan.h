@@ -1,0 +1,83 @@
+// How jails are made on this host: what was found to work, as data. Chosen once, by trying
+// (probe.h), and then carried out by everybody who has a part in a jail.
+#pragma once
+
+#include <sys/types.h>
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <type_traits>
+
+namespace pyexec::sandbox {
+
+// Who a job is.
+enum class Users : std::uint32_t {
+  two_mapped,  // init and job have ids of their own in the jail's user namespace, and on the host
+  one_mapped,  // one id in the jail's user namespace: the only one that the maker may map
+  own_host,    // no user namespace; a host uid that no other job has at the same time
+  shared,      // the uid that the service runs under
+};
+
+// Who makes the namespaces, and who ends the job.
+enum class Builder : std::uint32_t {
+  joined,   // an init makes them all; the worker joins it by pidfd
+  chained,  // the worker's own forefathers make them: for kernels that cannot join (gVisor)
+  kept,     // there are none; a keeper kills the one process that a job can be
+};
+
+// What a job sees of the file system.
+enum class Root : std::uint32_t {
+  image,     // private mounts, pivot_root
+  landlock,  // the host's tree, closed but for a few rows
+  chroot,    // a prepared directory
+  open,      // the host's tree: only with the operator's word (PYEXEC_ALLOW_WEAK)
+};
+
+// Where the zygote lives.
+enum class Nest : std::uint32_t {
+  none,
+  many_ids,  // in a user namespace of its own, into which the jobs' ids are mapped
+  one_id,    // in a user namespace of its own, with the one id that anybody may map
+};
+
+enum class Cgroup : std::uint32_t { none, v1, v2 };
+
+struct Plan {
+  std::uint32_t level;
+  Builder builder;
+  Users users;
+  Root root;
+  Nest nest;
+  Cgroup cgroup = Cgroup::none;
+  std::int32_t landlock_abi = 0;  // 0: the kernel has none
+  uid_t first_uid = 0;            // of `uid_count` that nobody else on the host has
+  std::uint32_t uid_count = 0;
+  std::array<char, 64> scratch = {};  // kept: the directory that holds the jobs' own ones; or ""
+  std::array<char, 128> cgroup_memory = {}, cgroup_pids = {};  // this service's own directories
+
+  bool namespaces() const { return builder != Builder::kept; }
+  // The ids inside a jail. Outside they are unprivileged numbers that nothing else has.
+  uid_t init_uid() const;
+  uid_t job_uid() const;
+  // Their ids on the host. Jobs that live at the same time have different ones, so that what the
+  // kernel counts per user (processes, pipes, keys) is not shared between them.
+  uid_t host_init_uid() const { return first_uid; }
+  uid_t front_end_uid() const { return first_uid + 1; }
+  uid_t host_job_uid(std::uint32_t worker_id) const {
+    return first_uid + 2 + worker_id % (uid_count - 2);
+  }
+};
+static_assert(std::is_trivially_copyable_v<Plan>);
+
+// Strongest first. What a row needs is found out by making a jail of it.
+struct Candidate {
+  const char* name;
+  Plan plan;
+};
+std::span<const Candidate> candidates();
+
+// Sets first_uid and uid_count to ids that are mapped here and that no convention gives to others.
+void choose_uids(Plan& plan);
+
+}  // namespace pyexec::sandbox

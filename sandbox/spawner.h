@@ -1,0 +1,69 @@
+// Forks workers into jails, whatever the plan makes them of: the zygote's hold on sandbox/.
+//
+//   joined   request ─▶ jailer ─ clone3 ─▶ init     take: init's pidfd, leash     fork: join, fork,
+//   go back kept     request ─▶ jailer ─ fork ───▶ keeper   take: keeper's pidfd, leash   fork:
+//   fork, tell the keeper chained  (nothing to ask for)                   take: leash fork: fork,
+//   unshare, fork, fork
+#pragma once
+
+#include <deque>
+
+#include "sandbox/base/fd_message.h"
+#include "sandbox/base/step.h"
+#include "sandbox/limits.h"
+#include "sandbox/plan.h"
+
+namespace pyexec::sandbox {
+
+// What an interpreter needs around a fork. `in_child` runs in the worker alone.
+struct ForkHooks {
+  void (*before)();
+  void (*in_parent)();
+  void (*in_child)();
+};
+
+// A jail that waits for its worker.
+struct EmptyJail {
+  std::uint32_t worker_id = 0;
+  SetupError error;
+  UniqueFd init_pidfd;  // of the init or keeper; chained: another hold on the leash
+  UniqueFd leash;       // sandbox/base/leash.h
+};
+
+struct WorkerExit {
+  std::uint32_t worker_id;
+  std::int32_t wait_status;  // as of waitpid(2)
+};
+
+class Spawner {
+ public:
+  // Before the interpreter is loaded: the jailer is forked here.
+  SetupError start(const Plan& plan, const Limits& limits);
+
+  // A jail, please. false if nobody makes any more.
+  bool request(std::uint32_t worker_id);
+  // Readable when `take` has something.
+  int jails() const { return jailer_.get(); }
+  bool take(EmptyJail& jail);
+
+  // As fork(2), with the jail's end of things arranged: sets `pid`, to 0 in the worker. If it fails
+  // there, the worker is to say so and to exit. The zygote, on failure, drops the jail.
+  SetupError fork_into(EmptyJail& jail, const ForkHooks& hooks, pid_t& pid);
+
+  // Readable when `take_exit` has something: workers that are not the caller's children. -1: all
+  // are.
+  int exits() const { return exits_.get(); }
+  bool take_exit(WorkerExit& exit);
+
+ private:
+  SetupError fork_joined(EmptyJail& jail, const ForkHooks& hooks, pid_t& pid);
+  SetupError fork_kept(EmptyJail& jail, const ForkHooks& hooks, pid_t& pid);
+
+  Plan plan_ = {};
+  Limits limits_ = {};
+  UniqueFd jailer_, own_pid_namespace_;
+  UniqueFd exits_, exits_write_;
+  UniqueFd requests_;  // chained: the other end of jailer_
+};
+
+}  // namespace pyexec::sandbox

@@ -1,0 +1,68 @@
+#include "server/selftest.h"
+
+#include <rapidjson/document.h>
+#include <unistd.h>
+
+#include "selftest_source.h"  // generated: python_env/selftest.py as a string literal
+#include "server/run_job.h"
+
+namespace pyexec {
+namespace {
+
+constexpr std::chrono::seconds kTime{60};  // it takes some 30 ms; under gVisor, a second
+constexpr std::uint64_t kFewestAttacks = 40;
+
+}  // namespace
+
+SelftestTargets::SelftestTargets(net::any_io_executor executor)
+    : tcp_(executor, {net::ip::address_v4::loopback(), 0}),
+      abstract_(executor),
+      name_("pyexec-selftest-" + std::to_string(::getpid())) {
+  abstract_.open();
+  abstract_.bind(net::local::stream_protocol::endpoint(std::string(1, '\0') + name_));
+  abstract_.listen();
+}
+
+std::string SelftestTargets::python(pid_t launcher) const {
+  return "TARGET = {'server_pid': " + std::to_string(::getpid()) +
+         ", 'zygote_pid': " + std::to_string(launcher) +
+         ", 'tcp_port': " + std::to_string(tcp_.local_endpoint().port()) + ", 'abstract_name': '" +
+         name_ + "'}\n";
+}
+
+awaitable<std::optional<std::string>> run_selftest(Service& service, const SelftestTargets& targets,
+                                                   pid_t launcher) {
+  Cancellation never;
+  const Deadline deadline = Clock::now() + kTime;
+  auto lease = co_await service.pool.take(deadline, never);
+  if (!lease) co_return "the self-test got no worker";
+  const Job job = {targets.python(launcher) + kSelftestSource};
+  const Outcome outcome =
+      co_await run_job(*std::move(lease), job, {1 << 16, 1 << 20, 8}, deadline, never);
+  if (outcome.kind != OutcomeKind::ok)
+    co_return "the self-test did not finish: " + std::string(outcome_name(outcome.kind)) + ": " +
+        outcome.error;
+
+  rapidjson::Document answer;
+  answer.Parse(outcome.result_json.c_str());
+  if (answer.HasParseError() || !answer.IsObject() || !answer.HasMember("attacks") ||
+      !answer["attacks"].IsObject())
+    co_return "the self-test's answer is malformed";
+  std::string worked;
+  for (const auto& attack : answer["attacks"].GetObject()) {
+    ++service.isolation.selftest_run;
+    if (attack.value.IsNull()) {
+      ++service.isolation.selftest_blocked;
+      continue;
+    }
+    worked += std::string(worked.empty() ? "" : "; ") + attack.name.GetString();
+    if (attack.value.IsString()) worked += std::string(" (") + attack.value.GetString() + ")";
+  }
+  if (service.isolation.selftest_run < kFewestAttacks)
+    co_return "the self-test made only " + std::to_string(service.isolation.selftest_run) +
+        " attacks";
+  if (!worked.empty()) co_return "the self-test broke out: " + worked;
+  co_return std::nullopt;
+}
+
+}  // namespace pyexec

@@ -1,0 +1,18 @@
+"""Make 300 threads; more than a job may have."""
+import threading
+
+
+def attack(target):
+    end = threading.Event()
+    threads = []
+    try:
+        while len(threads) < 300:
+            threads.append(threading.Thread(target=end.wait, daemon=True))
+            threads[-1].start()
+    except RuntimeError:
+        threads.pop()
+    finally:
+        end.set()
+        for thread in threads:
+            thread.join()
+    return len(threads) if len(threads) >= 300 else None
