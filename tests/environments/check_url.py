@@ -1,0 +1,184 @@
+#!/usr/bin/env python3
+"""Checks a running pyexec from outside: its level, the seed examples, every attack. usage: check_url.py URL [options]
+
+Prints one line of JSON for run.sh: level, attacks run, blocked, succeeded, seeds passed of how many, what went wrong.
+That the attacks work outside a jail is shown by tests/e2e/test_attacks.py.
+"""
+
+import argparse
+import ast
+import http.client
+import json
+import math
+import secrets
+import socket
+import subprocess
+import tempfile
+import threading
+import urllib.parse
+from pathlib import Path
+
+TESTS = Path(__file__).resolve().parents[1]
+EXAMPLES = TESTS / "e2e" / "contract.jsonl"
+ATTACKS = sorted((TESTS / "attacks").glob("*.py"))
+ALL_LEVELS = (1, 2, 3, 4)
+SCRIPT_CAP_BYTES = 200 * 1024
+ANSWER_SECONDS = 120  # gVisor is slow
+SHOWN = 300
+
+# The same as in tests/e2e/test_attacks.py.
+JAILED = """
+{source}
+
+def main():
+    try:
+        got = attack({target!r})
+        return {{"got": repr(got)[:500] if got else None}}
+    except OSError as error:
+        return {{"denied": repr(error)}}
+"""
+
+
+class Service:
+    def __init__(self, url):
+        self.address = urllib.parse.urlsplit(url).netloc
+
+    def request(self, method, path, body=None):
+        """The status and the bytes of the answer."""
+        connection = http.client.HTTPConnection(self.address, timeout=ANSWER_SECONDS)
+        try:
+            connection.request(method, path, body, {"Content-Type": "application/json"} if body else {})
+            response = connection.getresponse()
+            return response.status, response.read()
+        finally:
+            connection.close()
+
+    def execute(self, script):
+        return self.request("POST", "/execute", json.dumps({"script": script}))
+
+
+def close_to(got, want):
+    if isinstance(want, float):
+        return isinstance(got, (int, float)) and math.isclose(got, want, rel_tol=1e-6, abs_tol=1e-12)
+    if isinstance(want, dict):
+        return isinstance(got, dict) and got.keys() == want.keys() and all(close_to(got[k], want[k]) for k in want)
+    if isinstance(want, list):
+        return isinstance(got, list) and len(got) == len(want) and all(map(close_to, got, want))
+    return got == want
+
+
+def differences(example, status, raw):
+    """What an answer lacks of what its example expects."""
+    expected = example["expect"]
+    if status != expected["status"]:
+        return [f"status {status}"]
+    if "body" in expected and raw != json.dumps(expected["body"]).encode():
+        return ["body"]
+    body = json.loads(raw)
+    checks = {
+        "keys": lambda want: list(body) == want,
+        "contains": lambda want: all(body.get(key) == value for key, value in want.items()),
+        "approx": lambda want: close_to(body["result"], want["result"]) and body["stdout"] == want["stdout"],
+        "result": lambda want: body["result"] == want,
+        "stdout": lambda want: body["stdout"] == want,
+        "error_contains": lambda want: want in body["error"],
+        "error_starts": lambda want: body["error"].startswith(want),
+    }
+    unknown = expected.keys() - checks.keys() - {"status", "body", "note"}
+    return [f"cannot check {key}" for key in sorted(unknown)] + [
+        key for key, check in checks.items() if key in expected and not check(expected[key])
+    ]
+
+
+def run_examples(service, report):
+    for line in EXAMPLES.read_text().splitlines():
+        example = json.loads(line)
+        body = {"script": "#" * (SCRIPT_CAP_BYTES + 1)} if "body_generated" in example else example.get("body")
+        report["seeds"] += 1
+        try:
+            data = None if body is None else json.dumps(body)
+            status, raw = service.request(example["method"], example["path"], data)
+            wrong = differences(example, status, raw)
+        except (OSError, http.client.HTTPException, ValueError, KeyError) as error:
+            status, raw, wrong = 0, b"", [repr(error)]
+        if wrong:
+            report["failures"].append(f"seed {example['id']}: {', '.join(wrong)}: {raw[:SHOWN]!r}")
+        else:
+            report["passed"] += 1
+
+
+def levels_of(path):
+    for statement in ast.parse(path.read_text()).body:
+        if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "LEVELS":
+            return ast.literal_eval(statement.value)
+    return ALL_LEVELS
+
+
+def run_attacks(service, target, report):
+    for path in ATTACKS:
+        if report["level"] not in levels_of(path):
+            continue
+        report["attacks"] += 1
+        try:
+            status, raw = service.execute(JAILED.format(source=path.read_text(), target=target))
+            result = json.loads(raw).get("result") if status == 200 else None
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            result, raw = None, repr(error).encode()
+        if not isinstance(result, dict):  # it has to run to its end, and not fail for a reason of its own
+            report["failures"].append(f"attack {path.stem}: no verdict: {raw[-SHOWN:]!r}")
+        elif result.get("got"):
+            report["succeeded"] += 1
+            report["failures"].append(f"attack {path.stem} succeeded: {result['got'][:SHOWN]}")
+        else:
+            report["blocked"] += 1
+
+
+def listen(secret):
+    """What attacks on the network aim at. Both stay open until this program ends."""
+    tcp = socket.create_server(("127.0.0.1", 0))
+    abstract = socket.socket(socket.AF_UNIX)
+    name = f"pyexec-{secret[:12]}"
+    abstract.bind("\0" + name)
+    abstract.listen()
+
+    def greet():
+        while True:
+            tcp.accept()[0].sendall(b"hello")
+
+    threading.Thread(target=greet, daemon=True).start()
+    return {"tcp_port": tcp.getsockname()[1], "abstract_name": name}, abstract
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("url")
+    arguments.add_argument("--secret", help="what the secret file holds and the victim has in its environment")
+    arguments.add_argument("--secret-file", help="a file that everybody can read, where the server runs")
+    arguments.add_argument("--victim-pid", type=int, help="a process, as the server sees it")
+    given = arguments.parse_args()
+
+    service = Service(given.url)
+    report = {"level": 0, "attacks": 0, "blocked": 0, "succeeded": 0, "seeds": 0, "passed": 0, "failures": []}
+    secret = given.secret or secrets.token_hex()
+    network, _listener = listen(secret)
+    with tempfile.NamedTemporaryFile("w", prefix="pyexec-secret-") as own_file:
+        own_file.write(secret)
+        own_file.flush()
+        Path(own_file.name).chmod(0o644)
+        own_victim = subprocess.Popen(["sleep", "3600"], env={"SECRET": secret})
+        try:
+            report["level"] = json.loads(service.request("GET", "/health")[1])["isolation"]["level"]
+            target = {
+                "secret": secret, "secret_file": given.secret_file or own_file.name,
+                "victim_pid": given.victim_pid or own_victim.pid, **network,
+            }
+            run_examples(service, report)
+            run_attacks(service, target, report)
+        finally:
+            own_victim.kill()
+            own_victim.wait()
+    print(json.dumps(report))
+
+
+if __name__ == "__main__":
+    main()
