@@ -34,6 +34,8 @@ void append_condition(Program& program, const Condition& condition, std::uint8_t
   program.push_back(load(offsetof(seccomp_data, args) + 8 * condition.argument));
   if (condition.test == Condition::Test::equals)
     program.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, condition.value, 0, skip));
+  else if (condition.test == Condition::Test::differs)
+    program.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, condition.value, skip, 0));
   else if (condition.test == Condition::Test::no_bits_of)
     program.push_back(BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, condition.value, skip, 0));
   else

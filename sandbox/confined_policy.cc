@@ -85,6 +85,18 @@ std::vector<SyscallRule> one_process_rules() {
   };
 }
 
+// Where the init has the job's own uid, the kernel's protection of an init is all that keeps the
+// job from ending it, and gVisor has none. (The job would end itself: the jail goes with its init.)
+std::vector<SyscallRule> one_uid_rules() {
+  return {
+      {{SYS_kill, SYS_tgkill, SYS_rt_sigqueueinfo},
+       {{Condition{0, Test::differs, 1}, Condition{0, Test::differs, 0xffffffff}}},
+       EPERM,
+       "signals to all but the init"},
+      {{SYS_tkill}, {{Condition{0, Test::differs, 1}}}, EPERM, "signals to all but the init"},
+  };
+}
+
 std::vector<SyscallRule> shared_uid_rules() {
   return {
     {{SYS_fchmod, SYS_fchmodat, kSysFchmodat2, SYS_utimensat},
@@ -105,6 +117,7 @@ std::vector<SyscallRule> shared_uid_rules() {
 Policy policy_for(const Plan& plan) {
   Policy policy = python_policy();
   if (!plan.namespaces()) replace_rules(policy, one_process_rules());
+  if (plan.users == Users::one_mapped) replace_rules(policy, one_uid_rules());
   if (plan.users == Users::shared) replace_rules(policy, shared_uid_rules());
   return policy;
 }

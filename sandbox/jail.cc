@@ -131,10 +131,9 @@ SetupError change_root(const Plan& plan) {
 
 SetupError enter_jail(const JailEntry& entry) {
   const Plan& plan = entry.plan;
-  if (plan.builder != Builder::chained) {  // there, the worker's forefathers have
-    PYEXEC_TRY(check(::setsid(), Step::session));
-    PYEXEC_TRY(volunteer_for_oom_kill(plan));  // while the host's /proc is in reach
-  }
+  PYEXEC_TRY(check(::setsid(), Step::session));
+  // While the host's /proc is in reach. The worker of a chained jail has it from its forefathers.
+  if (plan.builder != Builder::chained) PYEXEC_TRY(volunteer_for_oom_kill(plan));
   PYEXEC_TRY(reset_signals());
   if (plan.builder == Builder::joined) PYEXEC_TRY(join_jail(entry.init_pidfd));
   PYEXEC_TRY(change_root(plan));

@@ -16,6 +16,7 @@
 #include "sandbox/base/leash.h"
 #include "sandbox/base/sys.h"
 #include "sandbox/bpf.h"
+#include "sandbox/cgroup.h"
 #include "sandbox/jail.h"
 #include "sandbox/nest.h"
 #include "sandbox/python_policy.h"
@@ -187,6 +188,26 @@ bool is_tried(const Plan& plan, const Wanted& wanted, const Probe& probe) {
   return true;
 }
 
+// Level 3 becomes level 4. Where the chain of forefathers makes the jails, no slot could hold them.
+void add_cgroups(const Wanted& wanted, Plan& plan, Probe& probe) {
+  if (plan.builder != Builder::joined) return;
+  const SetupError error = make_cgroups(plan);
+  const auto is = [&](std::uint32_t index) {
+    return error.failed() && error.index == index ? std::max(error.error, 1) : 0;
+  };
+  probe.layers[static_cast<std::size_t>(Layer::memory_cgroup)] = is(1);
+  probe.layers[static_cast<std::size_t>(Layer::pids_cgroup)] =
+      error.failed() ? std::max(is(1), is(2)) : 0;
+  if (error.failed()) return;
+  if (wanted.max_level >= 4) {
+    plan.level = 4;
+    return;
+  }
+  remove_cgroups(plan);
+  plan.cgroup = Cgroup::none;
+  plan.cgroup_memory = plan.cgroup_pids = {};
+}
+
 }  // namespace
 
 SetupError try_plan(const Plan& plan, const Limits& limits, std::uint32_t worker_id) {
@@ -212,7 +233,10 @@ Probe probe_host(const Limits& limits, const Wanted& wanted, Plan& plan) {
     choose_uids(plan);
     if (!plan.namespaces() && plan.root != Root::chroot) make_scratch_base(plan);
     probe.tried.push_back({candidate.name, try_plan(plan, limits, worker_id++)});
-    if (!probe.tried.back().error.failed()) return probe;
+    if (!probe.tried.back().error.failed()) {
+      add_cgroups(wanted, plan, probe);
+      return probe;
+    }
     release(plan);
   }
   plan = {};
@@ -221,6 +245,7 @@ Probe probe_host(const Limits& limits, const Wanted& wanted, Plan& plan) {
 
 void release(const Plan& plan) {
   if (plan.scratch[0] != '\0') remove_tree(plan.scratch.data());
+  remove_cgroups(plan);
 }
 
 }  // namespace pyexec::sandbox

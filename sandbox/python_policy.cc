@@ -61,6 +61,14 @@ std::vector<Alternative> stream_pairs() {
   return alternatives;
 }
 
+std::vector<Alternative> own_nicer_priorities() {
+  std::vector<Alternative> alternatives;
+  for (unsigned nice = 0; nice < 20; ++nice)
+    alternatives.push_back({Condition{0, Test::equals, PRIO_PROCESS}, Condition{1, Test::equals, 0},
+                            Condition{2, Test::equals, nice}});
+  return alternatives;
+}
+
 std::vector<Alternative> own_limits() {
   std::vector<Alternative> alternatives;
   for (const unsigned limit : {RLIMIT_AS, RLIMIT_CPU, RLIMIT_DATA, RLIMIT_FSIZE, RLIMIT_MEMLOCK,
@@ -112,10 +120,14 @@ std::vector<SyscallRule> conditional_rules() {
        "one's own limits: they can be lowered, and raised no more; but for RLIMIT_CORE, for which "
        "0 "
        "means more than 1 (limits.cc)"},
-      {{SYS_setpriority, SYS_getpriority},
+      {{SYS_getpriority},
        {{Condition{0, Test::equals, PRIO_PROCESS}, Condition{1, Test::equals, 0}}},
        EPERM,
        "os.nice on oneself"},
+      {{SYS_setpriority},
+       own_nicer_priorities(),
+       EPERM,
+       "the same; kernels without RLIMIT_NICE (gVisor) would let it be lowered, too"},
       {{SYS_socketpair},
        stream_pairs(),
        EPERM,

@@ -13,14 +13,24 @@ namespace pyexec::sandbox {
 // (CVE-2019-10063). Every argument named in the policy is an int or a flag word below 2^32, so only
 // the low half counts.
 struct Condition {
-  enum class Test : std::uint8_t { equals, no_bits_of, any_bit_of };
+  enum class Test : std::uint8_t { equals, differs, no_bits_of, any_bit_of };
   std::uint8_t argument;
   Test test;
   std::uint32_t value;
 
   bool holds(std::uint64_t actual) const {
     const auto low = static_cast<std::uint32_t>(actual);
-    return test == Test::equals ? low == value : ((low & value) != 0) == (test == Test::any_bit_of);
+    switch (test) {
+      case Test::equals:
+        return low == value;
+      case Test::differs:
+        return low != value;
+      case Test::no_bits_of:
+        return (low & value) == 0;
+      case Test::any_bit_of:
+        return (low & value) != 0;
+    }
+    return false;
   }
 };
 

@@ -125,7 +125,7 @@ void Pool::worker_exited(const WorkerExited& exited) {
   const auto worker = entry->second.lock();
   workers_.erase(entry);
   if (!worker) return;
-  worker->set_exited(exited.wait_status);
+  worker->set_exited(exited.wait_status, exited.out_of_memory == 1);
   // One that was parked: nobody asked it to end.
   if (std::erase(parked_, worker) > 0) {
     log_line("a parked worker ended");

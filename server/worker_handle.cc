@@ -45,7 +45,8 @@ awaitable<bool> WorkerHandle::hear() {
   co_return empty_;
 }
 
-void WorkerHandle::set_exited(int wait_status) {
+void WorkerHandle::set_exited(int wait_status, bool out_of_memory) {
+  out_of_memory_ = out_of_memory;
   wait_status_ = wait_status;
   announce();
 }

@@ -29,10 +29,11 @@ class WorkerHandle : public std::enable_shared_from_this<WorkerHandle> {
 
   // Told by the pool: the worker process itself has ended, with a status as of waitpid(2), or its
   // zygote has, and nobody will ever know.
-  void set_exited(int wait_status);
+  void set_exited(int wait_status, bool out_of_memory);
   void set_lost();
   bool lost() const { return lost_; }
   std::optional<int> wait_status() const { return wait_status_; }
+  bool out_of_memory() const { return out_of_memory_; }  // the kernel ended it, or a child of it
   Event& gone() { return gone_; }
   // Called once, at either.
   std::function<void()> on_gone;
@@ -49,7 +50,7 @@ class WorkerHandle : public std::enable_shared_from_this<WorkerHandle> {
   net::local::stream_protocol::socket leash_;
   net::posix::stream_descriptor init_;
   std::optional<int> wait_status_;
-  bool lost_ = false;
+  bool lost_ = false, out_of_memory_ = false;
   Event gone_;
 };
 

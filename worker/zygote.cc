@@ -24,26 +24,14 @@
 #include "sandbox/privileges.h"
 #include "sandbox/python_policy.h"
 #include "sandbox/spawner.h"
-#include "worker/interpreter.h"
-#include "worker/protocol/control.h"
-#include "worker/worker_main.h"
+#include "worker/forker.h"
+#include "worker/slots.h"
 
 namespace pyexec {
 namespace {
 
 using sandbox::SetupError;
 using sandbox::Step;
-
-template <typename Message>
-bool tell_server(const Message& message, std::span<const int> fds = {}) {
-  return send_message(kControlFd, encode_control(message), fds);
-}
-
-std::uint64_t own_address_space_bytes() {
-  std::uint64_t pages = 0;
-  std::ifstream("/proc/self/statm") >> pages;
-  return pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-}
 
 Hello hello(const Versions& versions, std::uint32_t level) {
   Hello message = {kProtocolVersion, level, {}, {}, {}};
@@ -56,43 +44,23 @@ Hello hello(const Versions& versions, std::uint32_t level) {
   return message;
 }
 
-// SIGCHLD as something to poll.
-UniqueFd watch_children() {
-  struct sigaction ended_only = {};
-  ended_only.sa_handler = SIG_DFL;
-  ended_only.sa_flags = SA_NOCLDSTOP;  // a worker is stopped before it is killed
-  ::sigaction(SIGCHLD, &ended_only, nullptr);
-  sigset_t children;
-  ::sigemptyset(&children);
-  ::sigaddset(&children, SIGCHLD);
-  ::sigprocmask(SIG_BLOCK, &children, nullptr);
-  return UniqueFd(::signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK));
-}
-
 class Zygote {
  public:
-  Zygote(const Interpreter& interpreter, const Configure& configure, const sandbox::Plan& plan,
-         sandbox::Spawner& spawner)
-      : interpreter_(interpreter),
-        plan_(plan),
-        limits_(job_limits(configure)),
-        caps_{configure.result_bytes, configure.error_bytes},
-        filter_(sandbox::compile(sandbox::policy_for(plan))),
-        spawner_(spawner),
-        children_(watch_children()) {
-    limits_.address_space_bytes += own_address_space_bytes();
-  }
+  Zygote(Forker& forker, sandbox::Spawner& spawner, Slots* slots)
+      : forker_(forker), spawner_(spawner), slots_(slots) {}
 
-  // True while the server and the jailer are there.
+  // True while the server, the jailer and all slots are there.
   bool serve_once() {
-    pollfd sources[] = {{kControlFd, POLLIN, 0},
-                        {spawner_.jails(), POLLIN, 0},
-                        {children_.get(), POLLIN, 0},
-                        {spawner_.exits(), POLLIN, 0}};
-    if (sys::retry([&] { return ::poll(sources, std::size(sources), -1); }) == -1) return false;
+    std::vector<pollfd> sources = {{kControlFd, POLLIN, 0},
+                                   {spawner_.jails(), POLLIN, 0},
+                                   {forker_.children(), POLLIN, 0},
+                                   {spawner_.exits(), POLLIN, 0}};
+    if (slots_ != nullptr) slots_->add_sources(sources);
+    if (sys::retry([&] { return ::poll(sources.data(), sources.size(), -1); }) == -1) return false;
     // Dead workers first: a jail's last process has to be reaped before the jail counts as gone.
-    if (sources[2].revents != 0) reap_workers();
+    if (sources[2].revents != 0 && !forker_.reap()) return false;
     if (sources[3].revents != 0 && !take_exit()) return false;
+    if (slots_ != nullptr && !slots_->hear(std::span(sources).subspan(4))) return false;
     if (sources[0].revents != 0 && !take_request()) return false;
     if (sources[1].revents != 0 && !take_jail()) return false;
     return true;
@@ -108,64 +76,20 @@ class Zygote {
   bool take_jail() {
     sandbox::EmptyJail jail;
     if (!spawner_.take(jail)) return false;
-    if (!jail.error.failed()) jail.error = fork_worker(jail);
-    if (jail.error.failed()) return tell_server(SpawnFailed{jail.worker_id, jail.error});
-    return true;
+    if (!jail.error.failed())
+      jail.error = slots_ != nullptr ? slots_->fork_worker(jail) : forker_.fork_worker(jail);
+    return !jail.error.failed() || tell_server(SpawnFailed{jail.worker_id, jail.error});
   }
 
   bool take_exit() {
     sandbox::WorkerExit exit;
-    return spawner_.take_exit(exit) && tell_server(WorkerExited{exit.worker_id, exit.wait_status});
+    return spawner_.take_exit(exit) &&
+           tell_server(WorkerExited{exit.worker_id, exit.wait_status, 0});
   }
 
-  SetupError fork_worker(sandbox::EmptyJail& jail) {
-    int job[2], out[2];
-    PYEXEC_TRY(
-        sandbox::check(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, job), Step::fork, 0));
-    UniqueFd server_job(job[0]), worker_job(job[1]);
-    PYEXEC_TRY(sandbox::check(::pipe2(out, O_CLOEXEC), Step::fork, 1));
-    UniqueFd server_out(out[0]), worker_out(out[1]);
-
-    pid_t pid = -1;
-    const SetupError forked = spawner_.fork_into(jail, interpreter_.fork_hooks(), pid);
-    if (pid == 0) {
-      server_job.reset();  // or it would not notice that the server let go
-      const sandbox::JailEntry entry = {
-          plan_,   jail.worker_id, jail.init_pidfd.get(), worker_out.get(), worker_job.get(),
-          limits_, filter_};
-      worker_main(interpreter_, {entry, caps_, forked});
-    }
-    PYEXEC_TRY(forked);
-
-    workers_[pid] = jail.worker_id;
-    const std::array<int, kWorkerFds> fds = {server_job.get(), server_out.get(), jail.leash.get(),
-                                             jail.init_pidfd.get()};
-    if (!tell_server(WorkerSpawned{jail.worker_id, pid}, fds)) ::_exit(1);
-    return sandbox::ok();
-  }
-
-  void reap_workers() {
-    signalfd_siginfo ignored;
-    while (::read(children_.get(), &ignored, sizeof ignored) > 0) {
-    }
-    int status;
-    for (pid_t pid; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
-      const auto worker = workers_.find(pid);
-      if (worker == workers_.end()) continue;  // the jailer: its socket says so too
-      // Where the init reaps the worker, what ends here is only the maker of its jail (chain.h).
-      if (spawner_.exits() == -1 || status != 0) tell_server(WorkerExited{worker->second, status});
-      workers_.erase(worker);
-    }
-  }
-
-  const Interpreter& interpreter_;
-  const sandbox::Plan& plan_;
-  sandbox::Limits limits_;
-  ReportCaps caps_;
-  std::vector<sock_filter> filter_;
+  Forker& forker_;
   sandbox::Spawner& spawner_;
-  UniqueFd children_;
-  std::map<pid_t, std::uint32_t> workers_;
+  Slots* slots_;  // where control groups bound a job
   FdMessage message_;
 };
 
@@ -194,7 +118,9 @@ int zygote_main(const Configure& configure, const sandbox::Plan& plan) {
     return 1;
   }
   const Interpreter interpreter;
-  Zygote zygote(interpreter, configure, plan, spawner);
+  Forker forker(interpreter, configure, plan, spawner);
+  Slots slots(forker, plan, job_limits(configure));
+  Zygote zygote(forker, spawner, plan.cgroup == sandbox::Cgroup::none ? nullptr : &slots);
   if (!tell_server(hello(interpreter.versions(), plan.level))) return 1;
   while (zygote.serve_once()) {
   }

@@ -74,8 +74,11 @@ class Service:
     def health(self):
         return self.request("GET", "/health").body
 
+    def launcher_pid(self):
+        return child(self.process.pid, "pyexec-launcher")
+
     def zygote_pid(self):
-        return child(child(self.process.pid, "pyexec-launcher"), "pyexec-zygote")
+        return child(self.launcher_pid(), "pyexec-zygote")
 
     def wait_until(self, condition, seconds=20):
         """For states that the server reaches by itself; polls, and fails loudly."""

@@ -211,7 +211,12 @@ def test_idle_connection_is_closed(start):
 def test_health_tells_level_pool_and_versions(service):
     health = service.health()
     assert health["status"] == "healthy"
-    assert health["isolation"] == {"level": 3, "name": "namespaced"}
+    isolation = health["isolation"]
+    assert (isolation["level"], isolation["name"]) in [(3, "namespaced"), (4, "full")]
+    assert isolation["features"] == dict.fromkeys(
+        ["threads", "subprocess", "multiprocessing", "scratch", "fixed_tmp"], True
+    )
+    assert isolation["selftest"]["run"] == isolation["selftest"]["blocked"] >= 40
     assert health["pool"]["target"] >= health["pool"]["ready"] > 0
     assert set(health["versions"]) == {"pyexec", "python", "numpy", "pandas"}
     script = "import numpy, pandas, sys\ndef main(): return [sys.version.split()[0], numpy.__version__, pandas.__version__]"

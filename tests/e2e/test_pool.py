@@ -148,7 +148,7 @@ def test_a_zygote_that_is_killed_is_replaced_within_a_second(start, who):
     future = in_background(service, FOREVER)[0]
     zygote = service.zygote_pid()
     jailer = jailer_pid(service)
-    old = descendants_of(service.process.pid)
+    old = descendants_of(service.launcher_pid())
     os.kill(zygote if who == "zygote" else jailer, signal.SIGKILL)
     answer = future.result()
     assert (answer.status, answer.outcome) == (500, "internal")
@@ -243,7 +243,7 @@ def is_alive(pid):
 def test_a_server_that_is_killed_leaves_no_process(start):
     service = Service(pool=3)
     pids = descendants_of(service.process.pid)
-    assert len(pids) == 2 + 2 * 3  # zygote, jailer; of each worker: itself and its init
+    assert len(pids) == 3 + 2 * 3  # launcher, zygote, jailer; of each worker: itself and its init
     service.process.kill()
     service.process.wait()
     service.wait_until(lambda: not any(map(is_alive, pids)), seconds=5)

@@ -83,7 +83,7 @@ def test_environment_is_clean(start, monkeypatch):
     service = start(pool=1)
     environment = run(service, main_of("dict(os.environ)"))
     assert set(environment) == {
-        "PATH", "HOME", "LANG", "LC_ALL", "PYTHONDONTWRITEBYTECODE", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS",
+        "PATH", "HOME", "LANG", "LC_ALL", "PYTHONDONTWRITEBYTECODE", "OPENBLAS_NUM_THREADS", "TMPDIR", "OMP_NUM_THREADS",
         "MKL_NUM_THREADS",
     }
 

@@ -67,9 +67,11 @@ def close_to(got, want):
     return got == want
 
 
-def differences(example, status, raw):
+def differences(example, status, raw, has_own_root):
     """What an answer lacks of what its example expects."""
     expected = example["expect"]
+    if example["id"] == "jail/remove-passwd" and not has_own_root:
+        return [] if b"Permission denied" in raw else ["a permission error"]
     if status != expected["status"]:
         return [f"status {status}"]
     if "body" in expected and raw != json.dumps(expected["body"]).encode():
@@ -98,7 +100,7 @@ def run_examples(service, report):
         try:
             data = None if body is None else json.dumps(body)
             status, raw = service.request(example["method"], example["path"], data)
-            wrong = differences(example, status, raw)
+            wrong = differences(example, status, raw, report["level"] >= 3)
         except (OSError, http.client.HTTPException, ValueError, KeyError) as error:
             status, raw, wrong = 0, b"", [repr(error)]
         if wrong:

@@ -71,6 +71,7 @@ class Model {
     for (const Condition& condition : alternative) {
       const std::uint64_t low = data.args[condition.argument] % kHigh;
       if (condition.test == Test::equals && low != condition.value) return false;
+      if (condition.test == Test::differs && low == condition.value) return false;
       if (condition.test == Test::no_bits_of && (low & condition.value) != 0) return false;
       if (condition.test == Test::any_bit_of && (low & condition.value) == 0) return false;
     }
@@ -90,7 +91,7 @@ std::vector<std::uint64_t> interesting_arguments(const Policy& policy) {
         const std::uint64_t value = condition.value;
         out.insert(
             {value, value | kHigh, value - 1, value + 1, value << 32, ~value, ~value % kHigh});
-        for (int bit = 0; bit < 32 && condition.test != Test::equals; ++bit)
+        for (int bit = 0; bit < 32 && condition.test != Test::equals && condition.test != Test::differs; ++bit)
           out.insert({std::uint64_t{1} << bit, std::uint64_t{1} << bit | kHigh});
       }
   return {out.begin(), out.end()};

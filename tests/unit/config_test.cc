@@ -43,6 +43,9 @@ const std::map<std::string, std::uint64_t Config::*> kFields = {
     {"PYEXEC_READ_TIMEOUT_MS", &Config::read_timeout_ms},
     {"PYEXEC_IDLE_TIMEOUT_MS", &Config::idle_timeout_ms},
     {"PYEXEC_DRAIN_MS", &Config::drain_ms},
+    {"PYEXEC_MIN_LEVEL", &Config::min_level},
+    {"PYEXEC_MAX_LEVEL", &Config::max_level},
+    {"PYEXEC_ALLOW_WEAK", &Config::allow_weak},
 };
 
 std::string flag_of(const std::string& variable) {

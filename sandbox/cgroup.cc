@@ -1,0 +1,278 @@
+// Runs in the launcher, in children of it that are thrown away, and (Slot) in slot processes.
+#include "sandbox/cgroup.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <mntent.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+
+#include "sandbox/base/sys.h"
+
+namespace pyexec::sandbox {
+namespace {
+
+constexpr std::uint32_t kMemory = 1, kProcesses = 2;
+// The slot's own process, and what the kernel charges to the group that is not the job's.
+constexpr std::uint64_t kOwnBytes = 32 << 20, kOwnProcesses = 1;
+
+SetupError write_text(const std::string& path, const std::string& text, std::uint32_t index) {
+  const UniqueFd file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  return file && ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size())
+             ? ok()
+             : fail(Step::cgroup, errno, index);
+}
+
+std::string read_text(int fd) {
+  char text[4096];
+  const ssize_t size = ::pread(fd, text, sizeof text, 0);
+  return {text, static_cast<std::size_t>(std::max<ssize_t>(size, 0))};
+}
+
+std::string read_text(const std::string& path) {
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  return file ? read_text(file.get()) : "";
+}
+
+// The number that follows `key` at the start of a line; 0 if there is none.
+std::uint64_t number_after(const std::string& text, const std::string& key) {
+  std::size_t at = text.find(key);
+  while (at != std::string::npos && at != 0 && text[at - 1] != '\n') at = text.find(key, at + 1);
+  return at == std::string::npos ? 0 : std::strtoull(text.c_str() + at + key.size(), nullptr, 10);
+}
+
+// Where the hierarchy that has `option` (version 2: "") is mounted, with this process's own group.
+std::string own_group(const char* type, const char* option) {
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> mounts(
+      ::setmntent("/proc/self/mounts", "re"), &::endmntent);
+  std::string root;
+  while (const mntent* entry = mounts ? ::getmntent(mounts.get()) : nullptr)
+    if (std::strcmp(entry->mnt_type, type) == 0 &&
+        (option[0] == '\0' || ::hasmntopt(entry, option) != nullptr))
+      root = entry->mnt_dir;
+  if (root.empty()) return "";
+  const std::string groups = read_text("/proc/self/cgroup");
+  std::string wanted = "0::";  // version 2's line; a version 1 hierarchy has a number and its name
+  if (option[0] != '\0') wanted = std::string(":") + option + ":";
+  std::size_t at = groups.find(wanted);
+  if (at == std::string::npos) return "";
+  at += wanted.size();
+  std::string path = groups.substr(at, groups.find('\n', at) - at);
+  // Without a cgroup namespace a container's mount shows its own group as the root.
+  if (::access((root + path + "/cgroup.procs").c_str(), F_OK) == -1) path = "";
+  return root + path;
+}
+
+// What an earlier launcher left behind, if it was killed: only what is empty can be removed.
+void remove_stale(const std::string& parent) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(parent.c_str()), &::closedir);
+  while (const dirent* entry = directory ? ::readdir(directory.get()) : nullptr)
+    if (std::strncmp(entry->d_name, "pyexec-", 7) == 0)
+      ::rmdir((parent + "/" + entry->d_name).c_str());
+}
+
+bool copy(const std::string& text, std::array<char, 128>& out) {
+  if (text.size() >= out.size()) return false;
+  std::memcpy(out.data(), text.c_str(), text.size() + 1);
+  return true;
+}
+
+std::string own_name() {
+  return "/pyexec-" + std::to_string(::getpid());
+}
+
+// Version 2 gives controllers only to groups beside which no process lives: the launcher and
+// whoever else is here move into a leaf.
+SetupError delegate(const std::string& group) {
+  const std::string control = group + "/cgroup.subtree_control";
+  if (!write_text(control, "+memory +pids", 0).failed()) return ok();
+  const std::string leaf = group + own_name() + "-service";
+  if (::mkdir(leaf.c_str(), 0755) == -1 && errno != EEXIST)
+    return fail(Step::cgroup, errno, kMemory);
+  const std::string members = read_text(group + "/cgroup.procs");
+  for (std::size_t at = 0; at < members.size();) {
+    const std::size_t end = members.find('\n', at);
+    // One that has ended meanwhile is no loss; one that stays shows in the last step.
+    if (write_text(leaf + "/cgroup.procs", members.substr(at, end - at), 0).failed()) errno = 0;
+    at = end == std::string::npos ? members.size() : end + 1;
+  }
+  return write_text(control, "+memory +pids", kMemory);
+}
+
+SetupError make_v2(Plan& plan) {
+  const std::string group = own_group("cgroup2", "");
+  const std::string has = read_text(group + "/cgroup.controllers");
+  if (group.empty() || has.find("memory") == std::string::npos)
+    return fail(Step::cgroup, ENOENT, kMemory);
+  if (has.find("pids") == std::string::npos) return fail(Step::cgroup, ENOENT, kProcesses);
+  remove_stale(group);
+  PYEXEC_TRY(delegate(group));
+  const std::string base = group + own_name();
+  PYEXEC_TRY(check(::mkdir(base.c_str(), 0755), Step::cgroup, kMemory));
+  if (!copy(base, plan.cgroup_memory) || !copy(base, plan.cgroup_pids))
+    return fail(Step::cgroup, ENAMETOOLONG, kMemory);
+  plan.cgroup = Cgroup::v2;
+  return write_text(base + "/cgroup.subtree_control", "+memory +pids", kMemory);
+}
+
+SetupError make_v1(Plan& plan) {
+  struct Controller {
+    const char* name;
+    std::array<char, 128>& directory;
+    std::uint32_t index;
+  };
+  const Controller rows[] = {{"memory", plan.cgroup_memory, kMemory},
+                             {"pids", plan.cgroup_pids, kProcesses}};
+  for (const Controller& row : rows) {
+    const std::string group = own_group("cgroup", row.name);
+    if (group.empty()) return fail(Step::cgroup, ENOENT, row.index);
+    remove_stale(group);
+    const std::string base = group + own_name();
+    PYEXEC_TRY(check(::mkdir(base.c_str(), 0755), Step::cgroup, row.index));
+    if (!copy(base, row.directory)) return fail(Step::cgroup, ENAMETOOLONG, row.index);
+  }
+  plan.cgroup = Cgroup::v1;
+  return ok();
+}
+
+void remove_group(const char* base) {
+  if (base[0] == '\0') return;
+  constexpr timespec kPause = {0, 5'000'000};
+  for (int tries = 0; tries < 200; ++tries) {
+    {
+      const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(base), &::closedir);
+      while (const dirent* entry = directory ? ::readdir(directory.get()) : nullptr)
+        if (std::strncmp(entry->d_name, "slot-", 5) == 0)
+          ::rmdir((std::string(base) + "/" + entry->d_name).c_str());
+    }
+    if (::rmdir(base) == 0 || errno == ENOENT) return;
+    ::nanosleep(&kPause, nullptr);  // a process that has just ended counts a moment longer
+  }
+}
+
+constexpr std::uint64_t kTrialBytes = 8 << 20, kTrialProcesses = 4;
+constexpr std::uint32_t kTrialSlots = 1'000'000;  // numbers that no slot for jobs has
+constexpr Limits kTrialLimits = {.processes = kTrialProcesses};
+
+// In a group of its own, as a process that nothing else depends on.
+enum Overstep : int { held = 0, not_held, no_group };
+
+int overstep_memory() {
+  constexpr std::size_t kTwice = 2 * (kTrialBytes + kOwnBytes);
+  void* memory =
+      ::mmap(nullptr, kTwice, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) return no_group;
+  ::memset(memory, 1, kTwice);
+  return not_held;  // else the kernel has killed it by now
+}
+
+int overstep_processes() {
+  for (std::uint64_t i = 0; i < 2 * kTrialProcesses; ++i) {
+    const pid_t pid = ::fork();
+    if (pid == 0) {
+      ::pause();
+      ::_exit(0);
+    }
+    if (pid == -1) return errno == EAGAIN ? held : no_group;
+  }
+  return not_held;
+}
+
+template <typename Act>
+int status_in_slot(const Plan& plan, std::uint32_t slot, Act act) {
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    ::setpgid(0, 0);
+    Limits limits = kTrialLimits;
+    limits.address_space_bytes = kTrialBytes;
+    Slot group;
+    ::_exit(group.enter(plan, limits, slot).failed() ? no_group : act());
+  }
+  int status = -1;
+  if (pid == -1) return status;
+  sys::retry([&] { return ::waitpid(pid, &status, 0); });
+  ::kill(-pid, SIGKILL);  // the children that it left waiting
+  while (sys::retry([&] { return ::waitpid(-pid, nullptr, 0); }) > 0) {
+  }
+  return status;
+}
+
+SetupError overstep(const Plan& plan) {
+  const int by_memory = status_in_slot(plan, kTrialSlots, overstep_memory);
+  if (!WIFSIGNALED(by_memory) || WTERMSIG(by_memory) != SIGKILL)
+    return fail(Step::cgroup, EOPNOTSUPP, kMemory);
+  const int by_processes = status_in_slot(plan, kTrialSlots + 1, overstep_processes);
+  if (!WIFEXITED(by_processes) || WEXITSTATUS(by_processes) != held)
+    return fail(Step::cgroup, EOPNOTSUPP, kProcesses);
+  return ok();
+}
+
+}  // namespace
+
+SetupError make_cgroups(Plan& plan) {
+  SetupError error = make_v2(plan);
+  if (error.failed()) {
+    remove_cgroups(plan);
+    plan.cgroup_memory = plan.cgroup_pids = {};
+    error = make_v1(plan);
+  }
+  if (!error.failed()) error = overstep(plan);
+  if (error.failed()) {
+    remove_cgroups(plan);
+    plan.cgroup = Cgroup::none;
+    plan.cgroup_memory = plan.cgroup_pids = {};
+  }
+  return error;
+}
+
+void remove_cgroups(const Plan& plan) {
+  remove_group(plan.cgroup_memory.data());
+  remove_group(plan.cgroup_pids.data());
+}
+
+SetupError Slot::enter(const Plan& plan, const Limits& limits, std::uint32_t number) {
+  const std::string name = "/slot-" + std::to_string(number);
+  const std::string memory = plan.cgroup_memory.data() + name,
+                    pids = plan.cgroup_pids.data() + name;
+  const bool is_v2 = plan.cgroup == Cgroup::v2;
+  for (const std::string& directory : {memory, pids})
+    if (::mkdir(directory.c_str(), 0755) == -1 && errno != EEXIST)
+      return fail(Step::cgroup, errno, 3);
+
+  const std::string bytes = std::to_string(limits.address_space_bytes + kOwnBytes);
+  const std::string processes = std::to_string(limits.processes + kOwnProcesses);
+  PYEXEC_TRY(
+      write_text(memory + (is_v2 ? "/memory.max" : "/memory.limit_in_bytes"), bytes, kMemory));
+  // Absent where the kernel keeps no account of swap.
+  const std::string swap = memory + (is_v2 ? "/memory.swap.max" : "/memory.memsw.limit_in_bytes");
+  if (::access(swap.c_str(), F_OK) == 0) PYEXEC_TRY(write_text(swap, is_v2 ? "0" : bytes, kMemory));
+  PYEXEC_TRY(write_text(pids + "/pids.max", processes, kProcesses));
+  PYEXEC_TRY(write_text(memory + "/cgroup.procs", "0", 4));
+  if (!is_v2) PYEXEC_TRY(write_text(pids + "/cgroup.procs", "0", 5));
+
+  process_count_.reset(::open((pids + "/pids.current").c_str(), O_RDONLY | O_CLOEXEC));
+  memory_events_.reset(::open((memory + (is_v2 ? "/memory.events" : "/memory.oom_control")).c_str(),
+                              O_RDONLY | O_CLOEXEC));
+  if (!process_count_ || !memory_events_) return fail(Step::cgroup, errno, 6);
+  return is_empty() && read_text(pids + "/pids.max") == processes + "\n" ? ok()
+                                                                         : fail(Step::cgroup, 0, 7);
+}
+
+bool Slot::is_empty() const {
+  return read_text(process_count_.get()) == "1\n";
+}
+
+std::uint64_t Slot::memory_kills() const {
+  return number_after(read_text(memory_events_.get()), "oom_kill ");
+}
+
+}  // namespace pyexec::sandbox

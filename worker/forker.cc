@@ -1,0 +1,111 @@
+// Runs in the zygote and in slot processes; in the worker until `worker_main`.
+#include "worker/forker.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "sandbox/bpf.h"
+#include "sandbox/python_policy.h"
+#include "worker/worker_main.h"
+#include "worker/zygote.h"
+
+namespace pyexec {
+
+using sandbox::SetupError;
+using sandbox::Step;
+
+namespace {
+
+std::uint64_t own_address_space_bytes() {
+  std::uint64_t pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  return pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
+// SIGCHLD as something to poll.
+UniqueFd watch_children() {
+  struct sigaction ended_only = {};
+  ended_only.sa_handler = SIG_DFL;
+  ended_only.sa_flags = SA_NOCLDSTOP;  // a worker is stopped before it is killed
+  ::sigaction(SIGCHLD, &ended_only, nullptr);
+  sigset_t children;
+  ::sigemptyset(&children);
+  ::sigaddset(&children, SIGCHLD);
+  ::sigprocmask(SIG_BLOCK, &children, nullptr);
+  return UniqueFd(::signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK));
+}
+
+}  // namespace
+
+Forker::Forker(const Interpreter& interpreter, const Configure& configure,
+               const sandbox::Plan& plan, sandbox::Spawner& spawner)
+    : interpreter_(interpreter),
+      plan_(plan),
+      limits_(job_limits(configure)),
+      caps_{configure.result_bytes, configure.error_bytes},
+      filter_(sandbox::compile(sandbox::policy_for(plan))),
+      spawner_(spawner),
+      hooks_(interpreter.fork_hooks()),
+      children_(watch_children()) {
+  limits_.address_space_bytes += own_address_space_bytes();
+}
+
+SetupError Forker::fork_worker(sandbox::EmptyJail& jail) {
+  int job[2], out[2];
+  PYEXEC_TRY(
+      sandbox::check(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, job), Step::fork, 0));
+  UniqueFd server_job(job[0]), worker_job(job[1]);
+  PYEXEC_TRY(sandbox::check(::pipe2(out, O_CLOEXEC), Step::fork, 1));
+  UniqueFd server_out(out[0]), worker_out(out[1]);
+
+  if (slot_ != nullptr) memory_kills_ = slot_->memory_kills();
+  pid_t pid = -1;
+  const SetupError forked = spawner_.fork_into(jail, hooks_, pid);
+  if (pid == 0) {
+    server_job.reset();  // or it would not notice that the server let go
+    const sandbox::JailEntry entry = {
+        plan_,   jail.worker_id, jail.init_pidfd.get(), worker_out.get(), worker_job.get(),
+        limits_, filter_};
+    worker_main(interpreter_, {entry, caps_, forked});
+  }
+  PYEXEC_TRY(forked);
+
+  workers_[pid] = jail.worker_id;
+  const std::array<int, kWorkerFds> fds = {server_job.get(), server_out.get(), jail.leash.get(),
+                                           jail.init_pidfd.get()};
+  if (!tell_server(WorkerSpawned{jail.worker_id, pid}, fds)) ::_exit(1);
+  return sandbox::ok();
+}
+
+bool Forker::reap() {
+  signalfd_siginfo ignored;
+  while (::read(children_.get(), &ignored, sizeof ignored) > 0) {
+  }
+  bool told = true;
+  int status;
+  for (pid_t pid; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
+    const auto worker = workers_.find(pid);
+    if (worker == workers_.end()) continue;  // the jailer, a slot: their sockets say so too
+    const bool out_of_memory =
+        slot_ != nullptr && WIFSIGNALED(status) && slot_->memory_kills() > memory_kills_;
+    // Where the init reaps the worker, what ends here is only the maker of its jail (chain.h).
+    if (spawner_.exits() == -1 || status != 0)
+      told = told && tell_server(WorkerExited{worker->second, status, out_of_memory ? 1u : 0u});
+    workers_.erase(worker);
+  }
+  return told;
+}
+
+void Forker::move_to(const sandbox::Slot& slot) {
+  slot_ = &slot;
+  workers_.clear();
+  children_ = watch_children();
+}
+
+}  // namespace pyexec
