@@ -74,16 +74,15 @@ constexpr RootEntry kRoot[] = {
 constexpr const char* kStaging = "/tmp";
 constexpr unsigned long kReadOnlyBind = MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV;
 
-// Read-only, and nothing in it can gain rights. Mount flags that the source had stay on.
-int bind_read_only(const char* source, const char* target, unsigned long flags) {
+// Nothing in it can gain rights. Mount flags that the source had stay on.
+int bind(const char* source, const char* target, unsigned long flags) {
   // Inside a user namespace those are locked: a remount without them is refused.
   struct statvfs state = {};
   if (::statvfs(source, &state) == -1) return -1;
   if ((state.f_flag & ST_NODEV) != 0) flags |= MS_NODEV;
   if ((state.f_flag & ST_NOEXEC) != 0) flags |= MS_NOEXEC;
   if (::mount(source, target, nullptr, MS_BIND, nullptr) == -1) return -1;
-  return ::mount(nullptr, target, nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | flags,
-                 nullptr);
+  return ::mount(nullptr, target, nullptr, MS_REMOUNT | MS_BIND | MS_NOSUID | flags, nullptr);
 }
 
 int copy_file(const char* source, const char* target) {
@@ -120,7 +119,7 @@ int make_empty_file(const char* path) {
   return UniqueFd(::open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444)) ? 0 : -1;
 }
 
-int make_entry(const RootEntry& entry) {
+int make_entry(const Plan& plan, const RootEntry& entry) {
   const std::string target = std::string(kStaging) + entry.path;
   switch (entry.kind) {
     case Entry::directory:
@@ -131,10 +130,13 @@ int make_entry(const RootEntry& entry) {
                      "mode=0755,size=4m");
     case Entry::bind:
       if (::mkdir(target.c_str(), 0755) == -1) return -1;
-      return bind_read_only(entry.path, target.c_str(), MS_NODEV);
+      return bind(entry.path, target.c_str(), MS_RDONLY | MS_NODEV);
     case Entry::device:
       if (make_empty_file(target.c_str()) == -1) return -1;
-      return bind_read_only(entry.path, target.c_str(), MS_NOEXEC);
+      // gVisor lets nothing be opened for writing on a read-only mount, devices included; the node
+      // itself is host root's and cannot be changed anyway.
+      return bind(entry.path, target.c_str(),
+                  MS_NOEXEC | (plan.builder == Builder::chained ? 0 : MS_RDONLY));
     case Entry::copied_file:
       return copy_file(entry.path, target.c_str());
     case Entry::copied_links:
@@ -146,10 +148,10 @@ int make_entry(const RootEntry& entry) {
   return -1;
 }
 
-SetupError fill_root() {
+SetupError fill_root(const Plan& plan) {
   for (std::uint32_t i = 0; i < std::size(kRoot); ++i) {
     if (kRoot[i].presence == Presence::if_on_host && ::access(kRoot[i].path, R_OK) == -1) continue;
-    PYEXEC_TRY(check(make_entry(kRoot[i]), Step::root_entry, i));
+    PYEXEC_TRY(check(make_entry(plan, kRoot[i]), Step::root_entry, i));
   }
   return ok();
 }
@@ -179,7 +181,7 @@ SetupError enter_root_image(const Plan& plan) {
       plan.builder == Builder::chained ? "mode=0755,size=8m" : "mode=0755,size=8m,nr_inodes=4k";
   PYEXEC_TRY(check(::mount("pyexec-root", kStaging, "tmpfs", MS_NOSUID | MS_NODEV, bound),
                    Step::root_tmpfs));
-  PYEXEC_TRY(fill_root());
+  PYEXEC_TRY(fill_root(plan));
   if (plan.users == Users::one_mapped && plan.landlock_abi == 0)
     PYEXEC_TRY(check(::mount(nullptr, "/tmp/etc", nullptr, kReadOnlyBind, nullptr),
                      Step::root_readonly, 1));

@@ -1,6 +1,8 @@
 // pyexec-server: config, zygote, pool, listener, signals; in that order, and back.
 #include <csignal>
 #include <iostream>
+#include <optional>
+#include <system_error>
 
 #include "sandbox/front_end/confine.h"
 #include "server/http_session.h"
@@ -113,7 +115,14 @@ awaitable<int> probe(Launcher& launcher) {
   std::signal(SIGPIPE, SIG_IGN);
   int exit_code = kExitFailure;
   net::io_context context(1);
-  Launcher launcher(context.get_executor(), config);
+  std::optional<Launcher> started;
+  try {
+    started.emplace(context.get_executor(), config);
+  } catch (const std::system_error& error) {
+    std::cerr << "pyexec-server: " << error.what() << "\n";
+    std::_Exit(kExitFailure);
+  }
+  Launcher& launcher = *started;
   Service service(context.get_executor(), config, launcher);
   Sessions sessions;
   auto life =

@@ -212,6 +212,7 @@ Outcome judge(const Run& run, const Cancellation& cancellation, std::optional<in
       break;
   }
   if (cancellation.requested()) return failed(OutcomeKind::internal, "the job was cancelled");
+  if (run.worker.jail_broke()) return failed(OutcomeKind::internal, "the worker was lost");
   if (own_death && run.worker.out_of_memory())
     return failed(OutcomeKind::memory_limit, "memory limit exceeded");
   if (own_death) return judge_death(*own_death);

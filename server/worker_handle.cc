@@ -37,6 +37,7 @@ awaitable<bool> WorkerHandle::hear() {
   if (!error && word == sandbox::kWorkerStopped) co_return true;
   empty_ = !error && word == sandbox::kJailEmpty;
   if (empty_ || limit.expiry() <= Clock::now()) co_return empty_;
+  jail_broke_ = true;
   // The kernel empties the jail of an init that ended in another way: its pidfd tells when that is
   // done.
   const auto [wait_error] =

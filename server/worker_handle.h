@@ -27,6 +27,9 @@ class WorkerHandle : public std::enable_shared_from_this<WorkerHandle> {
   awaitable<bool> await_empty();
   static constexpr std::chrono::seconds kKillTime{10};
 
+  // The jail ended without its init's word: somebody else ended it, not the job.
+  bool jail_broke() const { return jail_broke_; }
+
   // Told by the pool: the worker process itself has ended, with a status as of waitpid(2), or its
   // zygote has, and nobody will ever know.
   void set_exited(int wait_status, bool out_of_memory);
@@ -42,7 +45,7 @@ class WorkerHandle : public std::enable_shared_from_this<WorkerHandle> {
   void announce();
   awaitable<bool> hear();
 
-  bool empty_ = false;
+  bool empty_ = false, jail_broke_ = false;
 
   std::uint32_t id_;
   net::local::stream_protocol::socket job_;

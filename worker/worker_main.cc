@@ -1,6 +1,7 @@
 // Runs in the worker; from `enter_jail` on, jailed.
 #include "worker/worker_main.h"
 
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -45,6 +46,7 @@ sandbox::ScratchPath temporary_directory(const sandbox::JailEntry& jail) {
 }  // namespace
 
 void worker_main(const Interpreter& interpreter, const WorkerStart& start) {
+  ::prctl(PR_SET_NAME, "pyexec-worker", 0, 0, 0);
   if (start.forked.failed()) give_up(start.jail.job_fd, start.forked);
   const auto error = sandbox::enter_jail(start.jail);
   // Until the descriptors are placed the job socket still has its old number.

@@ -225,7 +225,9 @@ def test_health_tells_level_pool_and_versions(service):
 
 def test_greeting_says_where_and_at_which_level(service):
     assert service.greeting.count("\n") == 1
-    assert f"http://{service.host}:{service.port}, isolation level 3 (namespaced)" in service.greeting
+    isolation = service.health()["isolation"]
+    level = f"isolation level {isolation['level']} ({isolation['name']})"
+    assert f"http://{service.host}:{service.port}, {level}" in service.greeting
 
 
 def test_every_outcome_of_a_script_is_on_the_closed_list(service):

@@ -12,101 +12,27 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
-#include <set>
 
 #include "sandbox/python_policy.h"
 #include "tests/support/bpf_evaluator.h"
 #include "tests/support/catch.h"
+#include "tests/support/policy_model.h"
 
 namespace pyexec::sandbox {
 namespace {
 
 using test::BpfEvaluator;
+using test::call;
+using test::call_with_all;
+using test::error_verdict;
+using test::interesting_arguments;
+using test::kArchitecture;
+using test::kHigh;
+using test::kNumbers;
+using test::kX32;
 using Test = Condition::Test;
 
-constexpr std::uint64_t kHigh = std::uint64_t{1} << 32;
-constexpr std::uint32_t kX32 = 0x40000000;
-constexpr int kNumbers = 1024;
 constexpr int kLargestErrno = 4095;
-const std::uint32_t kArchitecture = python_policy().architecture;
-
-std::uint32_t error_verdict(int error) {
-  return SECCOMP_RET_ERRNO | static_cast<std::uint32_t>(error);
-}
-
-seccomp_data call(int number, std::initializer_list<std::uint64_t> arguments,
-                  std::uint32_t architecture = kArchitecture) {
-  seccomp_data data = {};
-  data.nr = number;
-  data.arch = architecture;
-  std::copy(arguments.begin(), arguments.end(), data.args);
-  return data;
-}
-seccomp_data call_with_all(int number, std::uint64_t value,
-                           std::uint32_t architecture = kArchitecture) {
-  return call(number, {value, value, value, value, value, value}, architecture);
-}
-
-// The reference: reads the rows as a person would, shares no code with the compiler.
-class Model {
- public:
-  explicit Model(Policy policy) : policy_(std::move(policy)) {
-    for (const SyscallRule& rule : policy_.rules)
-      for (const int number : rule.numbers)
-        if (number >= 0 && number < kNumbers) rows_[number] = &rule;
-  }
-
-  std::uint32_t verdict(const seccomp_data& data) const {
-    if (data.arch != policy_.architecture) return SECCOMP_RET_KILL_PROCESS;
-    if (data.nr < 0 || static_cast<std::uint32_t>(data.nr) >= kX32) return SECCOMP_RET_KILL_PROCESS;
-    const SyscallRule* row = data.nr < kNumbers ? rows_[data.nr] : nullptr;
-    if (row == nullptr) return error_verdict(policy_.default_errno);
-    for (const Alternative& alternative : row->allowed_if)
-      if (holds(alternative, data)) return SECCOMP_RET_ALLOW;
-    return error_verdict(row->otherwise_errno);
-  }
-
- private:
-  static bool holds(const Alternative& alternative, const seccomp_data& data) {
-    for (const Condition& condition : alternative) {
-      const std::uint64_t low = data.args[condition.argument] % kHigh;
-      if (condition.test == Test::equals && low != condition.value) return false;
-      if (condition.test == Test::differs && low == condition.value) return false;
-      if (condition.test == Test::no_bits_of && (low & condition.value) != 0) return false;
-      if (condition.test == Test::any_bit_of && (low & condition.value) == 0) return false;
-    }
-    return true;
-  }
-
-  Policy policy_;
-  const SyscallRule* rows_[kNumbers] = {};
-};
-
-// Arguments at which any rule of the policy could change its mind.
-std::vector<std::uint64_t> interesting_arguments(const Policy& policy) {
-  std::set<std::uint64_t> out = {0, 1, kHigh - 1, kHigh, ~std::uint64_t{0}};
-  for (const SyscallRule& rule : policy.rules)
-    for (const Alternative& alternative : rule.allowed_if)
-      for (const Condition& condition : alternative) {
-        const std::uint64_t value = condition.value;
-        out.insert(
-            {value, value | kHigh, value - 1, value + 1, value << 32, ~value, ~value % kHigh});
-        for (int bit = 0; bit < 32 && condition.test != Test::equals && condition.test != Test::differs; ++bit)
-          out.insert({std::uint64_t{1} << bit, std::uint64_t{1} << bit | kHigh});
-      }
-  return {out.begin(), out.end()};
-}
-
-std::vector<int> conditional_numbers(const Policy& policy) {
-  std::vector<int> out;
-  for (const SyscallRule& rule : policy.rules)
-    for (const Alternative& alternative : rule.allowed_if)
-      if (!alternative.empty()) {
-        out.insert(out.end(), rule.numbers.begin(), rule.numbers.end());
-        break;
-      }
-  return out;
-}
 
 std::vector<std::uint32_t> foreign_architectures() {
   std::vector<std::uint32_t> out = {AUDIT_ARCH_X86_64, AUDIT_ARCH_I386,    AUDIT_ARCH_AARCH64,
@@ -114,65 +40,6 @@ std::vector<std::uint32_t> foreign_architectures() {
                                     0xffffffff};
   std::erase(out, kArchitecture);
   return out;
-}
-
-// Runs program and model side by side, and remembers where they differ.
-class Comparison {
- public:
-  Comparison() : policy_(python_policy()), model_(policy_), evaluator_(compile(policy_)) {
-    compare_own();
-    compare_foreign();
-  }
-
-  const BpfEvaluator& evaluator() const { return evaluator_; }
-  const std::set<std::uint32_t>& verdicts() const { return verdicts_; }
-  std::size_t compared() const { return compared_; }
-  std::size_t differences() const { return differences_; }
-  const std::string& first_difference() const { return first_; }
-
- private:
-  void compare(const seccomp_data& data) {
-    ++compared_;
-    const std::uint32_t is = evaluator_.run(data), should_be = model_.verdict(data);
-    verdicts_.insert(is);
-    if (is != should_be && ++differences_ == 1)
-      first_ = "call " + std::to_string(data.nr) + " of architecture " + std::to_string(data.arch) +
-               " gives " + std::to_string(is) + ", not " + std::to_string(should_be);
-  }
-  void compare_own() {
-    const auto arguments = interesting_arguments(policy_);
-    for (int number = 0; number < kNumbers; ++number)
-      for (const std::uint64_t value : arguments) compare(call_with_all(number, value));
-    for (const int number : conditional_numbers(policy_))
-      for (const std::uint64_t first : arguments)
-        for (const std::uint64_t second : arguments) {
-          compare(call(number, {first, second, 0, first, second, 0}));
-          compare(call(number, {0, first, second, ~first, ~second, first}));
-        }
-  }
-  void compare_foreign() {
-    for (int number = 0; number < kNumbers; ++number) {
-      for (const std::uint32_t architecture : foreign_architectures())
-        for (const std::uint64_t value : {std::uint64_t{0}, std::uint64_t{1}, ~std::uint64_t{0}})
-          compare(call_with_all(number, value, architecture));
-      compare(call(static_cast<int>(kX32 | static_cast<std::uint32_t>(number)), {}));
-      compare(call(static_cast<int>(0x80000000u | static_cast<std::uint32_t>(number)), {}));
-      compare(call(-1 - number, {}));
-    }
-    compare(call(static_cast<int>(kX32 - 1), {}));
-  }
-
-  Policy policy_;
-  Model model_;
-  BpfEvaluator evaluator_;
-  std::set<std::uint32_t> verdicts_;
-  std::size_t compared_ = 0, differences_ = 0;
-  std::string first_;
-};
-
-const Comparison& sweep() {
-  static const Comparison comparison;
-  return comparison;
 }
 
 // clang-format off
@@ -214,34 +81,6 @@ bool allowed(const seccomp_data& data) {
   return verdict(data) == SECCOMP_RET_ALLOW;
 }
 
-TEST_CASE("the program and the table agree on every call and argument", "[bpf]") {
-  INFO(sweep().first_difference());
-  CHECK(sweep().differences() == 0);
-  CHECK(sweep().compared() > 100'000);
-}
-
-TEST_CASE("every instruction of the program is used", "[bpf]") {
-  CHECK(sweep().evaluator().never_executed() == std::vector<std::size_t>{});
-}
-
-TEST_CASE("every verdict is to allow, to refuse with an errno, or to kill the process", "[bpf]") {
-  for (const std::uint32_t is : sweep().verdicts()) {
-    CAPTURE(is);
-    const bool refusal = (is & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ERRNO &&
-                         (is & SECCOMP_RET_DATA) >= 1 && (is & SECCOMP_RET_DATA) <= kLargestErrno;
-    CHECK((is == SECCOMP_RET_ALLOW || is == SECCOMP_RET_KILL_PROCESS || refusal));
-  }
-}
-
-TEST_CASE("no instruction returns an errno of 0", "[bpf]") {
-  for (const sock_filter& instruction : compile(python_policy()))
-    if (instruction.code == (BPF_RET | BPF_K)) CHECK(instruction.k != SECCOMP_RET_ERRNO);
-}
-
-TEST_CASE("the program fits the kernel", "[bpf]") {
-  CHECK(compile(python_policy()).size() <= BPF_MAXINSNS);
-}
-
 TEST_CASE("a wrong architecture is killed", "[bpf]") {
   for (const std::uint32_t architecture : foreign_architectures())
     for (int number = 0; number < kNumbers; ++number)
@@ -269,26 +108,6 @@ TEST_CASE("a call that the table does not name gets the default errno", "[bpf]")
   CHECK(policy.default_errno <= kLargestErrno);
   for (const int number : {600, 1023, 99999, static_cast<int>(kX32 - 1)})
     CHECK(verdict(call(number, {})) == error_verdict(policy.default_errno));
-}
-
-TEST_CASE("every row has a reason, numbers and an errno", "[bpf]") {
-  for (const SyscallRule& rule : python_policy().rules) {
-    REQUIRE(rule.reason != nullptr);
-    CAPTURE(rule.reason);
-    CHECK(std::strlen(rule.reason) > 0);
-    CHECK_FALSE(rule.numbers.empty());
-    CHECK(rule.otherwise_errno >= 1);
-    CHECK(rule.otherwise_errno <= kLargestErrno);
-  }
-}
-
-TEST_CASE("every condition of the table can be met", "[bpf]") {
-  for (const SyscallRule& rule : python_policy().rules)
-    for (const Alternative& alternative : rule.allowed_if)
-      for (const Condition& condition : alternative) {
-        CHECK(condition.argument < std::size(seccomp_data{}.args));
-        if (condition.test == Test::no_bits_of) CHECK(condition.value != 0);
-      }
 }
 
 TEST_CASE("dangerous calls are never allowed", "[bpf]") {

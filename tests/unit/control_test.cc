@@ -88,9 +88,9 @@ TEST_CASE("a control message is decoded as its own type only", "[control]") {
 }
 
 TEST_CASE("messages of one size are told apart by their type", "[control]") {
-  static_assert(sizeof(WorkerSpawned) == sizeof(WorkerExited));
-  CHECK_FALSE(decode_control<WorkerExited>(encode_control(WorkerSpawned{1, 2})));
-  CHECK_FALSE(decode_control<WorkerSpawned>(encode_control(WorkerExited{1, 2})));
+  static_assert(sizeof(Spawn) == sizeof(StartZygote));
+  CHECK_FALSE(decode_control<Spawn>(encode_control(StartZygote{1})));
+  CHECK_FALSE(decode_control<StartZygote>(encode_control(Spawn{1})));
 }
 
 TEST_CASE("a control message that is a byte too short or too long is rejected", "[control]") {
@@ -100,6 +100,8 @@ TEST_CASE("a control message that is a byte too short or too long is rejected", 
   check_sizes<WorkerSpawned>();
   check_sizes<SpawnFailed>();
   check_sizes<WorkerExited>();
+  check_sizes<Probed>();
+  check_sizes<StartZygote>();
 }
 
 TEST_CASE("an unknown control type is nobody's message", "[control]") {

@@ -115,7 +115,7 @@ inline constexpr std::uint32_t kNoWorker = 0xffffffff;
 struct WorkerExited {
   static constexpr auto kType = ControlType::exited;
   std::uint32_t worker_id;
-  std::int32_t wait_status;  // as of waitpid(2)
+  std::int32_t wait_status;     // as of waitpid(2)
   std::uint32_t out_of_memory;  // 1: the kernel ended a process of the job for it
 };
 
