@@ -351,9 +351,15 @@ def signal_by_thread():
 
 def signal_groups():
     """Signal everybody, and the server's process group."""
+    def group_of(pid):
+        group = os.getpgid(pid)
+        if group in (0, os.getpgrp()):  # 0: not of this namespace, and to kill(2) one's own
+            raise ProcessLookupError(pid)
+        os.killpg(group, 0)
+
     attempts = {"everybody": lambda: os.kill(-1, 0)}
     attempts |= {f"group {pid}": lambda pid=pid: os.kill(-pid, 0) for pid in others()}
-    attempts |= {f"group of {pid}": lambda pid=pid: os.killpg(os.getpgid(pid), 0) for pid in others()}
+    attempts |= {f"group of {pid}": lambda pid=pid: group_of(pid) for pid in others()}
     return any_of(attempts)
 
 

@@ -75,9 +75,12 @@ std::string own_group(const char* type, const char* option) {
 // What an earlier launcher left behind, if it was killed: only what is empty can be removed.
 void remove_stale(const std::string& parent) {
   const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(parent.c_str()), &::closedir);
-  while (const dirent* entry = directory ? ::readdir(directory.get()) : nullptr)
-    if (std::strncmp(entry->d_name, "pyexec-", 7) == 0)
-      ::rmdir((parent + "/" + entry->d_name).c_str());
+  while (const dirent* entry = directory ? ::readdir(directory.get()) : nullptr) {
+    if (std::strncmp(entry->d_name, "pyexec-", 7) != 0) continue;
+    const long owner = std::strtol(entry->d_name + 7, nullptr, 10);
+    const bool is_gone = owner > 0 && ::kill(static_cast<pid_t>(owner), 0) == -1 && errno == ESRCH;
+    if (is_gone) ::rmdir((parent + "/" + entry->d_name).c_str());
+  }
 }
 
 bool copy(const std::string& text, std::array<char, 128>& out) {
@@ -160,6 +163,7 @@ void remove_group(const char* base) {
 }
 
 constexpr std::uint64_t kTrialBytes = 8 << 20, kTrialProcesses = 4;
+constexpr unsigned kTrialSeconds = 10;  // then a trial ends by itself, whatever went wrong
 constexpr std::uint32_t kTrialSlots = 1'000'000;  // numbers that no slot for jobs has
 constexpr Limits kTrialLimits = {.processes = kTrialProcesses};
 
@@ -179,6 +183,7 @@ int overstep_processes() {
   for (std::uint64_t i = 0; i < 2 * kTrialProcesses; ++i) {
     const pid_t pid = ::fork();
     if (pid == 0) {
+      ::alarm(kTrialSeconds);
       ::pause();
       ::_exit(0);
     }

@@ -37,7 +37,9 @@ SetupError make_namespaces(const Plan& plan, std::uint32_t worker_id) {
   PYEXEC_TRY(check(::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), Step::id_maps));  // to own the files below
   const uid_t uid = ::geteuid();
   const gid_t gid = ::getegid();
+  const NamespaceView view;
   PYEXEC_TRY(check(::unshare(kNamespaces), Step::namespaces));
+  PYEXEC_TRY(view.verify_all_changed());
   char map[64];
   // gVisor has no such file, and lets the group map be written without.
   if (::access("/proc/self/setgroups", F_OK) == 0)
@@ -53,6 +55,7 @@ SetupError make_jail(const Plan& plan, std::uint32_t worker_id) {
   PYEXEC_TRY(check(::setsid(), Step::session));
   {
     UniqueFd file(::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
+    if (!file && errno != ENOENT) return fail(Step::oom_score, errno);
     if (file && ::write(file.get(), "1000", 4) != 4) return fail(Step::oom_score, errno);
   }
   PYEXEC_TRY(make_namespaces(plan, worker_id));

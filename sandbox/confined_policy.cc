@@ -1,6 +1,7 @@
 // What the table loses where a job has no pid namespace (levels 2 and 1): it is one process, and
 // the others that it could name are not its own. And what it loses further where it shares the uid
 // of the service and of other jobs (level 1).
+#include <fcntl.h>
 #include <linux/sched.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -28,6 +29,8 @@ std::vector<Alternative> oneself() {
 constexpr std::uint32_t kForbiddenCloneFlags =
     CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |
     CLONE_NEWNET | CLONE_PARENT | CLONE_PTRACE | CLONE_UNTRACED | CLONE_PIDFD | CLONE_VFORK;
+
+constexpr std::uint32_t kUnnamedFile = O_TMPFILE & ~O_DIRECTORY;
 
 // Takes its rows' numbers away from the rows of the policy so far.
 void replace_rules(Policy& policy, std::vector<SyscallRule> rules) {
@@ -67,6 +70,11 @@ std::vector<SyscallRule> one_process_rules() {
          oneself(),
          EPERM,
          "questions about oneself"},
+        {{SYS_openat},
+         {{Condition{2, Test::no_bits_of, kUnnamedFile}}},
+         EOPNOTSUPP,
+         "files without a name are in nobody's count of a scratch directory; tempfile makes named "
+         "ones"},
         {{SYS_capget}, never(), EPERM, "names a process behind a pointer"},
         {{SYS_prctl},
          {{Condition{0, Test::equals, PR_SET_NAME}},
@@ -80,6 +88,10 @@ std::vector<SyscallRule> one_process_rules() {
          EPERM,
          "as with namespaces, but for PR_SET_PDEATHSIG: the worker is to die with the zygote"},
 #if defined(__x86_64__)
+        {{SYS_open},
+         {{Condition{1, Test::no_bits_of, kUnnamedFile}}},
+         EOPNOTSUPP,
+         "older name of openat"},
         {{SYS_fork, SYS_vfork}, never(), EPERM, "a process of the job would be nobody's to end"},
 #endif
   };

@@ -30,9 +30,12 @@ SetupError volunteer_for_oom_kill(const Plan& plan) {
   // Forked from a zygote that is not dumpable and not root, the worker could not open its own file.
   if (plan.users == Users::shared)
     PYEXEC_TRY(check(::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), Step::oom_score, 1));
-  UniqueFd file(::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
-  if (!file) return fail(Step::oom_score, errno);
-  return ::write(file.get(), "1000", 4) == 4 ? ok() : fail(Step::oom_score, errno);
+  const UniqueFd file(::open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC));
+  if (!file || ::write(file.get(), "1000", 4) != 4) return fail(Step::oom_score, errno);
+  char text[8] = {};
+  const bool is_set =
+      ::pread(file.get(), text, sizeof text, 0) == 5 && std::memcmp(text, "1000\n", 5) == 0;
+  return is_set ? ok() : fail(Step::oom_score, 0);
 }
 
 SetupError enter_scratch() {
@@ -102,7 +105,10 @@ SetupError take_identity(const JailEntry& entry) {
 // Without an init to die with, the worker dies with the zygote. Changing ids would undo it.
 SetupError die_with_the_zygote(const Plan& plan) {
   if (plan.namespaces()) return ok();
-  return check(::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0), Step::parent_death);
+  PYEXEC_TRY(check(::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0), Step::parent_death));
+  int signal = 0;
+  PYEXEC_TRY(check(::prctl(PR_GET_PDEATHSIG, &signal, 0, 0, 0), Step::parent_death));
+  return signal == SIGKILL ? ok() : fail(Step::parent_death, 0);
 }
 
 SetupError close_the_file_system(const JailEntry& entry) {
@@ -122,6 +128,16 @@ SetupError filter_system_calls(const JailEntry& entry) {
   return install_filter(used, Refused::socket);
 }
 
+// A worker is the first that its init's pid namespace got: the kernel counts from 1.
+SetupError join_namespaces(const JailEntry& entry) {
+  if (entry.plan.builder == Builder::joined) {
+    const NamespaceView view;
+    PYEXEC_TRY(join_jail(entry.init_pidfd));
+    PYEXEC_TRY(view.verify_all_changed());
+  }
+  return !entry.plan.namespaces() || ::getpid() == 2 ? ok() : fail(Step::join_namespaces, 0, 6);
+}
+
 SetupError change_root(const Plan& plan) {
   if (plan.root != Root::chroot || plan.namespaces()) return ok();
   return enter_prepared_root();
@@ -132,10 +148,11 @@ SetupError change_root(const Plan& plan) {
 SetupError enter_jail(const JailEntry& entry) {
   const Plan& plan = entry.plan;
   PYEXEC_TRY(check(::setsid(), Step::session));
+  if (::getsid(0) != ::getpid()) return fail(Step::session, 0, 3);
   // While the host's /proc is in reach. The worker of a chained jail has it from its forefathers.
   if (plan.builder != Builder::chained) PYEXEC_TRY(volunteer_for_oom_kill(plan));
   PYEXEC_TRY(reset_signals());
-  if (plan.builder == Builder::joined) PYEXEC_TRY(join_jail(entry.init_pidfd));
+  PYEXEC_TRY(join_namespaces(entry));
   PYEXEC_TRY(change_root(plan));
   PYEXEC_TRY(enter_scratch());
   PYEXEC_TRY(place_descriptors(entry.stdout_fd, entry.job_fd));

@@ -54,9 +54,10 @@ SetupError set_up(const Plan& plan, std::uint32_t worker_id) {
 // happens in it.
 void watch(int leash, int worker, const char* scratch, const Limits& limits) {
   const UniqueFd events(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
-  if (scratch[0] != '\0') ::inotify_add_watch(events.get(), scratch, IN_CREATE | IN_MOVED_TO);
+  const int watched = ::inotify_add_watch(events.get(), scratch, IN_CREATE | IN_MOVED_TO);
   pollfd sources[] = {{leash, POLLIN, 0}, {events.get(), POLLIN, 0}};
-  bool used = false;
+  bool used =
+      scratch[0] != '\0' && watched == -1;  // a uid has so many watches: then from the start
   for (;;) {
     if (::poll(sources, used ? 1 : 2, used ? kScratchCheckMs : -1) == -1 && errno != EINTR) return;
     if (sources[0].revents != 0) return;

@@ -3,6 +3,7 @@
 
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <iterator>
 
 namespace pyexec::sandbox {
@@ -23,14 +24,24 @@ std::uint64_t process_limit(const Plan& plan, const Limits& limits) {
   return plan.users == Users::shared ? limits.processes * kJobsAtOnce + kOthers : limits.processes;
 }
 
+// Where scratch directories share a file system and are only looked at, what is open and has no
+// name any more is bounded by these two alone.
+std::uint64_t file_limit(const Plan& plan, const Limits& limits) {
+  return plan.namespaces() ? limits.file_bytes : std::min(limits.file_bytes, limits.tmp_bytes);
+}
+std::uint64_t open_file_limit(const Plan& plan, const Limits& limits) {
+  constexpr std::uint64_t kConfined = 64;
+  return plan.namespaces() ? limits.open_files : std::min(limits.open_files, kConfined);
+}
+
 }  // namespace
 
 SetupError apply_rlimits(const Plan& plan, const Limits& limits) {
   const RlimitRow rows[] = {
       {RLIMIT_AS, limits.address_space_bytes},
       {RLIMIT_CPU, limits.cpu_seconds},
-      {RLIMIT_FSIZE, limits.file_bytes},
-      {RLIMIT_NOFILE, limits.open_files},
+      {RLIMIT_FSIZE, file_limit(plan, limits)},
+      {RLIMIT_NOFILE, open_file_limit(plan, limits)},
       {RLIMIT_NPROC, process_limit(plan, limits)},
       // A core file's handler runs as root on the host. It is not started for 1, it is for 0
       // (core(5)), and the filter keeps a job from changing it.

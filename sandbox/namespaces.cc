@@ -1,6 +1,7 @@
 #include "sandbox/namespaces.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -35,7 +36,29 @@ pid_t pid_of(int proc, int pidfd) {
   return line == nullptr ? -1 : static_cast<pid_t>(std::strtol(line + 4, nullptr, 10));
 }
 
+constexpr std::array<const char*, 5> kNames = {"user", "mnt", "net", "ipc", "uts"};
+
+ino_t namespace_id(int directory, const char* name) {
+  struct stat state = {};
+  return ::fstatat(directory, name, &state, 0) == 0 ? state.st_ino : 0;
+}
+
 }  // namespace
+
+NamespaceView::NamespaceView()
+    : directory_(::open("/proc/self/ns", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+  for (std::size_t i = 0; i < kNames.size(); ++i)
+    before_[i] = namespace_id(directory_.get(), kNames[i]);
+}
+
+SetupError NamespaceView::verify_all_changed() const {
+  for (std::uint32_t i = 0; i < kNames.size(); ++i) {
+    const ino_t now = namespace_id(directory_.get(), kNames[i]);
+    if (before_[i] == 0 || now == 0 || now == before_[i])
+      return fail(Step::join_namespaces, 0, 1 + i);
+  }
+  return ok();
+}
 
 SetupError write_id_maps(const Plan& plan, int proc, int pidfd, std::uint32_t worker_id) {
   const pid_t pid = pid_of(proc, pidfd);

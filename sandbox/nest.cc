@@ -2,6 +2,7 @@
 #include "sandbox/nest.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -14,6 +15,7 @@
 
 #include "sandbox/base/sys.h"
 #include "sandbox/base/unique_fd.h"
+#include "sandbox/privileges.h"
 
 namespace pyexec::sandbox {
 namespace {
@@ -81,21 +83,35 @@ SetupError unshare_with_many_ids(const Ids& outer, const Plan& plan) {
 [[noreturn]] void wait_and_exit(pid_t child) {
   // Nothing of the child's may be held open here: its peers wait for the end of file.
   sys::close_range(0, ~0u);
-  int status = 0;
+  int status = 1 << 8;
   sys::retry([&] { return ::waitpid(child, &status, 0); });
   ::_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
+}
+
+// Level 1 as root: the uid that all then share is not root's, whose processes the kernel does not
+// count.
+SetupError leave_root(const Plan& plan) {
+  sys::Capabilities has;
+  PYEXEC_TRY(check(sys::get_capabilities(&has), Step::nest, 13));
+  constexpr std::uint64_t kToChangeIds = 1u << CAP_SETUID | 1u << CAP_SETGID | 1u << CAP_SETPCAP;
+  if (::geteuid() != 0 || (has.effective & kToChangeIds) != kToChangeIds) return ok();
+  PYEXEC_TRY(drop_bounding_set(Step::nest));
+  PYEXEC_TRY(become(plan.front_end_uid(), Step::nest));
+  return keep_capabilities(0, Step::nest);
 }
 
 }  // namespace
 
 SetupError enter_nest(const Plan& plan) {
+  if (plan.users == Users::shared) return leave_root(plan);
   if (plan.nest == Nest::none) return ok();
-  const Ids outer = {::geteuid(), ::getegid()};
   if (plan.nest == Nest::many_ids) {
-    PYEXEC_TRY(unshare_with_many_ids(outer, plan));
+    PYEXEC_TRY(unshare_with_many_ids({::geteuid(), ::getegid()}, plan));
   } else {
+    PYEXEC_TRY(leave_root(plan));
+    PYEXEC_TRY(check(::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), Step::nest, 14));  // to own the maps
     PYEXEC_TRY(check(::unshare(CLONE_NEWUSER | CLONE_NEWPID), Step::nest, 8));
-    PYEXEC_TRY(map_one_id(outer));
+    PYEXEC_TRY(map_one_id({::geteuid(), ::getegid()}));
   }
   const pid_t pid = ::fork();
   if (pid == -1) return fail(Step::nest, errno, 10);

@@ -7,7 +7,8 @@
 
 namespace pyexec::sandbox {
 
-// Returns in a process that lives where `plan.nest` says: with Nest::none the caller itself, else a
+// Returns in a process that lives where `plan.nest` says: with Nest::none the caller itself (at
+// level 1 under an unprivileged uid, if it was root and can change it), else a
 // grandchild, pid 1 of its pid namespace and uid 0 of its user namespace, with every capability
 // there. The caller then only waits, and exits as that process does; each dies with the other. The
 // caller must be single-threaded and expendable: on failure it is left in between.

@@ -36,6 +36,7 @@ SetupError stay(uid_t uid, Step step) {
 }
 SetupError drop_bounding_set(Step step) {
   const int last = sys::last_capability();
+  if (last == -1) return fail(step, errno, 100);
   for (int capability = 0; capability <= last; ++capability)
     PYEXEC_TRY(check(::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0), step,
                      static_cast<std::uint32_t>(capability)));

@@ -60,7 +60,10 @@ void add_usage(int parent, const char* name, int levels_left, Usage& usage) {
     return;
   }
   const Directory directory = open_directory(parent, name);
-  if (!directory) return;
+  if (!directory) {
+    usage.too_deep |= errno == EACCES;  // closed to the keeper by a job that has its uid
+    return;
+  }
   while (const dirent* entry = ::readdir(directory.get())) {
     if (is_dots(entry->d_name)) continue;
     struct stat state;
@@ -83,13 +86,15 @@ void make_scratch_base(Plan& plan) {
   char path[] = "/dev/shm/pyexec-XXXXXX";
   static_assert(sizeof path <= sizeof plan.scratch);
   if (::mkdtemp(path) == nullptr) return;
-  ::chmod(path, 0711);  // jobs pass through; they cannot list it
+  ::chmod(path, 0711);                                  // jobs pass through; they cannot list it
+  if (plan.users == Users::shared && ::geteuid() == 0)  // see `enter_nest`
+    if (::chown(path, plan.front_end_uid(), plan.front_end_uid()) == -1) errno = 0;
   std::memcpy(plan.scratch.data(), path, sizeof path);
 }
 
 bool remove_tree(const char* path) {
   unsigned lifted = 0;
-  constexpr int kRounds = 1 << 20;  // each lifts what it cannot remove by at least a level
+  constexpr int kRounds = 1 << 16;  // each lifts what it cannot remove by at least a level
   for (int round = 0; round < kRounds; ++round) {
     const Directory top = open_directory(AT_FDCWD, path);
     if (!top) return errno == ENOENT;

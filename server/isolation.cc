@@ -112,6 +112,9 @@ std::optional<std::string> below_minimum(const Probed& probed, const Config& con
            "wants "
            "PYEXEC_RUNNING=1";
   if (probed.level >= config.min_level && probed.level > 0) return std::nullopt;
+  if (config.max_level < config.min_level)
+    return "PYEXEC_MAX_LEVEL=" + std::to_string(config.max_level) +
+           " is below PYEXEC_MIN_LEVEL=" + std::to_string(config.min_level);
   std::string text = "this host gives isolation level " + std::to_string(probed.level) + " (" +
                      isolation_name(probed.level) +
                      "), below PYEXEC_MIN_LEVEL=" + std::to_string(config.min_level);

@@ -50,7 +50,7 @@ struct Capabilities {
 };
 int get_capabilities(Capabilities* out);
 int set_capabilities(std::uint64_t kept);  // effective and permitted; none are inheritable
-// The highest capability this kernel knows.
+// The highest capability this kernel knows; -1 with errno if that cannot be found out.
 int last_capability();
 
 // Whole message or error; never SIGPIPE.

@@ -35,14 +35,14 @@ class Answer:
 
 
 class Service:
-    """A running server. Knobs are PYEXEC_* variables without the prefix, in lower case."""
+    """A running server. Knobs are PYEXEC_* variables without the prefix, in lower case. command: what starts it."""
 
-    def __init__(self, **knobs):
+    def __init__(self, command=(BUILD / "pyexec-server",), **knobs):
         environment = {k: v for k, v in os.environ.items() if not k.startswith("PYEXEC_") and k != "PORT"}
         environment.update({f"PYEXEC_{name.upper()}": str(value) for name, value in knobs.items()})
         environment.setdefault("PYEXEC_PORT", "0")
         self.process = subprocess.Popen(
-            [BUILD / "pyexec-server"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         self.greeting = self.process.stdout.readline()
         match = re.search(r"http://([\d.]+):(\d+)", self.greeting)

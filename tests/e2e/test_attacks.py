@@ -1,10 +1,12 @@
-"""Each script of tests/attacks: works outside the jail (or the test proves nothing), is denied inside.
+"""Each script of tests/attacks: works outside the jail (or the test proves nothing), is denied inside, at the strongest
+level that this host gives and at the weaker ones that have other jails.
 
 A script defines attack(target), which returns something true if it got what it wanted. LEVELS, where a script has it,
 are the levels of isolation that have to deny it; all, where it has not.
 """
 
 import ast
+import functools
 import json
 import os
 import secrets
@@ -15,6 +17,9 @@ import threading
 from pathlib import Path
 
 import pytest
+
+from conftest import TIMEOUT_MS
+from service import Service
 
 ATTACKS = sorted((Path(__file__).parents[1] / "attacks").glob("*.py"))
 PYTHON = "/usr/bin/python3"
@@ -76,14 +81,30 @@ def target(tmp_path_factory):
     abstract.close()
 
 
-def unjailed(path, target):
-    with open(target["secret_file"]) as inherited:
-        done = subprocess.run(
-            ["unshare", "--mount", PYTHON, "-c", UNJAILED.format(source=path.read_text(), target=target)],
-            stdin=inherited, capture_output=True, text=True, timeout=60,
-        )
-    assert done.stdout, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+@pytest.fixture(scope="module", params=[4, 2, 1], ids=["strongest", "level2", "level1"])
+def at_level(request):
+    """A server of each kind of jail: the strongest is level 3 where no control group can be made."""
+    with Service(timeout_ms=TIMEOUT_MS, max_level=request.param) as running:
+        running.level = running.health()["isolation"]["level"]
+        assert running.level == request.param or (request.param, running.level) == (4, 3)
+        yield running
+
+
+@pytest.fixture(scope="module")
+def unjailed(target):
+    """The positive control of a script; made once, whatever the number of levels."""
+
+    @functools.cache
+    def run(path):
+        with open(target["secret_file"]) as inherited:
+            done = subprocess.run(
+                ["unshare", "--mount", PYTHON, "-c", UNJAILED.format(source=path.read_text(), target=target)],
+                stdin=inherited, capture_output=True, text=True, timeout=60,
+            )
+        assert done.stdout, done.stderr
+        return json.loads(done.stdout.splitlines()[-1])
+
+    return run
 
 
 def levels_of(path):
@@ -94,15 +115,14 @@ def levels_of(path):
 
 
 @pytest.mark.parametrize("path", ATTACKS, ids=[p.stem for p in ATTACKS])
-def test_attack(service, target, path):
-    level = service.health()["isolation"]["level"]
-    if level not in levels_of(path):
-        pytest.skip(f"not for level {level}")
-    answer = service.execute(JAILED.format(source=path.read_text(), target=target))
+def test_attack(at_level, target, unjailed, path):
+    if at_level.level not in levels_of(path):
+        pytest.skip(f"not for level {at_level.level}")
+    answer = at_level.execute(JAILED.format(source=path.read_text(), target=target))
     assert answer.outcome == "ok", answer  # it ran to its end, and did not fail for a reason of its own
     assert not answer.body["result"].get("got"), answer
 
-    control = unjailed(path, target)
+    control = unjailed(path)
     if "denied" in control:
         pytest.skip(f"this host itself denies it: {control['denied']}")
     assert control["got"], f"the attack does not work outside the jail either, so it shows nothing: {control}"

@@ -1,0 +1,550 @@
+"""Each level of isolation that this host gives, as root and as an ordinary user: what is promised at it, and what is
+left when it ends."""
+
+import concurrent.futures
+import glob
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+import test_contract
+from service import BUILD, Service
+from test_pool import descendants_of, is_alive
+
+NAMES = {1: "filtered", 2: "confined", 3: "namespaced", 4: "full"}
+USER = ["setpriv", "--reuid=1000", "--regid=1000", "--clear-groups"]
+TIMEOUT_MS = 3000
+TMP_MB = 8
+PROGRAMS = ["pyexec-server", "pyexec-worker"]
+# id: who starts the server, PYEXEC_MAX_LEVEL, the levels that may come of it
+KINDS = {
+    "root": ([], 4, {3, 4}),
+    "root-3": ([], 3, {3}),
+    "root-2": ([], 2, {2}),
+    "root-1": ([], 1, {1}),
+    "user": (USER, 4, {3}),
+    "user-1": (USER, 1, {1}),
+}
+HIERARCHIES = "/sys/fs/cgroup"
+
+
+@pytest.fixture(scope="module")
+def programs():
+    """A copy of the programs that an ordinary user may execute."""
+    folder = Path(tempfile.mkdtemp(prefix="pyexec-test-"))
+    folder.chmod(0o755)
+    for name in PROGRAMS:
+        shutil.copy(BUILD / name, folder)
+    yield folder
+    shutil.rmtree(folder)
+
+
+class PrivateShm:
+    """A mount namespace whose /dev/shm is nobody else's, so that what is left in it was left by what ran here."""
+
+    def __init__(self):
+        script = "mount -t tmpfs -o mode=1777 tmpfs /dev/shm && echo ready && exec sleep 100000"
+        self.holder = subprocess.Popen(["unshare", "--mount", "sh", "-c", script], stdout=subprocess.PIPE, text=True)
+        assert self.holder.stdout.readline() == "ready\n"
+        self.command = ["nsenter", f"--mount=/proc/{self.holder.pid}/ns/mnt"]
+
+    def path(self, path):
+        return f"/proc/{self.holder.pid}/root{path}"
+
+    def list(self):
+        return os.listdir(self.path("/dev/shm"))
+
+    def close(self):
+        self.holder.kill()
+        self.holder.wait()
+        self.holder.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def shm():
+    one = PrivateShm()
+    yield one
+    one.close()
+
+
+def can_have(kind, programs):
+    """Whether this host lets that starter have that level: an ordinary user may be forbidden its namespaces."""
+    starter, wanted, levels = KINDS[kind]
+    environment = {"PATH": os.environ["PATH"], "PYEXEC_MAX_LEVEL": str(wanted)}
+    done = subprocess.run([*starter, programs / "pyexec-server", "--probe"], env=environment, capture_output=True)
+    return json.loads(done.stdout)["level"] in levels
+
+
+def start_kind(kind, programs, shm, **knobs):
+    starter, wanted, levels = KINDS[kind]
+    command = [*shm.command, *starter, programs / "pyexec-server"]
+    service = Service(command=command, **{"max_level": wanted, "timeout_ms": TIMEOUT_MS, "pool": 2} | knobs)
+    service.kind = kind
+    service.level = service.health()["isolation"]["level"]
+    service.shm = shm
+    return service
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def at(request, programs, shm):
+    if request.param.startswith("user") and not can_have(request.param, programs):
+        pytest.skip("this host gives an ordinary user less")
+    with start_kind(request.param, programs, shm, tmp_mb=TMP_MB) as running:
+        yield running
+
+
+def result_of(service, script):
+    answer = service.execute(script)
+    assert answer.outcome == "ok", answer
+    return answer.body["result"]
+
+
+def attempt(statement):
+    """A script that returns None, or the name of the exception that `statement` raises."""
+    return f"""
+import multiprocessing, os, subprocess, sys, tempfile
+def main():
+    try:
+        {statement}
+    except BaseException as error:
+        return type(error).__name__
+"""
+
+
+def has_processes(service):
+    return service.level >= 3
+
+
+# What is promised
+
+
+def test_level_and_name_are_told(at):
+    isolation = at.health()["isolation"]
+    assert isolation["level"] in KINDS[at.kind][2]
+    assert isolation["name"] == NAMES[at.level]
+    assert f"isolation level {at.level} ({NAMES[at.level]})" in at.greeting
+    assert isolation["jail"]
+
+
+def test_the_selftest_blocked_all_it_ran(at):
+    selftest = at.health()["isolation"]["selftest"]
+    assert selftest["run"] == selftest["blocked"] >= 40
+    assert f"{selftest['run']} of {selftest['run']} attacks on itself blocked" in at.greeting
+
+
+def test_features_are_what_health_says(at):
+    features = at.health()["isolation"]["features"]
+    processes = has_processes(at)
+    assert features == {
+        "threads": True, "subprocess": processes, "multiprocessing": processes, "scratch": True, "fixed_tmp": processes,
+    }
+    denied = None if processes else "PermissionError"
+    assert result_of(at, attempt("subprocess.run([sys.executable, '-c', ''], check=True)")) == denied
+    assert result_of(at, attempt("p = multiprocessing.Process(target=len, args=('',)); p.start(); p.join()")) == denied
+    assert result_of(at, attempt("os.fork() or os._exit(0)")) == denied
+
+
+def test_threads_and_temporary_files_work_and_the_working_directory_is_tmp(at):
+    script = """
+import concurrent.futures, os, tempfile
+def main():
+    with concurrent.futures.ThreadPoolExecutor(4) as executor:
+        squares = list(executor.map(lambda n: n * n, range(8)))
+    with tempfile.NamedTemporaryFile("w+") as file, tempfile.TemporaryDirectory() as folder:
+        file.write("text"); file.seek(0)
+        os.rename(os.path.join(os.mkdir(folder + "/a") or folder, "a"), folder + "/b")
+        return [squares, file.read(), os.listdir(folder), os.getcwd(), os.environ["TMPDIR"] == tempfile.gettempdir()]
+"""
+    assert result_of(at, script) == [[0, 1, 4, 9, 16, 25, 36, 49], "text", ["b"], "/tmp", True]
+
+
+def test_tmp_itself_takes_files_where_it_is_the_jobs_own(at):
+    own = result_of(at, "import tempfile\ndef main(): return tempfile.gettempdir()") == "/tmp"
+    assert own == has_processes(at)
+    for path in ("/tmp/f", "f", "/dev/shm/f"):
+        assert result_of(at, attempt(f"open({path!r}, 'w')")) == (None if own else "PermissionError")
+    if not own:
+        for path in ("/tmp", "/dev/shm", "/", "/etc", "/proc"):
+            assert result_of(at, attempt(f"os.listdir({path!r})")) == "PermissionError"
+
+
+def test_a_scratch_directory_is_private_and_empty(at):
+    fill = """
+import os, tempfile, time
+def main():
+    own = tempfile.gettempdir()
+    found = os.listdir(own)
+    open(own + "/secret", "w").write("secret")
+    print(own, found, flush=True)
+    time.sleep({seconds})
+    return [own, found]
+"""
+    first, found = result_of(at, fill.format(seconds=0))
+    assert found == []
+    if has_processes(at):
+        assert result_of(at, fill.format(seconds=0)) == ["/tmp", []]
+        return
+    at.wait_until(lambda: not os.path.exists(at.shm.path(first)))
+    look = """
+import os
+def main():
+    seen = []
+    for act in (lambda: os.listdir({path!r}), lambda: open({path!r} + "/secret").read(),
+                lambda: open({path!r} + "/mine", "w"), lambda: os.listdir(os.path.dirname({path!r})),
+                lambda: os.rmdir({path!r}), lambda: os.link({path!r} + "/secret", os.environ["TMPDIR"] + "/link"),
+                lambda: os.rename({path!r}, os.environ["TMPDIR"] + "/moved")):
+        try:
+            seen.append(repr(act()))
+        except OSError as error:
+            seen.append(type(error).__name__)
+    return seen
+"""
+    base = at.shm.path(os.path.dirname(first))
+    with concurrent.futures.ThreadPoolExecutor(1) as executor:
+        other = executor.submit(result_of, at, fill.format(seconds=1.5))
+
+        def the_others():
+            return [n for n in os.listdir(base) if os.path.exists(f"{base}/{n}/secret")]
+
+        at.wait_until(the_others)
+        path = f"{os.path.dirname(first)}/{the_others()[0]}"
+        seen = result_of(at, look.format(path=path))
+        assert other.result() == [path, []]
+    # A link or a rename across the border of what Landlock allows is answered with EXDEV.
+    assert set(seen) <= {"PermissionError", "OSError"} and seen[:4] == ["PermissionError"] * 4, seen
+
+
+@pytest.mark.parametrize("example", test_contract.EXAMPLES, ids=[e["id"] for e in test_contract.EXAMPLES])
+def test_the_contract_holds(at, example):
+    if example["id"] == "jail/remove-passwd" and not has_processes(at):
+        answer = test_contract.send(at, example)
+        assert answer.outcome == "exception" and "PermissionError" in answer.body["error"]  # already by listing /
+        assert result_of(at, attempt("os.remove('/etc/passwd')")) == "PermissionError"
+        assert os.path.exists("/etc/passwd")
+    else:
+        test_contract.test_example(at, example)
+
+
+# Bounds, and what is left
+
+
+def test_scratch_is_bounded(at):
+    script = f"""
+import os, tempfile, time
+def main():
+    own = tempfile.gettempdir()
+    print(own, flush=True)
+    for n in range({4 * TMP_MB}):
+        with open(f"{{own}}/{{n}}", "wb") as file:
+            file.write(bytes(1 << 20))
+    time.sleep(2)
+"""
+    answer = at.execute(script)
+    if has_processes(at):
+        assert answer.outcome == "exception" and "No space left on device" in answer.body["error"]
+    else:
+        assert answer.outcome == "killed", answer
+        own = answer.body["stdout"].strip()
+        at.wait_until(lambda: not os.path.exists(at.shm.path(own)), seconds=5)
+    assert result_of(at, "def main(): return 1") == 1
+    assert at.health()["pool"]["zygote_starts"] == 1
+
+
+def test_a_file_that_never_had_a_name_is_bounded_too(at):
+    script = f"""
+import os, tempfile
+def main():
+    fd = os.open(tempfile.gettempdir(), os.O_RDWR | os.O_TMPFILE)
+    for n in range({4 * TMP_MB}): os.posix_fallocate(fd, n << 20, 1 << 20)
+"""
+    answer = at.execute(script)
+    error = "No space left on device" if has_processes(at) else "Operation not supported"
+    assert answer.outcome == "exception" and error in answer.body["error"]
+
+
+TREES = {
+    "deep": """
+    for n in range(3000):  # longer than a path can be
+        os.mkdir("d" * 20)
+        os.chdir("d" * 20)
+        if n % 100 == 0:
+            open("f", "w")
+""",
+    "wide": """
+    for n in range(40):
+        os.mkdir(str(n))
+        for m in range(40):
+            open(f"{n}/{m}", "w")
+""",
+    "unreadable": """
+    for n in range(20):
+        os.makedirs(f"{n}/a/b")
+        open(f"{n}/a/f", "w")
+        os.symlink("/etc", f"{n}/a/l")
+    os.mkdir("closed", 0)  # by its own mode where chmod is refused
+    for folder, folders, files in reversed(list(os.walk("."))):
+        try:
+            os.chmod(folder, 0)
+        except PermissionError:
+            pass
+""",
+    "own root": """
+    os.mkdir("a")
+    os.chmod(".", 0)
+""",
+    "names": """
+    for name in (".lifted-0", ".lifted-1", "-rf", " ", "\\n", "\\xff", "d" * 255, "..."):
+        os.makedirs(name + "/in/in") if len(name) < 255 else os.mkdir(name)
+    for n in range(50):
+        os.makedirs(f"x{n}/.lifted-{n}/y/z")
+""",
+}
+
+
+@pytest.mark.parametrize("tree", TREES)
+def test_every_tree_is_removed(at, tree):
+    head = "import os, tempfile\ndef main():\n    own = tempfile.gettempdir()\n    os.chdir(own)\n    print(own)"
+    answer = at.execute(head + TREES[tree])
+    if not has_processes(at):
+        refused = tree == "own root" and at.level == 1  # there is no chmod
+        assert answer.outcome in ({"exception"} if refused else {"ok", "killed"}), answer
+        own = answer.body["stdout"].split("\n")[0]
+        assert own.startswith("/dev/shm/pyexec-")
+        at.wait_until(lambda: not os.path.lexists(at.shm.path(own)), seconds=10)
+    else:
+        assert answer.outcome == "ok", answer
+    assert result_of(at, "import os, tempfile\ndef main(): return os.listdir(tempfile.gettempdir())") == []
+    assert at.health()["pool"]["zygote_starts"] == 1
+
+
+def cgroups_of(pid):
+    return glob.glob(f"{HIERARCHIES}/**/pyexec-{pid}", recursive=True)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["stopped", "killed"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_end_leaves_nothing(kind, number, programs):
+    if kind.startswith("user") and not can_have(kind, programs):
+        pytest.skip("this host gives an ordinary user less")
+    shm = PrivateShm()
+    service = start_kind(kind, programs, shm)
+    result_of(service, "import tempfile\ndef main():\n    open(tempfile.gettempdir() + '/f', 'w').write('x')")
+    launcher, pids = service.launcher_pid(), descendants_of(service.process.pid)
+    scratch = shm.list()
+    assert len(pids) >= 5
+    assert bool(scratch) == (service.level <= 2)
+    assert bool(cgroups_of(launcher)) == (service.level == 4)
+    service.process.send_signal(number)
+    assert service.process.wait(60) == (0 if number == signal.SIGTERM else -number)
+    seconds = 0.1 if number == signal.SIGTERM else 10  # one that is killed has nobody to wait
+    service.wait_until(lambda: not any(map(is_alive, pids)), seconds)
+    service.wait_until(lambda: shm.list() == [], seconds)
+    assert cgroups_of(launcher) == []
+    service.process.stdout.close()
+    service.process.stderr.close()
+    shm.close()
+
+
+def test_threads_are_bounded_where_the_job_has_roots_uid(programs, shm):
+    script = """
+import threading
+def main():
+    threading.stack_size(32768)
+    made = 0
+    try:
+        while made < 500:
+            threading.Thread(target=threading.Event().wait, daemon=True).start()
+            made += 1
+    except RuntimeError:
+        pass
+    return made
+"""
+    with start_kind("root-1", programs, shm, processes=1) as service:
+        assert result_of(service, script) < 500  # 64 jobs' worth, and 256: limits.cc
+
+
+# The server itself
+
+
+def status_of(pid):
+    with open(f"/proc/{pid}/status") as file:
+        return dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+
+
+def test_the_server_has_given_its_rights_up(at):
+    pid = at.process.pid
+    status = status_of(pid)
+    uids, gids = status["Uid"].split(), status["Gid"].split()
+    assert len(set(uids)) == 1 and len(set(gids)) == 1
+    assert "0" not in uids + gids
+    if at.kind.startswith("user"):
+        assert uids[0] == "1000"
+    assert status["Groups"].strip() == ""
+    for name in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
+        assert int(status[name], 16) == 0, name
+    assert status["NoNewPrivs"] == "1" and status["Seccomp"] == "2"
+    assert os.stat(f"/proc/{pid}/environ").st_uid == 0  # root's: not dumpable
+    with open(f"/proc/{pid}/maps") as file:
+        assert not re.search(r" rwx[ps] ", file.read())
+
+
+def run_server(programs, starter=(), arguments=(), **knobs):
+    environment = {"PATH": os.environ["PATH"]} | {f"PYEXEC_{k.upper()}": str(v) for k, v in knobs.items()}
+    return subprocess.run(
+        [*starter, programs / "pyexec-server", *arguments], env=environment, capture_output=True, text=True, timeout=60
+    )
+
+
+@pytest.mark.parametrize("most, least", [(1, 2), (1, 4), (2, 3), (2, 4), (3, 4)])
+def test_less_than_the_minimum_is_refused_in_one_sentence(programs, most, least):
+    done = run_server(programs, max_level=most, min_level=least, port=0)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert f"isolation level {most} ({NAMES[most]})" in done.stderr and f"PYEXEC_MIN_LEVEL={least}" in done.stderr
+
+
+def test_the_layer_that_is_missing_is_named(programs):
+    """An ordinary user has no control group, and no other uid."""
+    done = run_server(programs, USER, min_level=4, port=0)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert "memory_cgroup is missing" in done.stderr
+    done = run_server(programs, USER, max_level=1, min_level=2, port=0)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert "other_uid is missing" in done.stderr
+
+
+def children_while_it_runs(process):
+    """The numbers of all children that the process is seen to have."""
+    seen = set()
+    while process.poll() is None:
+        try:
+            seen |= set(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split())
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+        time.sleep(0.002)
+    return seen
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_probe_prints_one_document_and_leaves_nothing(programs, kind):
+    starter, most, levels = KINDS[kind]
+    shm = PrivateShm()
+    process = subprocess.Popen(
+        [*shm.command, *starter, programs / "pyexec-server", "--probe"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env={"PATH": os.environ["PATH"], "PYEXEC_MAX_LEVEL": str(most)}, text=True,
+    )
+    children = children_while_it_runs(process)
+    out, error = process.communicate()
+    document = json.loads(out)
+    assert (process.returncode, error) == (0, "")
+    assert document["level"] in levels if kind != "user" else document["level"] in {1, 3}
+    assert document["name"] == NAMES[document["level"]]
+    assert document["jails_tried"][-1]["failed_at"] is None
+    assert all(row["works"] or row["errno"] for row in document["layers"].values())
+    assert {"features", "kernel", "machine", "landlock_abi", "platform"} <= set(document)
+    assert children  # or the next lines say nothing
+    assert not [pid for pid in children if os.path.exists(f"/proc/{pid}")]
+    assert [cgroups_of(pid) for pid in children] == [[]] * len(children)
+    assert shm.list() == []
+    shm.close()
+
+
+# Level 4: all processes of a job together
+
+
+@pytest.fixture(scope="module")
+def full(programs, shm):
+    if not can_have_level_4(programs):
+        pytest.skip("this host lets no control group be made")
+    with start_kind("root", programs, shm, memory_mb=128, processes=40, timeout_ms=20000, pool=3) as running:
+        assert running.level == 4
+        yield running
+
+
+def can_have_level_4(programs):
+    return json.loads(run_server(programs, arguments=["--probe"]).stdout)["level"] == 4
+
+
+CHILDREN_THAT_HOLD_MEMORY = """
+import os, time
+def make(count, mebibytes, seconds):
+    pids = []
+    for _ in range(count):
+        pid = os.fork()
+        if pid == 0:
+            held = b"x" * (mebibytes << 20)
+            time.sleep(seconds)
+            os._exit(0)
+        pids.append(pid)
+    return pids
+def main():
+"""
+
+
+NEIGHBOUR = """
+import time
+def main():
+    held = b"x" * (80 << 20)
+    time.sleep(3)
+    return len(held)
+"""
+
+
+def test_the_memory_of_all_processes_of_a_job_is_bounded(full):
+    script = CHILDREN_THAT_HOLD_MEMORY + "    return [os.waitpid(p, 0)[1] for p in make(10, 100, 2)]"
+    with concurrent.futures.ThreadPoolExecutor(2) as executor:
+        greedy = executor.submit(full.execute, script)
+        neighbour = executor.submit(result_of, full, NEIGHBOUR)
+        answer = greedy.result()
+        assert neighbour.result() == 80 << 20
+    assert answer.outcome in ("ok", "memory_limit"), answer
+    if answer.outcome == "ok":
+        statuses = answer.body["result"]
+        assert statuses.count(signal.SIGKILL) >= 1 and set(statuses) <= {0, signal.SIGKILL}, statuses
+    assert result_of(full, "def main(): return 1") == 1
+
+
+def test_a_worker_that_is_killed_for_memory_has_met_its_memory_limit(full):
+    # The children hold all there is; the kernel takes the largest process, which the worker now becomes.
+    script = CHILDREN_THAT_HOLD_MEMORY + """
+    make(36, 30, 10)
+    time.sleep(1.5)
+    own = [b"x" * (1 << 20) for _ in range(110)]
+    return "alive"
+"""
+    answer = full.execute(script)
+    assert (answer.status, answer.outcome) == (422, "memory_limit"), answer
+    assert result_of(full, "def main(): return 1") == 1
+    assert full.health()["pool"]["zygote_starts"] == 1
+
+
+def test_a_bound_met_by_one_job_is_not_the_next_ones(full):
+    for _ in range(8):  # more than there are slots
+        assert result_of(full, "def main(): return len(b'x' * (80 << 20))") == 80 << 20
+
+
+def test_processes_are_bounded_for_the_whole_job(full):
+    script = """
+import os, time
+def main():
+    made = 0
+    try:
+        while made < 80:
+            if os.fork() == 0:
+                time.sleep(100)
+                os._exit(0)
+            made += 1
+    except OSError as error:
+        return [made, type(error).__name__]
+    return [made, None]
+"""
+    made, error = result_of(full, script)
+    assert made < 40 and error == "BlockingIOError"
