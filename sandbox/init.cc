@@ -86,7 +86,7 @@ SetupError seal() {
   // rule wants of one who traces a process that has some, and where it can it has another uid.
   PYEXEC_TRY(check(::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), Step::init_seal, 1));
   // The jail must not outlive the jailer. Set after the ids change, which would clear it.
-  PYEXEC_TRY(check(::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0), Step::init_seal, 2));
+  PYEXEC_TRY(die_with_parent(Step::init_seal));
   // Orphans of the job are reaped by the kernel.
   return check(::signal(SIGCHLD, SIG_IGN) == SIG_ERR ? -1 : 0, Step::init_seal, 3);
 }

@@ -40,6 +40,9 @@ SetupError volunteer_for_oom_kill(const Plan& plan) {
 
 SetupError enter_scratch() {
   PYEXEC_TRY(check(::chdir(kTmpDirectory), Step::working_directory));
+  char now[8];
+  if (::getcwd(now, sizeof now) == nullptr || std::strcmp(now, kTmpDirectory) != 0)
+    return fail(Step::working_directory, 0);
   ::umask(0022);
   return ok();
 }
@@ -105,10 +108,7 @@ SetupError take_identity(const JailEntry& entry) {
 // Without an init to die with, the worker dies with the zygote. Changing ids would undo it.
 SetupError die_with_the_zygote(const Plan& plan) {
   if (plan.namespaces()) return ok();
-  PYEXEC_TRY(check(::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0), Step::parent_death));
-  int signal = 0;
-  PYEXEC_TRY(check(::prctl(PR_GET_PDEATHSIG, &signal, 0, 0, 0), Step::parent_death));
-  return signal == SIGKILL ? ok() : fail(Step::parent_death, 0);
+  return die_with_parent(Step::parent_death);
 }
 
 SetupError close_the_file_system(const JailEntry& entry) {

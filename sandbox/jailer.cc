@@ -16,6 +16,7 @@
 #include "sandbox/init.h"
 #include "sandbox/keeper.h"
 #include "sandbox/namespaces.h"
+#include "sandbox/privileges.h"
 #include "sandbox/root_image.h"
 
 namespace pyexec::sandbox {
@@ -50,7 +51,7 @@ void on_keeper_exit(int) {
 
 SetupError prepare(const Plan& plan) {
   PYEXEC_TRY(check(::prctl(PR_SET_NAME, "pyexec-jailer", 0, 0, 0), Step::control));
-  PYEXEC_TRY(check(::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0), Step::control));
+  PYEXEC_TRY(die_with_parent(Step::control));
   PYEXEC_TRY(keep_descriptors());
   if (!plan.namespaces())
     return check(::signal(SIGCHLD, on_keeper_exit) == SIG_ERR ? -1 : 0, Step::control);

@@ -41,7 +41,7 @@ SetupError make_scratch(const Plan& plan, std::uint32_t worker_id) {
 
 SetupError set_up(const Plan& plan, std::uint32_t worker_id) {
   PYEXEC_TRY(check(::prctl(PR_SET_NAME, "pyexec-keeper", 0, 0, 0), Step::keeper));
-  PYEXEC_TRY(check(::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0), Step::keeper));
+  PYEXEC_TRY(die_with_parent(Step::keeper));
   PYEXEC_TRY(make_scratch(plan, worker_id));
   PYEXEC_TRY(
       keep_capabilities(plan.users == Users::own_host ? kKeptCapabilities : 0, Step::keeper));

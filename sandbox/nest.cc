@@ -110,13 +110,14 @@ SetupError enter_nest(const Plan& plan) {
   } else {
     PYEXEC_TRY(leave_root(plan));
     PYEXEC_TRY(check(::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), Step::nest, 14));  // to own the maps
+    const Ids outer = {::geteuid(), ::getegid()};  // inside, they have no numbers yet
     PYEXEC_TRY(check(::unshare(CLONE_NEWUSER | CLONE_NEWPID), Step::nest, 8));
-    PYEXEC_TRY(map_one_id({::geteuid(), ::getegid()}));
+    PYEXEC_TRY(map_one_id(outer));
   }
   const pid_t pid = ::fork();
   if (pid == -1) return fail(Step::nest, errno, 10);
   if (pid != 0) wait_and_exit(pid);
-  PYEXEC_TRY(check(::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0), Step::nest, 11));
+  PYEXEC_TRY(die_with_parent(Step::nest));
   // Read back: alone in a pid namespace, and root of a user namespace.
   return ::getpid() == 1 && ::getuid() == 0 && ::getgid() == 0 ? ok() : fail(Step::nest, 0, 12);
 }

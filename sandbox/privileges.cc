@@ -2,6 +2,7 @@
 #include "sandbox/privileges.h"
 
 #include <grp.h>
+#include <signal.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -65,6 +66,13 @@ SetupError forbid_tracing() {
 SetupError forbid_new_privileges(Step step) {
   PYEXEC_TRY(check(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), step));
   return ::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 ? ok() : fail(step, 0);
+}
+
+SetupError die_with_parent(Step step) {
+  PYEXEC_TRY(check(::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0), step));
+  int signal = 0;
+  PYEXEC_TRY(check(::prctl(PR_GET_PDEATHSIG, &signal, 0, 0, 0), step));
+  return signal == SIGKILL ? ok() : fail(step, 0);
 }
 
 }  // namespace pyexec::sandbox

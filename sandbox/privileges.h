@@ -17,5 +17,7 @@ SetupError keep_capabilities(std::uint64_t kept,
 SetupError drop_bounding_set(Step step);  // before CAP_SETPCAP is gone
 SetupError forbid_tracing();
 SetupError forbid_new_privileges(Step step);
+// SIGKILL when the parent ends. Changing ids undoes it.
+SetupError die_with_parent(Step step);
 
 }  // namespace pyexec::sandbox

@@ -164,6 +164,11 @@ SetupError verify_root() {
     if ((state.f_flag & ST_RDONLY) == 0 || (state.f_flag & ST_NOSUID) == 0)
       return fail(Step::verify, 0, 1);
   }
+  // A root that is still stacked on this one is what ".." of "/" leads to.
+  struct stat root = {}, above = {};
+  PYEXEC_TRY(check(::stat("/", &root), Step::verify, 4));
+  PYEXEC_TRY(check(::stat("/..", &above), Step::verify, 4));
+  if (root.st_dev != above.st_dev || root.st_ino != above.st_ino) return fail(Step::verify, 0, 4);
   if (::mkdir("/pyexec-must-fail", 0700) != -1 || errno != EROFS) return fail(Step::verify, 0, 2);
   if (::access("/proc/self", F_OK) != -1 || ::access("/etc/passwd", F_OK) != -1)
     return fail(Step::verify, 0, 3);

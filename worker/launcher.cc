@@ -16,6 +16,7 @@
 
 #include "sandbox/base/fd_message.h"
 #include "sandbox/base/sys.h"
+#include "sandbox/privileges.h"
 #include "sandbox/probe.h"
 #include "worker/protocol/control.h"
 #include "worker/zygote.h"
@@ -47,7 +48,7 @@ Probed describe_host(const sandbox::Probe& probe, const sandbox::Plan& plan) {
 // The zygote's descriptor becomes kControlFd, and is the only one it has.
 [[noreturn]] void become_zygote(int control, const Configure& configure,
                                 const sandbox::Plan& plan) {
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  if (sandbox::die_with_parent(sandbox::Step::control).failed()) ::_exit(1);
   ::prctl(PR_SET_NAME, "pyexec-zygote", 0, 0, 0);
   sigset_t none;
   ::sigemptyset(&none);

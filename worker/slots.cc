@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "sandbox/base/sys.h"
+#include "sandbox/privileges.h"
 
 namespace pyexec {
 namespace {
@@ -45,9 +46,9 @@ SetupError serve_jail(int zygote, Forker& forker, const sandbox::Slot& slot) {
 [[noreturn]] void run_slot(int zygote, Forker& forker, const sandbox::Plan& plan,
                            const sandbox::Limits& limits, std::uint32_t number) {
   ::prctl(PR_SET_NAME, "pyexec-slot", 0, 0, 0);
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   sandbox::Slot slot;
-  const SetupError entered = slot.enter(plan, limits, number);
+  SetupError entered = sandbox::die_with_parent(Step::cgroup);
+  if (!entered.failed()) entered = slot.enter(plan, limits, number);
   if (!sys::send_all(zygote, &entered, sizeof entered) || entered.failed()) ::_exit(1);
   forker.move_to(slot);
   const char is_free = 1;

@@ -40,7 +40,7 @@ LET_THROUGH = (
     ("3", r"open", "oom_score_adj: 1000 -> 0$", "a host without the file; no layer of the jail"),
     ("12", r"waitpid", "said nothing", "the process outside the nest ends without a word, and takes the nest along"),
     ("57", r"rmdir", "hung", "no directory can ever be removed: remove_tree goes round a million times"),
-    ("0", r"kill|setpgid", "left", "what the trial of the control groups leaves waiting, if it cannot be killed"),
+    ("0", r"kill|setpgid|waitpid", "left", "the trial of the control groups could not be ended; it ends by itself"),
 )
 OF_OTHERS = ("Name", "Uid", "CapInh", "CapPrm", "CapEff", "CapBnd", "NoNewPrivs")
 

@@ -408,17 +408,14 @@ def test_less_than_the_minimum_is_refused_in_one_sentence(programs, most, least)
     done = run_server(programs, max_level=most, min_level=least, port=0)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.count("\n") == 1, done.stderr
-    assert f"isolation level {most} ({NAMES[most]})" in done.stderr and f"PYEXEC_MIN_LEVEL={least}" in done.stderr
+    assert f"PYEXEC_MAX_LEVEL={most} is below PYEXEC_MIN_LEVEL={least}" in done.stderr
 
 
 def test_the_layer_that_is_missing_is_named(programs):
-    """An ordinary user has no control group, and no other uid."""
+    """An ordinary user has no control group."""
     done = run_server(programs, USER, min_level=4, port=0)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
     assert "memory_cgroup is missing" in done.stderr
-    done = run_server(programs, USER, max_level=1, min_level=2, port=0)
-    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
-    assert "other_uid is missing" in done.stderr
 
 
 def children_while_it_runs(process):
