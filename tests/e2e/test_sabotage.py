@@ -86,7 +86,11 @@ SABOTAGES = [
     ("setsid", ALL, {}),
     ("oom_score", ALL, {}),
 ]
-CASES = [(name, way, same.get(way)) for name, ways, same in SABOTAGES for way in ways]
+SLOW = {"clone3_pid": "the launcher waits for it a minute"}
+# Each lie once; SABOTAGE_EVERY=1 in the environment: in every way that it can be told, which takes ten minutes.
+EVERY = os.environ.get("SABOTAGE_EVERY") == "1"
+CASES = [(name, way, same.get(way)) for name, ways, same in SABOTAGES if EVERY or name not in SLOW
+         for way in (ways if EVERY else ways[:1])]
 
 VIEW = r"""
 import ctypes, os, resource, stat, struct
