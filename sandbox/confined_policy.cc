@@ -109,6 +109,13 @@ std::vector<SyscallRule> one_uid_rules() {
   };
 }
 
+std::vector<SyscallRule> chained_rules() {
+  return {{{SYS_sendmsg},
+           never(),
+           EPERM,
+           "gVisor, for which chained jails are, does not bound descriptors in flight"}};
+}
+
 std::vector<SyscallRule> shared_uid_rules() {
   return {
     {{SYS_fchmod, SYS_fchmodat, kSysFchmodat2, SYS_utimensat},
@@ -130,6 +137,7 @@ Policy policy_for(const Plan& plan) {
   Policy policy = python_policy();
   if (!plan.namespaces()) replace_rules(policy, one_process_rules());
   if (plan.users == Users::one_mapped) replace_rules(policy, one_uid_rules());
+  if (plan.builder == Builder::chained) replace_rules(policy, chained_rules());
   if (plan.users == Users::shared) replace_rules(policy, shared_uid_rules());
   return policy;
 }

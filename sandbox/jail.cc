@@ -133,7 +133,7 @@ SetupError join_namespaces(const JailEntry& entry) {
   if (entry.plan.builder == Builder::joined) {
     const NamespaceView view;
     PYEXEC_TRY(join_jail(entry.init_pidfd));
-    PYEXEC_TRY(view.verify_all_changed());
+    PYEXEC_TRY(view.verify_all_changed(NamespaceView::Hidden::refused));
   }
   return !entry.plan.namespaces() || ::getpid() == 2 ? ok() : fail(Step::join_namespaces, 0, 6);
 }

@@ -51,8 +51,9 @@ NamespaceView::NamespaceView()
     before_[i] = namespace_id(directory_.get(), kNames[i]);
 }
 
-SetupError NamespaceView::verify_all_changed() const {
+SetupError NamespaceView::verify_all_changed(Hidden hidden) const {
   for (std::uint32_t i = 0; i < kNames.size(); ++i) {
+    if (before_[i] == 0 && hidden == Hidden::passed_over) continue;
     const ino_t now = namespace_id(directory_.get(), kNames[i]);
     if (before_[i] == 0 || now == 0 || now == before_[i])
       return fail(Step::join_namespaces, 0, 1 + i);

@@ -24,8 +24,10 @@ SetupError write_id_maps(const Plan& plan, int proc, int pidfd, std::uint32_t wo
 class NamespaceView {
  public:
   NamespaceView();
-  // Whether each is another one now than it was when this was made.
-  SetupError verify_all_changed() const;
+  // Whether each is another one now than it was when this was made. gVisor's /proc does not show
+  // them all.
+  enum class Hidden { refused, passed_over };
+  SetupError verify_all_changed(Hidden hidden) const;
 
  private:
   UniqueFd directory_;

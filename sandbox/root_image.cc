@@ -156,6 +156,12 @@ SetupError fill_root(const Plan& plan) {
   return ok();
 }
 
+// 0 where /proc does not tell (gVisor).
+ino_t own_mount_namespace() {
+  struct stat state = {};
+  return ::stat("/proc/self/ns/mnt", &state) == 0 ? state.st_ino : 0;
+}
+
 SetupError verify_root() {
   // Every row that must not be written, by trying; the old root, by looking for what only it had.
   struct statvfs state = {};
@@ -179,7 +185,9 @@ SetupError verify_root() {
 
 SetupError enter_root_image(const Plan& plan) {
   ::umask(0022);
+  const ino_t before = own_mount_namespace();
   PYEXEC_TRY(check(::unshare(CLONE_NEWNS), Step::private_mounts));
+  if (before != 0 && own_mount_namespace() == before) return fail(Step::private_mounts, 0);
   PYEXEC_TRY(
       check(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), Step::private_mounts, 1));
   const char* const bound =

@@ -109,16 +109,19 @@ def run_examples(service, report):
             report["passed"] += 1
 
 
-def levels_of(path):
+def constant_of(path, name, default):
     for statement in ast.parse(path.read_text()).body:
-        if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "LEVELS":
+        if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == name:
             return ast.literal_eval(statement.value)
-    return ALL_LEVELS
+    return default
 
 
 def run_attacks(service, target, report):
     for path in ATTACKS:
-        if report["level"] not in levels_of(path):
+        if report["level"] not in constant_of(path, "LEVELS", ALL_LEVELS):
+            continue
+        if reason := constant_of(path, "NOT_PROMISED_ON", {}).get(report["platform"]):
+            report["not_promised"].append(f"{path.stem}: {reason}")
             continue
         report["attacks"] += 1
         try:
@@ -160,7 +163,8 @@ def main():
     given = arguments.parse_args()
 
     service = Service(given.url)
-    report = {"level": 0, "attacks": 0, "blocked": 0, "succeeded": 0, "seeds": 0, "passed": 0, "failures": []}
+    report = {"level": 0, "attacks": 0, "blocked": 0, "succeeded": 0, "seeds": 0, "passed": 0, "failures": [],
+              "not_promised": []}
     secret = given.secret or secrets.token_hex()
     network, _listener = listen(secret)
     with tempfile.NamedTemporaryFile("w", prefix="pyexec-secret-") as own_file:
@@ -169,7 +173,8 @@ def main():
         Path(own_file.name).chmod(0o644)
         own_victim = subprocess.Popen(["sleep", "3600"], env={"SECRET": secret})
         try:
-            report["level"] = json.loads(service.request("GET", "/health")[1])["isolation"]["level"]
+            isolation = json.loads(service.request("GET", "/health")[1])["isolation"]
+            report |= {"level": isolation["level"], "platform": isolation["platform"]}
             target = {
                 "secret": secret, "secret_file": given.secret_file or own_file.name,
                 "victim_pid": given.victim_pid or own_victim.pid, **network,
