@@ -220,6 +220,8 @@ r = report
 seeds = f"{r['passed']}/{r['seeds']}"
 counts = f"{r['attacks']:>9}{r['blocked']:>9}{r['succeeded']:>11}"
 print(f"{name:<22}{r['level']:>6}{expected:>10}{counts}{seeds:>9}  {remark}", flush=True)
+for not_promised in r["not_promised"]:
+    print("    not promised here:", not_promised, flush=True)
 for failure in r["failures"]:
     print("   ", failure, file=sys.stderr)
 if r["level"] < int(expected):
