@@ -36,7 +36,11 @@ SetupError make_scratch(const Plan& plan, std::uint32_t worker_id) {
   PYEXEC_TRY(check(::mkdir(path.text, 0700), Step::scratch, 0));
   if (plan.users != Users::own_host) return ok();
   const uid_t owner = plan.host_job_uid(worker_id);
-  return check(::chown(path.text, owner, owner), Step::scratch, 1);
+  PYEXEC_TRY(check(::chown(path.text, owner, owner), Step::scratch, 1));
+  struct stat state = {};
+  PYEXEC_TRY(check(::lstat(path.text, &state), Step::scratch, 2));
+  const bool is_the_jobs = state.st_uid == owner && state.st_mode == (S_IFDIR | 0700);
+  return is_the_jobs ? ok() : fail(Step::scratch, 0, 3);
 }
 
 SetupError set_up(const Plan& plan, std::uint32_t worker_id) {
