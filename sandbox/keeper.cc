@@ -131,8 +131,9 @@ void run_keeper(int leash, const Plan& plan, const Limits& limits, std::uint32_t
   }
 
   FdMessage message;
-  const bool has_worker =
-      receive_message(leash, message) == ReceiveResult::message && message.fd_count == 1;
+  const ReceiveResult received = receive_message(leash, message);
+  const bool has_worker = received == ReceiveResult::message && message.fd_count == 1;
+  if (!has_worker && received != ReceiveResult::closed) ::_exit(1);  // there is one, out of reach
   if (has_worker) {
     watch(leash, message.fds[0].get(), scratch.text, limits);
     kill_worker(message.fds[0].get());
