@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <iterator>
@@ -114,25 +115,25 @@ bool worker_was_alone() {
   return next == 3;
 }
 
-// The kernel makes kill(-1) atomic against fork: nobody slips through, so one is enough. Exit is a
-// millisecond of the kernel's work that it does not interrupt for anybody: a worker that is alone
-// is only stopped at first, so that the server, which is told now, does not have to wait for a core
-// until then.
-void kill_job(int leash) {
+// Exit is a millisecond of the kernel's work that it does not interrupt for anybody: a worker that
+// is alone is only stopped at first, so that the server, which is told now, does not have to wait
+// for a core until then.
+void stop_job(int leash) {
   ::kill(-1, SIGSTOP);
-  if (worker_was_alone()) {
-    sys::send_all(leash, &kWorkerStopped, 1);
-    const timespec head_start = {0, 300'000};
-    ::nanosleep(&head_start, nullptr);
-  }
-  ::kill(-1, SIGKILL);
+  if (!worker_was_alone()) return;
+  sys::send_all(leash, &kWorkerStopped, 1);
+  const timespec head_start = {0, 300'000};
+  ::nanosleep(&head_start, nullptr);
 }
 
-// A worker counts until the zygote, its parent, has reaped it.
-void await_empty_jail(int leash) {
+// The kernel makes kill(-1) atomic against fork: nobody slips through. A worker counts until the
+// zygote, its parent, has reaped it. Where it cannot be killed so, this process's end does it.
+void kill_job(int leash) {
   const timespec pause = {0, 100'000};
-  while (::kill(-1, 0) == 0) ::nanosleep(&pause, nullptr);
-  sys::send_all(leash, &kJailEmpty, 1);
+  int failures = 0;
+  while (::kill(-1, SIGKILL) == 0 || (errno != ESRCH && ++failures < 10))
+    ::nanosleep(&pause, nullptr);
+  if (failures < 10) sys::send_all(leash, &kJailEmpty, 1);
 }
 
 }  // namespace
@@ -164,8 +165,8 @@ void run_init(int leash, const Plan& plan, const Limits& limits) {
   char ignored;
   while (sys::retry([&] { return ::read(leash, &ignored, 1); }) > 0) {
   }
+  stop_job(leash);
   kill_job(leash);
-  await_empty_jail(leash);
   ::_exit(0);  // the namespaces go with it, which takes the kernel longer
 }
 

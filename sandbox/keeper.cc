@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 
 #include "sandbox/base/fd_message.h"
@@ -96,11 +97,13 @@ bool sweep(uid_t uid) {
   return pid != -1 && sys::retry([&] { return ::waitpid(pid, &status, 0); }) == pid && status == 0;
 }
 
-void kill_worker(int worker) {
+// Whether it is gone. It counts until the zygote, its parent, has reaped it.
+bool kill_worker(int worker) {
   ::prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);  // from here on nothing else would end the worker
-  sys::pidfd_send_signal(worker, SIGKILL);
-  // It counts until the zygote, its parent, has reaped it.
-  while (sys::pidfd_send_signal(worker, 0) == 0) ::nanosleep(&kPause, nullptr);
+  int failures = 0;
+  while (sys::pidfd_send_signal(worker, SIGKILL) == 0 || (errno != ESRCH && ++failures < 10))
+    ::nanosleep(&kPause, nullptr);
+  return failures < 10;
 }
 
 }  // namespace
@@ -136,7 +139,7 @@ void run_keeper(int leash, const Plan& plan, const Limits& limits, std::uint32_t
   if (!has_worker && received != ReceiveResult::closed) ::_exit(1);  // there is one, out of reach
   if (has_worker) {
     watch(leash, message.fds[0].get(), scratch.text, limits);
-    kill_worker(message.fds[0].get());
+    if (!kill_worker(message.fds[0].get())) ::_exit(1);
   }
   const bool swept = plan.users != Users::own_host || sweep(plan.host_job_uid(worker_id));
   const bool removed = scratch.text[0] == '\0' || remove_tree(scratch.text);
