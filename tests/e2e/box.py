@@ -105,7 +105,23 @@ def state_of(pid):
 
 
 def look_at(pid):
-    """What can be said of a process from outside, without what differs from run to run."""
+    """What can be said of a process from outside, without what differs from run to run; {} if it is ending."""
+    seen = {}
+    with contextlib.suppress(OSError):
+        seen = _look_at(pid)
+    return {} if is_ending(pid) else seen
+
+
+def is_ending(pid):
+    """What is left of an ending process is no longer what the job had."""
+    exiting = 0x4  # PF_EXITING, <linux/sched.h>
+    try:
+        return bool(int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[6]) & exiting)
+    except OSError:
+        return True
+
+
+def _look_at(pid):
     status = status_of(pid)
     seen = {key: status.get(key) for key in ("Groups", "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs",
                                              "Seccomp", "Seccomp_filters", "Threads", "SigBlk", "SigCgt")}

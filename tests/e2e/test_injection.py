@@ -6,7 +6,6 @@ call is named by the process that makes it and how many it has made before. The 
 no order, those of one are.
 """
 
-import contextlib
 import errno
 import json
 import os
@@ -109,9 +108,8 @@ class Run:
         for pid in box.processes():
             status = box.status_of(pid)
             if status.get("Name") == "one-jail-user":
-                with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # ended by who watches it
-                    seen = box.look_at(pid)
-            elif status.get("Name") != "pyexec-one-jail":
+                seen = box.look_at(pid)
+            elif status.get("Name") not in ("pyexec-one-jail", None) and not box.is_ending(pid):
                 others.append(" ".join(str(status.get(key)) for key in OF_OTHERS))
         return seen | {"others": sorted(others)}
 
