@@ -18,6 +18,7 @@ struct Condition {
   Test test;
   std::uint32_t value;
 
+  bool operator==(const Condition&) const = default;
   bool holds(std::uint64_t actual) const {
     const auto low = static_cast<std::uint32_t>(actual);
     switch (test) {

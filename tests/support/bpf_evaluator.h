@@ -40,6 +40,9 @@ class BpfEvaluator {
         case BPF_JMP | BPF_JSET | BPF_K:
           at += 1u + ((accumulator & instruction.k) != 0 ? instruction.jt : instruction.jf);
           break;
+        case BPF_JMP | BPF_JA:
+          at += 1u + instruction.k;
+          break;
         case BPF_RET | BPF_K:
           return instruction.k;
         default:
