@@ -21,6 +21,7 @@ import inspect  # noqa: F401
 import io  # noqa: F401
 import itertools  # noqa: F401
 import json  # noqa: F401
+import linecache
 import math  # noqa: F401
 import operator  # noqa: F401
 import os  # noqa: F401
@@ -31,6 +32,7 @@ import statistics  # noqa: F401
 import string  # noqa: F401
 import subprocess  # noqa: F401
 import sys
+import tempfile
 import textwrap  # noqa: F401
 import threading  # noqa: F401
 import time  # noqa: F401
@@ -67,24 +69,29 @@ def _lock_sqlite_by_files():
         raise RuntimeError("SQLite has no layer that locks by files")
 
 
-def warm(run):
-    """run: runner.run. Leaves the interpreter as a script should find it, and sealed for forking."""
+def warm(runner):
+    """runner: the module runner.py. Leaves the interpreter as a script should find it, and sealed for forking."""
     _lock_sqlite_by_files()
     # A guard for servers against slow conversions; a script has a deadline, and its integers are data.
     sys.set_int_max_str_digits(0)
     for source in _REPRESENTATIVE:
-        run(source, 1 << 20, 1 << 16)
-    forget(sys.modules)
+        runner.run(source, 1 << 20, 1 << 16)
+    sys.modules.pop("script", None)  # what the scripts left
+    linecache.clearcache()
+    tempfile.tempdir = None
+    runner.prepare()
     gc.collect()
     gc.freeze()
 
 
-def forget(modules):
-    """Takes away what a representative script left."""
-    import linecache
-
-    modules.pop("script", None)
-    linecache.clearcache()
+def numpy_random_state():
+    """Address of the state of numpy's global generator: 624 words of 32 bits, then the index of the next one."""
+    bits = numpy.random.get_bit_generator()
+    name, key, position, has_gauss, _ = numpy.random.get_state()
+    state = (ctypes.c_uint32 * 625).from_address(bits.ctypes.state_address)
+    if name != "MT19937" or has_gauss or list(state) != [*key.tolist(), position]:
+        raise RuntimeError("numpy keeps the state of its generator in another way")
+    return bits.ctypes.state_address
 
 
 def versions():

@@ -8,46 +8,69 @@ re-serialises it.
 import json
 import linecache
 import os
+import random
 import sys
 import tempfile
+import threading
 import traceback
 import types
 from importlib.machinery import ModuleSpec
 
-import numpy.random
-
 # Values of ReportKind (worker/protocol/job.h).
 VALUE, INVALID_SCRIPT, EXCEPTION, NOT_SERIALIZABLE, MEMORY_LIMIT, OUTPUT_LIMIT, EXITED = range(1, 8)
 
+DEFAULT_TMPDIR = "/tmp"
 MODULE = "script"
 FILENAME = "/tmp/script.py"  # no such file: `Loader` and linecache hold the source
 RUNNER_FILENAME = __file__
 
 _MISSING = object()
-_encode = json.JSONEncoder(allow_nan=False, ensure_ascii=False).encode
+# Found before any script can rebind them.
+_prepared = []  # modules and their loaders, of `prepare`
+_seed_random, _set_native_id = random.seed, threading.main_thread()._set_native_id
+_encoder = json.JSONEncoder(allow_nan=False, ensure_ascii=False)
+# What the encoder makes anew for each value that it encodes. The first argument finds circles.
+_chunks_of = json.encoder.c_make_encoder(
+    {}, _encoder.default, json.encoder.encode_basestring, None, _encoder.key_separator, _encoder.item_separator,
+    _encoder.sort_keys, _encoder.skipkeys, _encoder.allow_nan,
+)
+
+os.environ["TMPDIR"] = DEFAULT_TMPDIR
 
 
 class Loader:
     """Gives inspect, linecache and pickle the source of the script's module."""
 
-    def __init__(self, source):
-        self._source = source
+    source = ""
 
     def create_module(self, spec):
         return None
 
     def exec_module(self, module):
-        exec(compile(self._source, FILENAME, "exec", dont_inherit=True), module.__dict__)
+        exec(compile(self.source, FILENAME, "exec", dont_inherit=True), module.__dict__)
 
     def get_source(self, name):
-        return self._source
+        return self.source
+
+
+def prepare():
+    """Runs last in the zygote: makes what every run needs, so that a worker does not write to the pages it lies in."""
+    _prepared.extend(_new_module() for _ in range(2))  # a worker's warm-up and its job
 
 
 def after_fork(temporary_directory):
-    """What no at-fork hook does. temporary_directory: where tempfile writes; "" leaves it without a place."""
-    numpy.random.seed()  # else the global generator would be the same in every worker
-    os.environ["TMPDIR"] = temporary_directory or "/tmp"
-    tempfile.tempdir = None
+    """What must differ between workers, but for numpy's random state, which interpreter.cc fills in.
+
+    temporary_directory: where tempfile writes; "" leaves it without a place.
+
+    Python's own repairs (PyOS_AfterFork_Child) are not called: they are for a process with threads, whose locks
+    somebody may hold, and each Python function that runs in a worker costs it pages of its own. The zygote has
+    one thread and holds no lock when it forks; what is left is its random state and its thread's number.
+    """
+    _seed_random()
+    _set_native_id()
+    if temporary_directory != DEFAULT_TMPDIR:
+        os.environ["TMPDIR"] = temporary_directory or DEFAULT_TMPDIR
 
 
 def run(source: str, result_bytes: int, error_bytes: int):
@@ -93,14 +116,20 @@ def _run(source, result_bytes):
     return _serialize(value, result_bytes)
 
 
-def _make_module(source):
-    loader = Loader(source)
+def _new_module():
+    loader = Loader()
     spec = ModuleSpec(MODULE, loader, origin=FILENAME)
     spec.has_location = True
     module = types.ModuleType(MODULE)
     module.__spec__ = spec
     module.__loader__ = loader
     module.__file__ = FILENAME
+    return module, loader
+
+
+def _make_module(source):
+    module, loader = _prepared.pop() if _prepared else _new_module()
+    loader.source = source
     # No modification time: linecache.checkcache keeps the entry.
     linecache.cache[FILENAME] = (len(source), None, source.splitlines(True), FILENAME)
     sys.modules[MODULE] = module
@@ -109,7 +138,7 @@ def _make_module(source):
 
 def _serialize(value, result_bytes):
     try:
-        text = _encode(value).encode("utf-8")
+        text = "".join(_chunks_of(value, 0)).encode("utf-8")
     except UnicodeEncodeError:
         return NOT_SERIALIZABLE, "UnicodeEncodeError: the result holds a lone surrogate, which has no UTF-8 form"
     except ValueError as error:

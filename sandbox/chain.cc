@@ -109,35 +109,25 @@ class Reaper {
 }  // namespace
 
 SetupError fork_chained(const Plan& plan, const Limits& limits, int exits, EmptyJail& jail,
-                        const ForkHooks& hooks, pid_t& pid) {
+                        pid_t& pid) {
   int pair[2];
   PYEXEC_TRY(check(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), Step::fork, 4));
   jail.leash.reset(pair[0]);
   UniqueFd inner(pair[1]);
   jail.init_pidfd.reset(::fcntl(pair[0], F_DUPFD_CLOEXEC, 0));
 
-  hooks.before();
   pid = ::fork();
-  if (pid != 0) {
-    const int error = errno;
-    hooks.in_parent();
-    return pid == -1 ? fail(Step::fork, error, 3) : ok();
-  }
+  if (pid != 0) return pid == -1 ? fail(Step::fork, errno, 3) : ok();
   // From here on this is the worker-to-be; on failure it stays it, and says so.
-  const SetupError made = make_jail(plan, jail.worker_id);
-  if (made.failed()) return hooks.in_child(), made;
+  PYEXEC_TRY(make_jail(plan, jail.worker_id));
   const pid_t init = ::fork();
-  if (init == -1) return hooks.in_child(), fail(Step::fork, errno, 5);
+  if (init == -1) return fail(Step::fork, errno, 5);
   if (init != 0) ::_exit(0);
 
-  const SetupError set_up = set_up_chained_init(plan, limits);
-  if (set_up.failed()) return hooks.in_child(), set_up;
+  PYEXEC_TRY(set_up_chained_init(plan, limits));
   const pid_t worker = ::fork();
-  if (worker == -1) return hooks.in_child(), fail(Step::fork, errno, 6);
-  if (worker != 0) {
-    watch(inner.get(), exits, worker, jail.worker_id);
-  }
-  hooks.in_child();
+  if (worker == -1) return fail(Step::fork, errno, 6);
+  if (worker != 0) watch(inner.get(), exits, worker, jail.worker_id);
   return ok();
 }
 

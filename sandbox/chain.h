@@ -14,6 +14,6 @@ namespace pyexec::sandbox {
 // Spawner::fork_into for Builder::chained. Sets the jail's leash. `exits` takes a WorkerExit when
 // the worker has ended, from the init.
 SetupError fork_chained(const Plan& plan, const Limits& limits, int exits, EmptyJail& jail,
-                        const ForkHooks& hooks, pid_t& pid);
+                        pid_t& pid);
 
 }  // namespace pyexec::sandbox

@@ -152,8 +152,7 @@ SetupError make_one_jail(const Plan& plan, const Limits& limits, std::uint32_t w
   UniqueFd read_end(out[0]), write_end(out[1]);
   const std::vector<sock_filter> program = compile(policy_for(plan));
   pid_t pid = -1;
-  const auto nothing = [] {};
-  SetupError result = spawner.fork_into(jail, {nothing, nothing, nothing}, pid);
+  SetupError result = spawner.fork_into(jail, pid);
   if (pid == 0) {
     outer.reset();
     int socket = inner.get();

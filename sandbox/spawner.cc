@@ -15,19 +15,6 @@
 #include "sandbox/keeper.h"
 
 namespace pyexec::sandbox {
-namespace {
-
-pid_t fork_with(const ForkHooks& hooks) {
-  hooks.before();
-  const pid_t pid = ::fork();
-  const int error = errno;
-  (pid == 0 ? hooks.in_child : hooks.in_parent)();
-  errno = error;
-  return pid;
-}
-
-}  // namespace
-
 SetupError Spawner::start(const Plan& plan, const Limits& limits) {
   plan_ = plan;
   limits_ = limits;
@@ -75,22 +62,22 @@ bool Spawner::take(EmptyJail& jail) {
   return true;
 }
 
-SetupError Spawner::fork_into(EmptyJail& jail, const ForkHooks& hooks, pid_t& pid) {
+SetupError Spawner::fork_into(EmptyJail& jail, pid_t& pid) {
   switch (plan_.builder) {
     case Builder::joined:
-      return fork_joined(jail, hooks, pid);
+      return fork_joined(jail, pid);
     case Builder::kept:
-      return fork_kept(jail, hooks, pid);
+      return fork_kept(jail, pid);
     case Builder::chained:
-      return fork_chained(plan_, limits_, exits_write_.get(), jail, hooks, pid);
+      return fork_chained(plan_, limits_, exits_write_.get(), jail, pid);
   }
   return fail(Step::fork, EINVAL);
 }
 
 // Only a child enters a pid namespace, so: join, fork, go back.
-SetupError Spawner::fork_joined(EmptyJail& jail, const ForkHooks& hooks, pid_t& pid) {
+SetupError Spawner::fork_joined(EmptyJail& jail, pid_t& pid) {
   PYEXEC_TRY(check(sys::join_namespaces(jail.init_pidfd.get(), CLONE_NEWPID), Step::fork, 2));
-  pid = fork_with(hooks);
+  pid = ::fork();
   if (pid == 0) return ok();
   const int fork_error = errno;
   // A zygote that cannot go back would fork into a stranger's jail: it is of no further use.
@@ -98,8 +85,8 @@ SetupError Spawner::fork_joined(EmptyJail& jail, const ForkHooks& hooks, pid_t& 
   return pid == -1 ? fail(Step::fork, fork_error, 3) : ok();
 }
 
-SetupError Spawner::fork_kept(EmptyJail& jail, const ForkHooks& hooks, pid_t& pid) {
-  pid = fork_with(hooks);
+SetupError Spawner::fork_kept(EmptyJail& jail, pid_t& pid) {
+  pid = ::fork();
   if (pid == 0) return ok();
   if (pid == -1) return fail(Step::fork, errno, 3);
   const SetupError handed = hand_to_keeper(jail.leash.get(), pid);

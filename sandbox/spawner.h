@@ -15,13 +15,6 @@
 
 namespace pyexec::sandbox {
 
-// What an interpreter needs around a fork. `in_child` runs in the worker alone.
-struct ForkHooks {
-  void (*before)();
-  void (*in_parent)();
-  void (*in_child)();
-};
-
 // A jail that waits for its worker.
 struct EmptyJail {
   std::uint32_t worker_id = 0;
@@ -48,7 +41,7 @@ class Spawner {
 
   // As fork(2), with the jail's end of things arranged: sets `pid`, to 0 in the worker. If it fails
   // there, the worker is to say so and to exit. The zygote, on failure, drops the jail.
-  SetupError fork_into(EmptyJail& jail, const ForkHooks& hooks, pid_t& pid);
+  SetupError fork_into(EmptyJail& jail, pid_t& pid);
 
   // Readable when `take_exit` has something: workers that are not the caller's children. -1: all
   // are.
@@ -56,8 +49,8 @@ class Spawner {
   bool take_exit(WorkerExit& exit);
 
  private:
-  SetupError fork_joined(EmptyJail& jail, const ForkHooks& hooks, pid_t& pid);
-  SetupError fork_kept(EmptyJail& jail, const ForkHooks& hooks, pid_t& pid);
+  SetupError fork_joined(EmptyJail& jail, pid_t& pid);
+  SetupError fork_kept(EmptyJail& jail, pid_t& pid);
 
   Plan plan_ = {};
   Limits limits_ = {};

@@ -51,8 +51,11 @@ Forker::Forker(const Interpreter& interpreter, const Configure& configure,
       caps_{configure.result_bytes, configure.error_bytes},
       filter_(sandbox::compile(sandbox::policy_for(plan))),
       spawner_(spawner),
-      hooks_(interpreter.fork_hooks()),
-      children_(watch_children()) {
+      children_(watch_children()),
+      working_set_(WorkingSet::record([&] {
+        interpreter_.start_life("/tmp");
+        interpreter_.warm_up();
+      })) {
   limits_.address_space_bytes += own_address_space_bytes();
 }
 
@@ -66,13 +69,13 @@ SetupError Forker::fork_worker(sandbox::EmptyJail& jail) {
 
   if (slot_ != nullptr) memory_kills_ = slot_->memory_kills();
   pid_t pid = -1;
-  const SetupError forked = spawner_.fork_into(jail, hooks_, pid);
+  const SetupError forked = spawner_.fork_into(jail, pid);
   if (pid == 0) {
     server_job.reset();  // or it would not notice that the server let go
     const sandbox::JailEntry entry = {
         plan_,   jail.worker_id, jail.init_pidfd.get(), worker_out.get(), worker_job.get(),
         limits_, filter_};
-    worker_main(interpreter_, {entry, caps_, forked});
+    worker_main(interpreter_, {entry, caps_, forked, working_set_});
   }
   PYEXEC_TRY(forked);
 

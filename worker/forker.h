@@ -12,6 +12,7 @@
 #include "sandbox/spawner.h"
 #include "worker/interpreter.h"
 #include "worker/protocol/control.h"
+#include "worker/working_set.h"
 
 namespace pyexec {
 
@@ -35,7 +36,6 @@ class Forker {
 
   // From here on this process is a slot's, whose group tells why a worker was killed.
   void move_to(const sandbox::Slot& slot);
-  const sandbox::ForkHooks& hooks() const { return hooks_; }
 
  private:
   const Interpreter& interpreter_;
@@ -44,8 +44,8 @@ class Forker {
   ReportCaps caps_;
   std::vector<sock_filter> filter_;
   sandbox::Spawner& spawner_;
-  sandbox::ForkHooks hooks_;
   UniqueFd children_;
+  WorkingSet working_set_;
   std::map<pid_t, std::uint32_t> workers_;
   const sandbox::Slot* slot_ = nullptr;
   std::uint64_t memory_kills_ = 0;  // in the slot, before the worker that runs now

@@ -2,11 +2,15 @@
 #include "worker/interpreter.h"
 
 #include <pybind11/embed.h>
+#include <sys/random.h>
 
 #include <cstdio>
 #include <cstdlib>
+#include <iterator>
 
 #include "python_sources.h"  // generated: python_env/*.py as string literals
+#include "sandbox/base/sys.h"
+#include "worker/memory_layout.h"
 
 namespace py = pybind11;
 
@@ -22,6 +26,10 @@ constexpr const wchar_t* kProgram = L"/usr/bin/python3";
 }
 
 void start_python() {
+  PyObjectArenaAllocator arenas = {
+      nullptr, [](void*, std::size_t size) { return make_arena(size); },
+      [](void*, void* arena, std::size_t size) { end_arena(arena, size); }};
+  PyObject_SetArenaAllocator(&arenas);
   // The locale of the environment, C.UTF-8: an isolated Python would stay in the C locale, and in
   // ASCII.
   PyPreConfig locale;
@@ -56,40 +64,44 @@ py::object function(const char* module, const char* name) {
   return py::module_::import("sys").attr("modules")[module].attr(name);
 }
 
+Versions versions_of(const py::tuple& texts) {
+  return {texts[0].cast<std::string>(), texts[1].cast<std::string>(), texts[2].cast<std::string>()};
+}
+
 // Found before any script can rebind it. Leaked on purpose: see ~Interpreter.
 struct Functions {
-  py::object run, after_fork, versions, forget, modules;
+  py::object run, after_fork;
 };
 const Functions* functions = nullptr;
 
 }  // namespace
 
 Interpreter::Interpreter() {
+  lay_out_memory();
   start_python();
   try {
     load_module("_pyexec_runner", "<pyexec runner>", python_sources::kRunner);
     load_module("_pyexec_prelude", "<pyexec prelude>", python_sources::kPrelude);
-    functions = new Functions{
-        function("_pyexec_runner", "run"), function("_pyexec_runner", "after_fork"),
-        function("_pyexec_prelude", "versions"), function("_pyexec_prelude", "forget"),
-        py::module_::import("sys").attr("modules")};
+    functions =
+        new Functions{function("_pyexec_runner", "run"), function("_pyexec_runner", "after_fork")};
     py::module_::import("sys").attr("path").attr("insert")(0, "/tmp");
-    function("_pyexec_prelude", "warm")(functions->run);
+    function("_pyexec_prelude",
+             "warm")(py::module_::import("sys").attr("modules")["_pyexec_runner"]);
+    numpy_random_ = reinterpret_cast<NumpyRandom*>(
+        function("_pyexec_prelude", "numpy_random_state")().cast<std::uintptr_t>());
+    versions_ = versions_of(function("_pyexec_prelude", "versions")());
   } catch (const std::exception& error) {
     die("the prelude failed", error.what());
   }
-}
-
-Versions Interpreter::versions() const {
-  const auto texts = functions->versions().cast<py::tuple>();
-  return {texts[0].cast<std::string>(), texts[1].cast<std::string>(), texts[2].cast<std::string>()};
-}
-
-sandbox::ForkHooks Interpreter::fork_hooks() const {
-  return {&PyOS_BeforeFork, &PyOS_AfterFork_Parent, &PyOS_AfterFork_Child};
+  seal_memory();
 }
 
 void Interpreter::start_life(const char* temporary_directory) const {
+  // As good as numpy.random.seed(), which makes the same words out of four from the same source.
+  constexpr ssize_t kBytes = sizeof numpy_random_->words;
+  if (sys::retry([&] { return ::getrandom(numpy_random_->words, kBytes, 0); }) != kBytes)
+    std::_Exit(1);
+  numpy_random_->position = std::size(numpy_random_->words);
   try {
     functions->after_fork(temporary_directory);
   } catch (const std::exception&) {
@@ -117,15 +129,9 @@ Report Interpreter::run(const Job& job, const ReportCaps& caps) const {
 }
 
 bool Interpreter::warm_up() const {
-  const Job job = {
-      "import math\ndef main():\n    print(end='')\n    return {'a': [1, 2.5, 'x']}\n"};
-  const bool worked = run(job, {1 << 16, 1 << 16}).kind == ReportKind::value;
-  try {
-    functions->forget(functions->modules);
-  } catch (const std::exception&) {
-    return false;
-  }
-  return worked;
+  // What it leaves behind, the next run replaces (runner.py, _make_module).
+  const Job job = {"def main():\n    print(end='')\n    return {'a': [1, 2.5, 'x']}\n"};
+  return run(job, {1 << 16, 1 << 16}).kind == ReportKind::value;
 }
 
 }  // namespace pyexec

@@ -5,7 +5,6 @@
 #include <string>
 #include <string_view>
 
-#include "sandbox/spawner.h"
 #include "worker/protocol/job.h"
 
 namespace pyexec {
@@ -23,24 +22,32 @@ struct ReportCaps {
 // with a message on stderr, and one that a script broke is reported as such.
 class Interpreter {
  public:
-  // Runs in the zygote: starts Python, imports the packages, runs the prelude.
+  // Runs in the zygote: starts Python, imports the packages, runs the prelude, and makes ready for
+  // any number of forks. From here on this process runs no Python; its forks do, after
+  // `start_life`.
   Interpreter();
   // Never finalised: that would touch every page a worker shares with the zygote.
   ~Interpreter() = default;
   Interpreter(const Interpreter&) = delete;
   Interpreter& operator=(const Interpreter&) = delete;
 
-  Versions versions() const;
+  const Versions& versions() const { return versions_; }
 
-  // The repairs Python needs around a fork.
-  sandbox::ForkHooks fork_hooks() const;
-
-  // Runs in the worker, jailed: what must differ between workers. `temporary_directory`: where
-  // tempfile writes, or "".
+  // Runs in the worker, jailed. `temporary_directory`: where tempfile writes, or "".
   void start_life(const char* temporary_directory) const;
   Report run(const Job& job, const ReportCaps& caps) const;
   // Touches the pages that any script will touch, by running one.
   bool warm_up() const;
+
+ private:
+  // The state of numpy's global generator (numpy_random_state in prelude.py).
+  struct NumpyRandom {
+    std::uint32_t words[624];
+    std::int32_t position;
+  };
+
+  Versions versions_;
+  NumpyRandom* numpy_random_ = nullptr;
 };
 
 }  // namespace pyexec

@@ -73,14 +73,11 @@ SetupError Slots::add_slot() {
   PYEXEC_TRY(sandbox::check(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair),
                             Step::cgroup, 9));
   UniqueFd ours(pair[0]), theirs(pair[1]);
-  forker_.hooks().before();
   const pid_t pid = ::fork();
   if (pid == 0) {
-    forker_.hooks().in_child();
     ours.reset();
     run_slot(theirs.get(), forker_, plan_, limits_, static_cast<std::uint32_t>(slots_.size()));
   }
-  forker_.hooks().in_parent();
   if (pid == -1) return sandbox::fail(Step::cgroup, errno, 10);
   theirs.reset();
   SetupError entered;

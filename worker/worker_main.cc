@@ -47,6 +47,7 @@ sandbox::ScratchPath temporary_directory(const sandbox::JailEntry& jail) {
 
 void worker_main(const Interpreter& interpreter, const WorkerStart& start) {
   ::prctl(PR_SET_NAME, "pyexec-worker", 0, 0, 0);
+  start.working_set.populate();
   if (start.forked.failed()) give_up(start.jail.job_fd, start.forked);
   const auto error = sandbox::enter_jail(start.jail);
   // Until the descriptors are placed the job socket still has its old number.

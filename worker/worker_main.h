@@ -4,6 +4,7 @@
 #include "sandbox/base/unique_fd.h"
 #include "sandbox/jail.h"
 #include "worker/interpreter.h"
+#include "worker/working_set.h"
 
 namespace pyexec {
 
@@ -11,6 +12,7 @@ struct WorkerStart {
   sandbox::JailEntry jail;
   ReportCaps caps;
   sandbox::SetupError forked;  // what went wrong on the way into the jail's processes, if anything
+  const WorkingSet& working_set;
 };
 
 // Jail, warm-up, READY, one JOB, one REPORT, exit. A step that fails is sent as SETUP_FAILED

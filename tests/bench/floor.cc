@@ -1,9 +1,10 @@
-// pyexec-floor: what no jail and no HTTP would cost. The interpreter of pyexec-worker, warmed in the
-// same way, runs a script in its own process (`inline`), or in a bare fork for each run, on several
-// processes at a time (`fork`). Prints one line of JSON.
+// pyexec-floor: what no jail and no HTTP would cost. The interpreter of pyexec-worker, warmed in
+// the same way, runs a script in its own process (`inline`), or in a bare fork for each run, on
+// several processes at a time (`fork`). Prints one line of JSON.
 //
 //   pyexec-floor inline SCRIPT RUNS
 //   pyexec-floor fork SCRIPT SECONDS PROCESSES
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@
 #include <cstring>
 #include <fstream>
 #include <sstream>
+#include <utility>
 #include <vector>
 
 #include "sandbox/base/sys.h"
@@ -65,22 +67,30 @@ Tally repeat(auto once, auto is_enough) {
 }
 
 void fork_once(const Interpreter& interpreter, const Job& job) {
-  const auto hooks = interpreter.fork_hooks();
-  hooks.before();
   const pid_t pid = ::fork();
   if (pid == 0) {
-    hooks.in_child();
     interpreter.start_life("/tmp");
     ::_exit(interpreter.run(job, kCaps).kind == ReportKind::value ? 0 : 1);
   }
-  hooks.in_parent();
   int status = 1;
-  if (pid == -1 || ::waitpid(pid, &status, 0) != pid || status != 0) die("a fork did not do its work");
+  if (pid == -1 || ::waitpid(pid, &status, 0) != pid || status != 0)
+    die("a fork did not do its work");
+}
+
+FILE* answers = nullptr;
+
+// What scripts print goes nowhere; `print` writes to the stdout of the start.
+void silence() {
+  const int null = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
+  if (null == -1 || ::dup2(null, STDOUT_FILENO) == -1) die("/dev/null");
 }
 
 void print(std::uint64_t processes, const Tally& sum) {
-  std::printf("{\"processes\": %lu, \"runs\": %lu, \"seconds\": %.6f, \"per_s\": %.3f, \"p50_us\": %.3f, \"p99_us\": %.3f}\n",
-              processes, sum.runs, sum.seconds, static_cast<double>(sum.runs) / sum.seconds, sum.p50_us, sum.p99_us);
+  std::fprintf(answers,
+               "{\"processes\": %lu, \"runs\": %lu, \"seconds\": %.6f, \"per_s\": %.3f, "
+               "\"p50_us\": %.3f, \"p99_us\": %.3f}\n",
+               processes, sum.runs, sum.seconds, static_cast<double>(sum.runs) / sum.seconds,
+               sum.p50_us, sum.p99_us);
 }
 
 // Each process is a zygote of its own: one alone would not keep two cores busy. All begin together.
@@ -91,6 +101,7 @@ void forks(const Job& job, double seconds, std::size_t processes) {
     if (::socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == -1) die("socketpair");
     if (::fork() == 0) {
       const Interpreter interpreter;
+      silence();
       char go = 1;
       if (!sys::send_all(pair[1], &go, 1) || !sys::read_all(pair[1], &go, 1)) die("go");
       const Tally own = repeat([&] { fork_once(interpreter, job); },
@@ -103,7 +114,6 @@ void forks(const Job& job, double seconds, std::size_t processes) {
   char go;
   for (int socket : sockets)
     if (!sys::read_all(socket, &go, 1)) die("a zygote did not start");
-  std::fprintf(stderr, "go\n");
   for (int socket : sockets) sys::send_all(socket, &go, 1);
   Tally sum = {};
   for (int socket : sockets) {
@@ -122,21 +132,28 @@ void forks(const Job& job, double seconds, std::size_t processes) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  answers = ::fdopen(::dup(STDOUT_FILENO), "w");
   if (argc == 4 && std::strcmp(argv[1], "inline") == 0) {
     const Job job = job_of(argv[2]);
     const Interpreter interpreter;
+    silence();
     const auto runs = static_cast<std::uint64_t>(std::atol(argv[3]));
+    if (const pid_t pid = ::fork(); pid != 0) return ::waitpid(pid, nullptr, 0) == pid ? 0 : 1;
+    interpreter.start_life("/tmp");
     const auto once = [&] {
       if (interpreter.run(job, kCaps).kind != ReportKind::value) die("the script failed");
     };
     for (int i = 0; i < 20; ++i) once();
     print(1, repeat(once, [&](std::uint64_t done, double) { return done >= runs; }));
+    std::fflush(answers);
+    ::_exit(0);
   } else if (argc == 5 && std::strcmp(argv[1], "fork") == 0) {
     forks(job_of(argv[2]), std::atof(argv[3]), static_cast<std::size_t>(std::atol(argv[4])));
   } else {
-    std::fprintf(stderr, "usage: pyexec-floor inline SCRIPT RUNS | fork SCRIPT SECONDS PROCESSES\n");
+    std::fprintf(stderr,
+                 "usage: pyexec-floor inline SCRIPT RUNS | fork SCRIPT SECONDS PROCESSES\n");
     return 2;
   }
-  std::fflush(stdout);
+  std::fflush(answers);
   ::_exit(0);
 }

@@ -2,8 +2,9 @@
 // be sent, so that a server which falls behind cannot hide it. Prints one line of JSON.
 //
 //   pyexec-load PORT open --rate R --seconds S     requests at random (Poisson) moments, R a second
-//   pyexec-load PORT closed --connections C --seconds S   each connection always has one request out
-//   pyexec-load PORT burst --count N                      N connections send one request each, at once
+//   pyexec-load PORT closed --connections C --seconds S   each connection always has one request
+//   out pyexec-load PORT burst --count N                      N connections send one request each,
+//   at once
 //
 // The request is POST /execute with the script of --script, whose answer must be that of --answer;
 // or, with --get, GET of a path.
@@ -109,8 +110,7 @@ class Load {
   void closed_loop() {
     warm(static_cast<std::size_t>(options_.connections));
     const Moment end = begin_ + span(options_.seconds);
-    for (int i = 0; i < options_.connections; ++i)
-      net::co_spawn(context_, repeat(end), rethrow);
+    for (int i = 0; i < options_.connections; ++i) net::co_spawn(context_, repeat(end), rethrow);
     run();
   }
 
@@ -168,9 +168,11 @@ class Load {
     std::sort(values.begin(), values.end());
     writer.Key(name);
     writer.StartObject();
-    for (const auto& [key, share] : {std::pair{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p99.9", 0.999}, {"max", 1.0}}) {
+    for (const auto& [key, share] :
+         {std::pair{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p99.9", 0.999}, {"max", 1.0}}) {
       if (values.empty()) break;
-      const auto rank = static_cast<std::size_t>(std::ceil(share * static_cast<double>(values.size())));
+      const auto rank =
+          static_cast<std::size_t>(std::ceil(share * static_cast<double>(values.size())));
       writer.Key(key);
       writer.Double(values[std::max<std::size_t>(rank, 1) - 1]);
     }
@@ -226,8 +228,8 @@ class Load {
     } else {
       ++connections_;
       connection = std::make_unique<Connection>(context_);
-      co_await connection->socket.async_connect(
-          {net::ip::address_v4::loopback(), options_.port}, net::use_awaitable);
+      co_await connection->socket.async_connect({net::ip::address_v4::loopback(), options_.port},
+                                                net::use_awaitable);
       connection->socket.set_option(tcp::no_delay(true));
     }
     for (;;) {
@@ -253,8 +255,8 @@ class Load {
 
   // False if the connection is of no further use.
   awaitable<bool> send(Connection& connection, Moment intended) {
-    const auto [write_error, written] = co_await net::async_write(
-        connection.socket, net::buffer(exchange_.bytes()), kAsTuple);
+    const auto [write_error, written] =
+        co_await net::async_write(connection.socket, net::buffer(exchange_.bytes()), kAsTuple);
     http::response_parser<http::string_body> parser;
     parser.body_limit(64 << 20);
     const auto [read_error, got] =

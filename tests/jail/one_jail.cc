@@ -185,10 +185,9 @@ SetupError make_one_jail(const Plan& plan) {
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, job) == -1) std::abort();
   UniqueFd outer(job[0]), inner(job[1]);
   const std::vector<sock_filter> program = compile(policy_for(plan));
-  const auto nothing = [] {};
   pid_t pid = -1;
   arm();
-  SetupError result = spawner.fork_into(jail, {nothing, nothing, nothing}, pid);
+  SetupError result = spawner.fork_into(jail, pid);
   if (pid == 0) {
     outer.reset();
     int socket = inner.get();
