@@ -55,7 +55,7 @@ class Loader:
 
 def prepare():
     """Runs last in the zygote: makes what every run needs, so that a worker does not write to the pages it lies in."""
-    _prepared.extend(_new_module() for _ in range(2))  # a worker's warm-up and its job
+    _prepared.extend(_new_module() for _ in range(3))  # two of a worker's warm-up, and its job
 
 
 def after_fork(temporary_directory):

@@ -4,6 +4,14 @@
 #include "server/run_job.h"
 
 namespace pyexec {
+namespace {
+
+// A guess, for speed alone: the script may say the word and not mean it.
+Warmth warmth_for(const Job& job) {
+  return job.script.find("pandas") == std::string::npos ? Warmth::basic : Warmth::pandas;
+}
+
+}  // namespace
 
 awaitable<Response> execute(Service& service, std::string_view body, Cancellation& cancellation) {
   const Config& config = service.config;
@@ -17,7 +25,7 @@ awaitable<Response> execute(Service& service, std::string_view body, Cancellatio
 
   // The deadline counts from here: time in the queue is the job's own.
   const Deadline deadline = Clock::now() + std::chrono::milliseconds(config.timeout_ms);
-  auto lease = co_await service.pool.take(deadline, cancellation);
+  auto lease = co_await service.pool.take(warmth_for(*job), deadline, cancellation);
   if (!lease) co_return busy_response("no worker became free in time; try again later");
 
   const RunCaps caps = {config.stdout_bytes, config.result_bytes, config.result_depth};

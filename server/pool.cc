@@ -52,9 +52,20 @@ void Pool::fill() {
   if (closed_ || !hello_) return;
   while (zygote_ && starting_.size() < kMaxStarting &&
          starting_.size() + parked_.size() < config_.pool_workers) {
-    starting_.insert(next_id_);
-    zygote_->spawn(next_id_++);
+    const Warmth warmth = next_warmth();
+    starting_[next_id_] = warmth;
+    zygote_->spawn(next_id_++, warmth);
   }
+}
+
+Warmth Pool::next_warmth() const {
+  const auto have =
+      std::count_if(starting_.begin(), starting_.end(),
+                    [](const auto& entry) { return entry.second == Warmth::pandas; }) +
+      std::count_if(parked_.begin(), parked_.end(),
+                    [](const auto& worker) { return worker->warmth() == Warmth::pandas; });
+  const double wanted = pandas_share_ * static_cast<double>(config_.pool_workers);
+  return static_cast<double>(have) + 0.5 < wanted ? Warmth::pandas : Warmth::basic;
 }
 
 // After a failure: a pause that grows while failures go on, so that a host in trouble is not
@@ -75,7 +86,10 @@ void Pool::fill_later() {
 }
 
 void Pool::accept_worker(const WorkerSpawned& spawned, FdMessage& message) {
-  auto worker = std::make_shared<WorkerHandle>(executor_, spawned.worker_id, message);
+  const auto wanted = starting_.find(spawned.worker_id);
+  const Warmth warmth = wanted == starting_.end() ? Warmth::basic : wanted->second;
+  auto worker = std::make_shared<WorkerHandle>(
+      executor_, WorkerHandle::Identity{spawned.worker_id, warmth}, message);
   workers_[spawned.worker_id] = worker;
   net::co_spawn(executor_, await_ready(std::move(worker)), net::detached);
 }
@@ -152,8 +166,11 @@ void Pool::zygote_lost() {
   }
 }
 
-awaitable<std::optional<Pool::Lease>> Pool::take(Deadline deadline, Cancellation& cancellation) {
-  const auto waiter = std::make_shared<Waiter>(Waiter{Event(executor_), nullptr});
+awaitable<std::optional<Pool::Lease>> Pool::take(Warmth warmth, Deadline deadline,
+                                                 Cancellation& cancellation) {
+  constexpr double kMemory = 32;  // jobs
+  pandas_share_ += ((warmth == Warmth::pandas ? 1 : 0) - pandas_share_) / kMemory;
+  const auto waiter = std::make_shared<Waiter>(Waiter{warmth, Event(executor_), nullptr});
   waiters_.push_back(waiter);
   hand_out();
   if (!waiter->worker) {
@@ -168,12 +185,20 @@ awaitable<std::optional<Pool::Lease>> Pool::take(Deadline deadline, Cancellation
   co_return Lease(*this, std::move(waiter->worker));
 }
 
+std::shared_ptr<WorkerHandle> Pool::take_parked(Warmth warmth) {
+  auto chosen = std::find_if(parked_.begin(), parked_.end(),
+                             [&](const auto& worker) { return worker->warmth() == warmth; });
+  if (chosen == parked_.end()) chosen = parked_.begin();
+  auto worker = std::move(*chosen);
+  parked_.erase(chosen);
+  return worker;
+}
+
 void Pool::hand_out() {
   while (!waiters_.empty() && !parked_.empty() && running_ < config_.running_jobs) {
     const auto waiter = waiters_.front();
     waiters_.pop_front();
-    waiter->worker = std::move(parked_.front());
-    parked_.pop_front();
+    waiter->worker = take_parked(waiter->warmth);
     ++running_;
     waiter->wake.set();
   }

@@ -6,7 +6,6 @@
 #include <list>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 
 #include "server/config.h"
@@ -46,8 +45,10 @@ class Pool {
     std::shared_ptr<WorkerHandle> worker_;
   };
 
-  // Waits its turn, first come first served, until `deadline` or until cancelled.
-  awaitable<std::optional<Lease>> take(Deadline deadline, Cancellation& cancellation);
+  // Waits its turn, first come first served, until `deadline` or until cancelled. Of the workers
+  // that are there takes one of this warmth, if any is.
+  awaitable<std::optional<Lease>> take(Warmth warmth, Deadline deadline,
+                                       Cancellation& cancellation);
 
   // Ends the zygote and all jails. No worker is made any more.
   void close();
@@ -57,6 +58,7 @@ class Pool {
 
  private:
   struct Waiter {
+    Warmth warmth;
     Event wake;
     std::shared_ptr<WorkerHandle> worker;
   };
@@ -65,6 +67,8 @@ class Pool {
   void fill();
   void fill_later();
   void refill_soon();
+  Warmth next_warmth() const;
+  std::shared_ptr<WorkerHandle> take_parked(Warmth warmth);
   void hand_out();
   void give_back();
   void accept_worker(const WorkerSpawned& spawned, FdMessage& message);
@@ -87,7 +91,9 @@ class Pool {
   std::deque<std::shared_ptr<WorkerHandle>> parked_;
   std::list<std::shared_ptr<Waiter>> waiters_;
   std::uint32_t next_id_ = 0;
-  std::set<std::uint32_t> starting_;  // asked for, not ready yet, by id
+  std::map<std::uint32_t, Warmth> starting_;  // asked for, not ready yet, by id
+  // Of the last jobs, how many would have liked Warmth::pandas; so many of the pool are made so.
+  double pandas_share_ = 0.5;
   std::uint64_t running_ = 0, zygote_starts_ = 0, worker_failures_ = 0;
   std::chrono::milliseconds pause_ = kFirstPause;
   net::steady_timer retry_;

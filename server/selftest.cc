@@ -34,7 +34,7 @@ awaitable<std::optional<std::string>> run_selftest(Service& service, const Selft
                                                    pid_t launcher) {
   Cancellation never;
   const Deadline deadline = Clock::now() + kTime;
-  auto lease = co_await service.pool.take(deadline, never);
+  auto lease = co_await service.pool.take(Warmth::basic, deadline, never);
   if (!lease) co_return "the self-test got no worker";
   const Job job = {targets.python(launcher) + kSelftestSource};
   const Outcome outcome =

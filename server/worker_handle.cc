@@ -4,8 +4,8 @@
 
 namespace pyexec {
 
-WorkerHandle::WorkerHandle(net::any_io_executor executor, std::uint32_t id, FdMessage& message)
-    : id_(id),
+WorkerHandle::WorkerHandle(net::any_io_executor executor, Identity identity, FdMessage& message)
+    : identity_(identity),
       job_(executor, net::local::stream_protocol(), message.fds[0].release()),
       output_(executor, message.fds[1].release()),
       leash_(executor, net::local::stream_protocol(), message.fds[2].release()),

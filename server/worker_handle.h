@@ -7,15 +7,22 @@
 
 #include "sandbox/base/fd_message.h"
 #include "server/asio.h"
+#include "worker/protocol/control.h"
 
 namespace pyexec {
 
 class WorkerHandle : public std::enable_shared_from_this<WorkerHandle> {
  public:
-  // Takes the four descriptors of a WORKER message.
-  WorkerHandle(net::any_io_executor executor, std::uint32_t id, FdMessage& message);
+  struct Identity {
+    std::uint32_t id;
+    Warmth warmth;
+  };
 
-  std::uint32_t id() const { return id_; }
+  // Takes the four descriptors of a WORKER message.
+  WorkerHandle(net::any_io_executor executor, Identity identity, FdMessage& message);
+
+  std::uint32_t id() const { return identity_.id; }
+  Warmth warmth() const { return identity_.warmth; }
   net::local::stream_protocol::socket& job_socket() { return job_; }
   net::posix::stream_descriptor& output() { return output_; }
 
@@ -47,7 +54,7 @@ class WorkerHandle : public std::enable_shared_from_this<WorkerHandle> {
 
   bool empty_ = false, jail_broke_ = false;
 
-  std::uint32_t id_;
+  Identity identity_;
   net::local::stream_protocol::socket job_;
   net::posix::stream_descriptor output_;
   net::local::stream_protocol::socket leash_;

@@ -51,15 +51,16 @@ Forker::Forker(const Interpreter& interpreter, const Configure& configure,
       caps_{configure.result_bytes, configure.error_bytes},
       filter_(sandbox::compile(sandbox::policy_for(plan))),
       spawner_(spawner),
-      children_(watch_children()),
-      working_set_(WorkingSet::record([&] {
-        interpreter_.start_life("/tmp");
-        interpreter_.warm_up();
-      })) {
+      children_(watch_children()) {
+  for (std::size_t i = 0; i < kWarmths; ++i)
+    working_sets_[i] = WorkingSet::record([&] {
+      interpreter_.start_life("/tmp");
+      interpreter_.warm_up(static_cast<Warmth>(i));
+    });
   limits_.address_space_bytes += own_address_space_bytes();
 }
 
-SetupError Forker::fork_worker(sandbox::EmptyJail& jail) {
+SetupError Forker::fork_worker(sandbox::EmptyJail& jail, Warmth warmth) {
   int job[2], out[2];
   PYEXEC_TRY(
       sandbox::check(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, job), Step::fork, 0));
@@ -75,7 +76,8 @@ SetupError Forker::fork_worker(sandbox::EmptyJail& jail) {
     const sandbox::JailEntry entry = {
         plan_,   jail.worker_id, jail.init_pidfd.get(), worker_out.get(), worker_job.get(),
         limits_, filter_};
-    worker_main(interpreter_, {entry, caps_, forked, working_set_});
+    worker_main(interpreter_,
+                {entry, caps_, forked, working_sets_[static_cast<std::size_t>(warmth)]});
   }
   PYEXEC_TRY(forked);
 

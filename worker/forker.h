@@ -3,6 +3,7 @@
 
 #include <linux/filter.h>
 
+#include <array>
 #include <map>
 #include <span>
 #include <vector>
@@ -27,7 +28,7 @@ class Forker {
          sandbox::Spawner& spawner);
 
   // Tells the server of the worker.
-  sandbox::SetupError fork_worker(sandbox::EmptyJail& jail);
+  sandbox::SetupError fork_worker(sandbox::EmptyJail& jail, Warmth warmth);
 
   // Readable when `reap` has something to do, which tells the server; false if it is gone.
   int children() const { return children_.get(); }
@@ -45,7 +46,7 @@ class Forker {
   std::vector<sock_filter> filter_;
   sandbox::Spawner& spawner_;
   UniqueFd children_;
-  WorkingSet working_set_;
+  std::array<WorkingSet, kWarmths> working_sets_;
   std::map<pid_t, std::uint32_t> workers_;
   const sandbox::Slot* slot_ = nullptr;
   std::uint64_t memory_kills_ = 0;  // in the slot, before the worker that runs now

@@ -128,10 +128,19 @@ Report Interpreter::run(const Job& job, const ReportCaps& caps) const {
   }
 }
 
-bool Interpreter::warm_up() const {
-  // What it leaves behind, the next run replaces (runner.py, _make_module).
-  const Job job = {"def main():\n    print(end='')\n    return {'a': [1, 2.5, 'x']}\n"};
-  return run(job, {1 << 16, 1 << 16}).kind == ReportKind::value;
+bool Interpreter::warm_up(Warmth warmth) const {
+  constexpr const char* kScripts[] = {
+      "def main():\n"
+      "    print(end='')\n"
+      "    return {'a': [1, 2.5, 'x']}\n",
+      "import pandas as pd\n"
+      "def main():\n"
+      "    s = pd.Series([1, 2, 3])\n"
+      "    return [len(s), int(s.sum())]\n"};
+  // What they leave behind, the next run replaces (runner.py, _make_module).
+  for (std::size_t i = 0; i <= static_cast<std::size_t>(warmth); ++i)
+    if (run({kScripts[i]}, {1 << 16, 1 << 16}).kind != ReportKind::value) return false;
+  return true;
 }
 
 }  // namespace pyexec

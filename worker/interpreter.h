@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "worker/protocol/control.h"
 #include "worker/protocol/job.h"
 
 namespace pyexec {
@@ -36,8 +37,8 @@ class Interpreter {
   // Runs in the worker, jailed. `temporary_directory`: where tempfile writes, or "".
   void start_life(const char* temporary_directory) const;
   Report run(const Job& job, const ReportCaps& caps) const;
-  // Touches the pages that any script will touch, by running one.
-  bool warm_up() const;
+  // Runs a script or two like those that workers of this warmth are for.
+  bool warm_up(Warmth warmth) const;
 
  private:
   // The state of numpy's global generator (numpy_random_state in prelude.py).

@@ -18,6 +18,11 @@ namespace {
 using sandbox::SetupError;
 using sandbox::Step;
 
+struct SlotRequest {
+  std::uint32_t worker_id;
+  Warmth warmth;
+};
+
 // The last job's processes are all killed, but the kernel may still count one.
 bool await_empty(const sandbox::Slot& slot) {
   constexpr timespec kPause = {0, 100'000};
@@ -30,15 +35,17 @@ bool await_empty(const sandbox::Slot& slot) {
 
 SetupError serve_jail(int zygote, Forker& forker, const sandbox::Slot& slot) {
   FdMessage message;
-  sandbox::EmptyJail jail;
+  SlotRequest request;
   if (receive_message(zygote, message) != ReceiveResult::message || message.fd_count != 2 ||
-      message.size != sizeof jail.worker_id)
+      message.size != sizeof request)
     ::_exit(0);
-  std::memcpy(&jail.worker_id, message.bytes.data(), sizeof jail.worker_id);
+  std::memcpy(&request, message.bytes.data(), sizeof request);
+  sandbox::EmptyJail jail;
+  jail.worker_id = request.worker_id;
   jail.init_pidfd = std::move(message.fds[0]);
   jail.leash = std::move(message.fds[1]);
-  const SetupError error =
-      await_empty(slot) ? forker.fork_worker(jail) : sandbox::fail(Step::cgroup, EBUSY, 8);
+  const SetupError error = await_empty(slot) ? forker.fork_worker(jail, request.warmth)
+                                             : sandbox::fail(Step::cgroup, EBUSY, 8);
   if (error.failed() && !tell_server(SpawnFailed{jail.worker_id, error})) ::_exit(1);
   return error;
 }
@@ -90,11 +97,11 @@ SetupError Slots::add_slot() {
   return entered;
 }
 
-SetupError Slots::fork_worker(sandbox::EmptyJail& jail) {
+SetupError Slots::fork_worker(sandbox::EmptyJail& jail, Warmth warmth) {
   if (free_.empty()) PYEXEC_TRY(add_slot());
   const std::array<int, 2> fds = {jail.init_pidfd.get(), jail.leash.get()};
-  const auto worker = std::as_bytes(std::span(&jail.worker_id, 1));
-  if (!send_message(slots_[free_.front()].get(), worker, fds))
+  const SlotRequest request = {jail.worker_id, warmth};
+  if (!send_message(slots_[free_.front()].get(), std::as_bytes(std::span(&request, 1)), fds))
     return sandbox::fail(Step::cgroup, errno, 12);
   free_.pop_front();
   return sandbox::ok();

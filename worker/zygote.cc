@@ -70,14 +70,19 @@ class Zygote {
   bool take_request() {
     if (receive_message(kControlFd, message_) != ReceiveResult::message) return false;
     const auto spawn = decode_control<Spawn>(message_.body());
-    return spawn && spawner_.request(spawn->worker_id);
+    if (!spawn || static_cast<std::size_t>(spawn->warmth) >= kWarmths) return false;
+    wanted_[spawn->worker_id] = spawn->warmth;
+    return spawner_.request(spawn->worker_id);
   }
 
   bool take_jail() {
     sandbox::EmptyJail jail;
     if (!spawner_.take(jail)) return false;
+    const auto wanted = wanted_.extract(jail.worker_id);
+    if (wanted.empty()) return false;
     if (!jail.error.failed())
-      jail.error = slots_ != nullptr ? slots_->fork_worker(jail) : forker_.fork_worker(jail);
+      jail.error = slots_ != nullptr ? slots_->fork_worker(jail, wanted.mapped())
+                                     : forker_.fork_worker(jail, wanted.mapped());
     return !jail.error.failed() || tell_server(SpawnFailed{jail.worker_id, jail.error});
   }
 
@@ -91,6 +96,7 @@ class Zygote {
   sandbox::Spawner& spawner_;
   Slots* slots_;  // where control groups bound a job
   FdMessage message_;
+  std::map<std::uint32_t, Warmth> wanted_;  // of the workers that wait for their jail
 };
 
 }  // namespace

@@ -273,6 +273,45 @@ def test_a_child_that_returns_from_main_does_not_answer(service):
     assert run(service, script) == "parent"
 
 
+AFTER_A_FORK = """
+import concurrent.futures, importlib, logging, os, random, subprocess, sys, threading, _thread
+
+def main():
+    seen, main_thread = {}, threading.main_thread()
+    seen["this is the main thread"] = threading.current_thread() is main_thread and main_thread.is_alive()
+    seen["native ids"] = main_thread.native_id == threading.get_native_id() == os.getpid()
+    seen["one thread"] = threading.active_count() == 1 == len(sys._current_frames())
+    seen["identity"] = main_thread.ident == threading.get_ident() == _thread.get_ident()
+    imported = []
+    threads = [threading.Thread(target=lambda: imported.append(importlib.import_module("xml.dom.minidom").__name__))
+               for _ in range(4)]
+    [thread.start() for thread in threads]
+    [thread.join(20) for thread in threads]
+    seen["imports in threads"] = imported == ["xml.dom.minidom"] * 4
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        seen["thread pool"] = list(pool.map(lambda n: (logging.getLogger("x").warning("w"), n)[1], range(20))) == list(range(20))
+    timer = threading.Event()
+    threading.Timer(0.01, timer.set).start()
+    seen["timer"] = timer.wait(20)
+    if CAN_FORK:
+        read_end, write_end = os.pipe()
+        if os.fork() == 0:
+            child = threading.main_thread()
+            right = child is threading.current_thread() and threading.active_count() == 1
+            os.write(write_end, b"%d %r" % (right, random.random()))
+            os._exit(0)
+        os.wait()
+        right, number = os.read(read_end, 99).split()
+        seen["fork of a fork"] = right == b"1" and float(number) != random.random()
+        seen["subprocess"] = subprocess.run(["/bin/true"]).returncode == 0
+    return [name for name, right in seen.items() if not right]
+"""
+
+
+def test_python_is_whole_after_the_fork_that_made_its_process(service):
+    assert run(service, f"CAN_FORK = {service.health()['isolation']['features']['subprocess']}\n" + AFTER_A_FORK) == []
+
+
 def test_signal_semantics_are_those_of_an_ordinary_process(service):
     script = """
 import os, signal

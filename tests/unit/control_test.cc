@@ -88,9 +88,9 @@ TEST_CASE("a control message is decoded as its own type only", "[control]") {
 }
 
 TEST_CASE("messages of one size are told apart by their type", "[control]") {
-  static_assert(sizeof(Spawn) == sizeof(StartZygote));
-  CHECK_FALSE(decode_control<Spawn>(encode_control(StartZygote{1})));
-  CHECK_FALSE(decode_control<StartZygote>(encode_control(Spawn{1})));
+  static_assert(sizeof(Spawn) == sizeof(WorkerSpawned));
+  CHECK_FALSE(decode_control<Spawn>(encode_control(WorkerSpawned{1, 2})));
+  CHECK_FALSE(decode_control<WorkerSpawned>(encode_control(Spawn{1, Warmth::pandas})));
 }
 
 TEST_CASE("a control message that is a byte too short or too long is rejected", "[control]") {
@@ -106,7 +106,7 @@ TEST_CASE("a control message that is a byte too short or too long is rejected", 
 
 TEST_CASE("an unknown control type is nobody's message", "[control]") {
   for (const std::uint32_t type : {0u, 7u, 0x01000000u, 0xffffffffu}) {
-    auto bytes = encode_control(Spawn{1});
+    auto bytes = encode_control(Spawn{1, Warmth::basic});
     std::memcpy(bytes.data(), &type, sizeof type);
     CHECK(takers(bytes) == 0);
   }

@@ -17,7 +17,7 @@ namespace pyexec {
 
 // The launcher finds its end of its control socket here, and the zygote of its own.
 inline constexpr int kControlFd = 3;
-inline constexpr std::uint32_t kProtocolVersion = 2;
+inline constexpr std::uint32_t kProtocolVersion = 3;
 
 enum class ControlType : std::uint32_t {
   configure = 1,
@@ -89,9 +89,14 @@ inline const char* isolation_name(std::uint32_t level) {
   return level < std::size(kNames) ? kNames[level] : "unknown";
 }
 
+// What kind of script a worker is made ready for: whose pages it makes its own before it parks.
+enum class Warmth : std::uint32_t { basic, pandas };
+inline constexpr std::size_t kWarmths = 2;
+
 struct Spawn {
   static constexpr auto kType = ControlType::spawn;
   std::uint32_t worker_id;
+  Warmth warmth;
 };
 
 // With three descriptors: job socket, stdout, leash; and a fourth, the init's pidfd. The worker is
