@@ -58,14 +58,18 @@ void Pool::fill() {
   }
 }
 
+// How many more of them there are than of late would have been used.
+double Pool::surplus(Warmth warmth) const {
+  const auto parked = std::count_if(parked_.begin(), parked_.end(),
+                                    [&](const auto& worker) { return worker->warmth() == warmth; });
+  const auto starting = std::count_if(starting_.begin(), starting_.end(),
+                                      [&](const auto& entry) { return entry.second == warmth; });
+  const double share = warmth == Warmth::pandas ? pandas_share_ : 1 - pandas_share_;
+  return static_cast<double>(parked + starting) - share * static_cast<double>(config_.pool_workers);
+}
+
 Warmth Pool::next_warmth() const {
-  const auto have =
-      std::count_if(starting_.begin(), starting_.end(),
-                    [](const auto& entry) { return entry.second == Warmth::pandas; }) +
-      std::count_if(parked_.begin(), parked_.end(),
-                    [](const auto& worker) { return worker->warmth() == Warmth::pandas; });
-  const double wanted = pandas_share_ * static_cast<double>(config_.pool_workers);
-  return static_cast<double>(have) + 0.5 < wanted ? Warmth::pandas : Warmth::basic;
+  return surplus(Warmth::pandas) + 0.5 < 0 ? Warmth::pandas : Warmth::basic;
 }
 
 // After a failure: a pause that grows while failures go on, so that a host in trouble is not
@@ -185,9 +189,14 @@ awaitable<std::optional<Pool::Lease>> Pool::take(Warmth warmth, Deadline deadlin
   co_return Lease(*this, std::move(waiter->worker));
 }
 
+// One of the other kind too where those are left over from other times: nobody else would ever take
+// them.
 std::shared_ptr<WorkerHandle> Pool::take_parked(Warmth warmth) {
+  constexpr double kLeftOver = 2;
+  const Warmth other = warmth == Warmth::pandas ? Warmth::basic : Warmth::pandas;
+  const Warmth wanted = surplus(other) >= kLeftOver ? other : warmth;
   auto chosen = std::find_if(parked_.begin(), parked_.end(),
-                             [&](const auto& worker) { return worker->warmth() == warmth; });
+                             [&](const auto& worker) { return worker->warmth() == wanted; });
   if (chosen == parked_.end()) chosen = parked_.begin();
   auto worker = std::move(*chosen);
   parked_.erase(chosen);

@@ -67,6 +67,7 @@ class Pool {
   void fill();
   void fill_later();
   void refill_soon();
+  double surplus(Warmth warmth) const;
   Warmth next_warmth() const;
   std::shared_ptr<WorkerHandle> take_parked(Warmth warmth);
   void hand_out();

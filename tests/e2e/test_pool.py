@@ -285,3 +285,25 @@ def test_the_port_variable_of_container_platforms_is_used():
     server.terminate()
     assert server.wait(30) == 0
     server.stdout.close()
+
+
+FAULTS = """
+import resource
+def main():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    module = __import__("pan" + "das")
+    module.Series([1, 2, 3]).sum()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+"""
+
+
+def test_a_worker_has_the_pages_that_the_scripts_of_late_have_used(service):
+    """The pool learns from the scripts what to make workers for: from the word in them, no more."""
+    enough = 100
+    faults = {}
+    for word in ("", "# pandas"):
+        for _ in range(enough):
+            assert service.execute("def main(): pass" + word).body["result"] is None
+        service.wait_full()
+        faults[word] = service.execute(FAULTS + word).body["result"]
+    assert faults["# pandas"] < faults[""] / 2, faults
