@@ -79,6 +79,7 @@ def warm(runner):
     sys.modules.pop("script", None)  # what the scripts left
     linecache.clearcache()
     tempfile.tempdir = None
+    numpy.random.seed()  # also forgets the entropy that every worker would share
     runner.prepare()
     gc.collect()
     gc.freeze()
@@ -91,6 +92,8 @@ def numpy_random_state():
     state = (ctypes.c_uint32 * 625).from_address(bits.ctypes.state_address)
     if name != "MT19937" or has_gauss or list(state) != [*key.tolist(), position]:
         raise RuntimeError("numpy keeps the state of its generator in another way")
+    if getattr(bits, "_seed_seq", None) is not None:
+        raise RuntimeError("numpy's generator keeps what it was seeded with, from which jobs could spawn the same others")
     return bits.ctypes.state_address
 
 

@@ -4,9 +4,11 @@
 #include <pybind11/embed.h>
 #include <sys/random.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <iterator>
+#include <span>
 
 #include "python_sources.h"  // generated: python_env/*.py as string literals
 #include "sandbox/base/sys.h"
@@ -68,6 +70,17 @@ Versions versions_of(const py::tuple& texts) {
   return {texts[0].cast<std::string>(), texts[1].cast<std::string>(), texts[2].cast<std::string>()};
 }
 
+bool fill_with_entropy(std::span<std::byte> bytes) {
+  constexpr std::size_t kGivenWhole = 256;  // of longer requests a part may come (gVisor)
+  while (!bytes.empty()) {
+    const std::size_t size = std::min(bytes.size(), kGivenWhole);
+    const ssize_t got = sys::retry([&] { return ::getrandom(bytes.data(), size, 0); });
+    if (got <= 0) return false;
+    bytes = bytes.subspan(static_cast<std::size_t>(got));
+  }
+  return true;
+}
+
 // Found before any script can rebind it. Leaked on purpose: see ~Interpreter.
 struct Functions {
   py::object run, after_fork;
@@ -98,9 +111,7 @@ Interpreter::Interpreter() {
 
 void Interpreter::start_life(const char* temporary_directory) const {
   // As good as numpy.random.seed(), which makes the same words out of four from the same source.
-  constexpr ssize_t kBytes = sizeof numpy_random_->words;
-  if (sys::retry([&] { return ::getrandom(numpy_random_->words, kBytes, 0); }) != kBytes)
-    std::_Exit(1);
+  if (!fill_with_entropy(std::as_writable_bytes(std::span(numpy_random_->words)))) std::_Exit(1);
   numpy_random_->position = std::size(numpy_random_->words);
   try {
     functions->after_fork(temporary_directory);

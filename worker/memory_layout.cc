@@ -24,23 +24,24 @@ constexpr std::uintptr_t kHugePage = 2 << 20;
 // Python's own objects; measured: 25 MiB on Python 3.11 with pandas 1.5. What is not used is given
 // back.
 constexpr std::uintptr_t kArenasBytes = 128 << 20;
+constexpr std::uintptr_t kArena = 1 << 20;  // ARENA_SIZE of CPython's obmalloc, since 3.10
 
 std::uintptr_t round_up(std::uintptr_t address) {
   return (address + kHugePage - 1) / kHugePage * kHugePage;
 }
 
-// Of one mapping, as long as it lasts; then as Python would make them.
+// One after the other, in one mapping, as long as it lasts; larger and smaller ones, and those of
+// workers, as Python would make them. Nothing changes once it is sealed: from then on interpreters
+// of several threads may call it.
 class Arenas {
  public:
-  // Pages below `begin` and from `end` on are not touched.
   void start(std::uintptr_t begin, std::uintptr_t end) { begin_ = next_ = begin, end_ = end; }
 
   void* make(std::size_t size) {
-    if (free_count_ > 0 && size == size_) return reinterpret_cast<void*>(free_[--free_count_]);
-    if (end_ - next_ >= size && (size_ == 0 || size == size_)) {
-      size_ = size;
+    if (!is_sealed_ && size == kArena && free_count_ > 0)
+      return reinterpret_cast<void*>(free_[--free_count_]);
+    if (!is_sealed_ && size == kArena && end_ - next_ >= size)
       return reinterpret_cast<void*>(std::exchange(next_, next_ + size));
-    }
     void* const arena =
         ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     return arena == MAP_FAILED ? nullptr : arena;
@@ -49,12 +50,12 @@ class Arenas {
   // A hole in the mapping would soon hold somebody's small mapping.
   void end(void* arena, std::size_t size) {
     const auto at = reinterpret_cast<std::uintptr_t>(arena);
-    if (at < begin_ || at >= next_ || free_count_ == free_.size()) {
+    if (at < begin_ || at >= next_)
       ::munmap(arena, size);
-      return;
-    }
-    if (is_sealed_) ::madvise(arena, size, MADV_DONTNEED);
-    free_[free_count_++] = at;
+    else if (is_sealed_)
+      ::madvise(arena, size, MADV_DONTNEED);
+    else
+      free_[free_count_++] = at;
   }
 
   void seal() {
@@ -65,8 +66,7 @@ class Arenas {
 
  private:
   std::uintptr_t begin_ = 0, next_ = 0, end_ = 0;
-  std::size_t size_ = 0;  // of one: Python has one size of arenas
-  std::array<std::uintptr_t, 256> free_ = {};
+  std::array<std::uintptr_t, kArenasBytes / kArena> free_ = {};
   std::size_t free_count_ = 0;
   bool is_sealed_ = false;
 };
@@ -131,7 +131,8 @@ void lay_out_memory() {
     const auto mapped = reinterpret_cast<std::uintptr_t>(region);
     const std::uintptr_t begin = round_up(mapped);
     if (begin > mapped) ::munmap(region, begin - mapped);
-    arenas.start(begin, mapped + kArenasBytes + kHugePage);
+    ::munmap(reinterpret_cast<void*>(begin + kArenasBytes), mapped + kHugePage - begin);
+    arenas.start(begin, begin + kArenasBytes);
   }
   // The heap begins with a huge page.
   const auto heap = reinterpret_cast<std::uintptr_t>(::sbrk(0));

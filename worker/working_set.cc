@@ -36,10 +36,16 @@ std::uintptr_t page_bytes() {
   return static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
 }
 
-// Of the caller, in memory that is no part of them.
+// Memory of the recorder, which is no part of what it records: it is shared, not private.
+struct Scratch {
+  std::array<char, 256 << 10> maps;
+  std::array<std::uint64_t, 4096> entries;
+};
+
+// Of the caller.
 class Mappings {
  public:
-  Mappings() {
+  explicit Mappings(Scratch& scratch) : text_(scratch.maps) {
     const UniqueFd file(::open("/proc/self/maps", O_RDONLY | O_CLOEXEC));
     std::size_t size = 0;
     for (ssize_t got; size + 1 < text_.size(); size += static_cast<std::size_t>(got))
@@ -52,7 +58,7 @@ class Mappings {
   void each(Act act) const {
     for (const char* line = text_.data(); line != nullptr && *line != '\0';) {
       Mapping mapping;
-      char allowed[8];
+      char allowed[8] = {};
       if (std::sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %4s", &mapping.begin, &mapping.end,
                       allowed) == 3 &&
           allowed[1] == 'w' && allowed[3] == 'p')
@@ -63,13 +69,12 @@ class Mappings {
   }
 
  private:
-  static std::array<char, 256 << 10> text_;
+  std::array<char, 256 << 10>& text_;
 };
-std::array<char, 256 << 10> Mappings::text_;
 
 // Writes the address of each of the caller's own pages to `out`; meanwhile has no use for the heap.
-void tell_own_pages(const Mappings& mappings, int out) {
-  static std::array<std::uint64_t, 4096> entries;
+void tell_own_pages(const Mappings& mappings, Scratch& scratch, int out) {
+  auto& entries = scratch.entries;
   const UniqueFd pagemap(::open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC));
   mappings.each([&](const Mapping& mapping) {
     const std::uintptr_t step = entries.size() * page_bytes();
@@ -96,13 +101,18 @@ WorkingSet WorkingSet::record(const std::function<void()>& life) {
   int pair[2];
   if (::pipe2(pair, O_CLOEXEC) == -1) return set;
   UniqueFd read_end(pair[0]), write_end(pair[1]);
+  void* const shared =
+      ::mmap(nullptr, sizeof(Scratch), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (shared == MAP_FAILED) return set;
   const pid_t pid = ::fork();
   if (pid == 0) {
-    const Mappings mappings;
+    auto& scratch = *static_cast<Scratch*>(shared);
+    const Mappings mappings(scratch);
     life();
-    tell_own_pages(mappings, write_end.get());
+    tell_own_pages(mappings, scratch, write_end.get());
     ::_exit(0);
   }
+  ::munmap(shared, sizeof(Scratch));
   write_end.reset();
   std::uintptr_t page;
   while (sys::read_all(read_end.get(), &page, sizeof page)) {

@@ -99,6 +99,14 @@ class Zygote {
   std::map<std::uint32_t, Warmth> wanted_;  // of the workers that wait for their jail
 };
 
+// Python's handler would note it, for the next Python code that runs: that of every worker.
+void block_interrupts() {
+  sigset_t interrupt;
+  ::sigemptyset(&interrupt);
+  ::sigaddset(&interrupt, SIGINT);
+  ::sigprocmask(SIG_BLOCK, &interrupt, nullptr);
+}
+
 }  // namespace
 
 sandbox::Limits job_limits(const Configure& configure) {
@@ -114,6 +122,7 @@ sandbox::Limits job_limits(const Configure& configure) {
 
 int zygote_main(const Configure& configure, const sandbox::Plan& plan) {
   ::umask(0022);
+  block_interrupts();
   SetupError error = sandbox::enter_nest(plan);
   // Other jobs and the front end may have the same uid; its own workers do not mind (jail.cc).
   if (!error.failed() && !plan.namespaces()) error = sandbox::forbid_tracing();

@@ -1,4 +1,4 @@
-"""What latency.py compares with: a web app that starts a fresh jailed Python for every request.
+"""What bench.py compares with: a web app that starts a fresh jailed Python for every request.
 
 JAIL      command to put before the interpreter, quoted as for a shell; @DIR@ in it is replaced by the
           request's directory. Empty: no jail.

@@ -218,12 +218,17 @@ def main():
 RANDOM = """
 import random, secrets, ssl, tempfile, uuid, os
 import numpy as np
+def spawned():
+    bits = np.random.get_bit_generator()
+    seeds = getattr(bits, "_seed_seq", None) or getattr(bits, "seed_seq", None)
+    return os.urandom(8).hex() if seeds is None else seeds.spawn(1)[0].generate_state(4).tolist()
 def main():
     return {
         "random": random.random(), "numpy": float(np.random.rand()), "numpy int": int(np.random.randint(1 << 62)),
         "default_rng": float(np.random.default_rng().random()), "uuid4": str(uuid.uuid4()), "uuid1": str(uuid.uuid1()),
         "secrets": secrets.token_hex(), "tempfile": tempfile.mkdtemp(), "urandom": os.urandom(8).hex(),
         "openssl": ssl.RAND_bytes(8).hex(), "choice": random.SystemRandom().random(),
+        "spawned": spawned(),
     }
 """
 

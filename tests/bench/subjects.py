@@ -1,0 +1,92 @@
+"""What is measured: pyexec, and what one could do instead."""
+
+import contextlib
+import json
+import os
+import shlex
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "e2e"))
+
+from service import BUILD, Service  # noqa: E402,F401
+
+PYTHON = "/usr/bin/python3"
+SCRIPTS = ("trivial", "series", "correlation")
+GUNICORN = "--workers 2 --worker-class gthread --threads 4 --keep-alive 75 --graceful-timeout 5 --log-level error"
+JAIL = (
+    "/usr/bin/bwrap --unshare-all --die-with-parent --ro-bind /usr /usr --symlink usr/lib /lib "
+    "--symlink usr/lib64 /lib64 --symlink usr/bin /bin --ro-bind /etc/alternatives /etc/alternatives "
+    "--dev /dev --tmpfs /tmp --ro-bind @DIR@ @DIR@ --chdir /tmp --clearenv --setenv PATH /usr/bin:/bin "
+    "--setenv LANG C.UTF-8 --setenv OPENBLAS_NUM_THREADS 1"
+)
+
+
+def run_json(*command):
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False,
+                          env=os.environ | {"OPENBLAS_NUM_THREADS": "1", "LC_ALL": "C.UTF-8"})
+    if done.returncode != 0:
+        raise SystemExit(f"{command[0]}: {done.stderr[-2000:]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def load(port, script, *mode):
+    """pyexec-load's own words. Ends the run on an answer that is not the right one."""
+    what = ["--get", script] if script.startswith("/") else [
+        "--script", HERE / f"scripts/{script}.py", "--answer", HERE / f"scripts/{script}.json"]
+    said = run_json(BUILD / "pyexec-load", port, *what, *mode)
+    if said["wrong"] or said["failed"]:
+        raise SystemExit(f"wrong answers to {script}: {said}")
+    return said
+
+
+def bare_forks(script, seconds):
+    return run_json(BUILD / "pyexec-floor", "fork", HERE / f"scripts/{script}.py", seconds, os.cpu_count())
+
+
+def in_process(script, runs):
+    return run_json(BUILD / "pyexec-floor", "inline", HERE / f"scripts/{script}.py", runs)
+
+
+@contextlib.contextmanager
+def exec_per_request():
+    """Serves exec_per_request.py on a free loopback port; yields the port."""
+    with tempfile.TemporaryDirectory(prefix="pyexec-bench-") as directory, socket.socket() as listener:
+        os.chmod(directory, 0o755)
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(64)
+        command = [PYTHON, "-m", "gunicorn", "--bind", f"fd://{listener.fileno()}", "--chdir", HERE]
+        command += [*shlex.split(GUNICORN), "exec_per_request:app"]
+        environment = os.environ | {"JAIL": JAIL, "JOBS_DIR": directory, "PYTHONDONTWRITEBYTECODE": "1"}
+        server = subprocess.Popen(command, env=environment, pass_fds=[listener.fileno()])
+        port = listener.getsockname()[1]
+        listener.close()
+        try:
+            yield port
+        finally:
+            server.terminate()
+            try:
+                server.wait(15)
+            except subprocess.TimeoutExpired:
+                server.kill()
+                server.wait()
+
+
+def private_kib_of_workers():
+    """Of every process called pyexec-worker: what it alone holds in memory."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if (process / "comm").read_text().strip() == "pyexec-worker":
+                lines = (process / "smaps_rollup").read_text().splitlines()
+                found.append(sum(int(line.split()[1]) for line in lines if line.startswith("Private_")))
+    return sorted(found)
+
+
+def available_kib():
+    text = Path("/proc/meminfo").read_text()
+    return next(int(line.split()[1]) for line in text.splitlines() if line.startswith("MemAvailable"))
