@@ -229,7 +229,7 @@ def main():
     found = verdicts(bench.series)
     report(bench.series, found, extra, disturbed)
     record = {
-        "host": facts, "settings": {k: str(v) for k, v in vars(options).items()}, "disturbed": disturbed,
+        "host": facts, "settings": {name: value for name, value in vars(options).items() if name not in ("json", "plot")}, "disturbed": disturbed,
         "measured": [{"figure": f, "subject": s, "script": p, "rounds": v} for (f, s, p), v in bench.series.values.items()],
         "ratios": None if disturbed else found, "curves": curves, "pool_of_64": extra,
     }
