@@ -76,12 +76,19 @@ def exec_per_request():
                 server.wait()
 
 
-def private_kib_of_workers():
-    """Of every process called pyexec-worker: what it alone holds in memory."""
+def is_below(pid, ancestor):
+    while pid > 1 and pid != ancestor:
+        pid = int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+    return pid == ancestor
+
+
+def private_kib_of_workers(service):
+    """Of each parked worker of the service: what it alone holds in memory."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            if (process / "comm").read_text().strip() == "pyexec-worker":
+            name = (process / "comm").read_text().strip()
+            if name == "pyexec-worker" and is_below(int(process.name), service.process.pid):
                 lines = (process / "smaps_rollup").read_text().splitlines()
                 found.append(sum(int(line.split()[1]) for line in lines if line.startswith("Private_")))
     return sorted(found)
