@@ -79,7 +79,7 @@ class Pool {
   void zygote_lost();
 
   // Requests that the zygote has not answered. Enough to keep two cores at it; more push each
-  // other's pages out of the caches: 16 took a tenth from the throughput.
+  // other's pages out of the caches: 16 took up to a tenth from the throughput.
   static constexpr std::uint64_t kMaxStarting = 4;
   static constexpr std::chrono::milliseconds kRefillDelay{5};
   static constexpr std::chrono::milliseconds kFirstPause{50}, kLongestPause{5000};

@@ -130,10 +130,4 @@ void WorkingSet::populate() const {
     ::madvise(reinterpret_cast<void*>(range.begin), range.end - range.begin, MADV_POPULATE_WRITE);
 }
 
-std::size_t WorkingSet::pages() const {
-  std::size_t sum = 0;
-  for (const Range& range : ranges_) sum += (range.end - range.begin) / page_bytes();
-  return sum;
-}
-
 }  // namespace pyexec

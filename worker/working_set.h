@@ -18,8 +18,6 @@ class WorkingSet {
   // Runs in a worker.
   void populate() const;
 
-  std::size_t pages() const;
-
  private:
   struct Range {
     std::uintptr_t begin, end;
