@@ -70,7 +70,7 @@ def _lock_sqlite_by_files():
 
 
 def warm(runner):
-    """runner: the module runner.py. Leaves the interpreter as a script should find it, and sealed for forking."""
+    """runner: the module runner.py. Leaves the interpreter as a script should find it."""
     _lock_sqlite_by_files()
     # A guard for servers against slow conversions; a script has a deadline, and its integers are data.
     sys.set_int_max_str_digits(0)
@@ -81,6 +81,10 @@ def warm(runner):
     tempfile.tempdir = None
     numpy.random.seed()  # also forgets the entropy that every worker would share
     runner.prepare()
+
+
+def seal():
+    """Runs last: no worker will look at what is garbage now, or reuse what lies freed between what stays."""
     gc.collect()
     gc.freeze()
 

@@ -93,8 +93,9 @@ Interpreter::Interpreter() {
   lay_out_memory();
   start_python();
   try {
-    load_module("_pyexec_runner", "<pyexec runner>", python_sources::kRunner);
     load_module("_pyexec_prelude", "<pyexec prelude>", python_sources::kPrelude);
+    close_gaps(PyObject_Malloc);
+    load_module("_pyexec_runner", "<pyexec runner>", python_sources::kRunner);
     functions =
         new Functions{function("_pyexec_runner", "run"), function("_pyexec_runner", "after_fork")};
     py::module_::import("sys").attr("path").attr("insert")(0, "/tmp");
@@ -103,9 +104,11 @@ Interpreter::Interpreter() {
     numpy_random_ = reinterpret_cast<NumpyRandom*>(
         function("_pyexec_prelude", "numpy_random_state")().cast<std::uintptr_t>());
     versions_ = versions_of(function("_pyexec_prelude", "versions")());
+    function("_pyexec_prelude", "seal")();
   } catch (const std::exception& error) {
     die("the prelude failed", error.what());
   }
+  close_gaps(PyObject_Malloc);
   seal_memory();
 }
 

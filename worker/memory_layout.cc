@@ -39,9 +39,9 @@ class Arenas {
 
   void* make(std::size_t size) {
     if (!is_sealed_ && size == kArena && free_count_ > 0)
-      return reinterpret_cast<void*>(free_[--free_count_]);
+      return reinterpret_cast<void*>(newest_ = free_[--free_count_]);
     if (!is_sealed_ && size == kArena && end_ - next_ >= size)
-      return reinterpret_cast<void*>(std::exchange(next_, next_ + size));
+      return reinterpret_cast<void*>(newest_ = std::exchange(next_, next_ + size));
     void* const arena =
         ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     return arena == MAP_FAILED ? nullptr : arena;
@@ -58,6 +58,9 @@ class Arenas {
       free_[free_count_++] = at;
   }
 
+  // Of the last arena made.
+  std::uintptr_t newest() const { return newest_; }
+
   void seal() {
     if (end_ > next_) ::munmap(reinterpret_cast<void*>(next_), end_ - next_);
     end_ = next_;
@@ -65,7 +68,7 @@ class Arenas {
   }
 
  private:
-  std::uintptr_t begin_ = 0, next_ = 0, end_ = 0;
+  std::uintptr_t begin_ = 0, next_ = 0, end_ = 0, newest_ = 0;
   std::array<std::uintptr_t, kArenasBytes / kArena> free_ = {};
   std::size_t free_count_ = 0;
   bool is_sealed_ = false;
@@ -122,7 +125,38 @@ void sort_the_free_list() {
   std::free(large);
 }
 
+// Of every size that CPython's obmalloc serves, until what comes lies in an arena that is new.
+void close_gaps_between_objects(void* (*make_object)(std::size_t)) {
+  constexpr std::size_t kStep = 16, kLargest = 512;
+  const std::uintptr_t before = arenas.newest();
+  while (arenas.newest() == before)
+    if (make_object(kLargest) == nullptr) return;
+  for (std::size_t size = kStep; size <= kLargest; size += kStep)
+    for (std::uintptr_t at = 1; at != 0 && at - arenas.newest() >= kArena;)
+      at = reinterpret_cast<std::uintptr_t>(make_object(size));
+}
+
+// Of every size that glibc keeps a list of, and larger ones first, until what comes lies where the
+// heap grows.
+void close_gaps_in_the_heap() {
+  constexpr std::size_t kListed = 1032, kLargest = 64 * kListed, kStep = 16, kSmallest = 24;
+  const auto top = reinterpret_cast<std::uintptr_t>(::sbrk(0)) - ::mallinfo2().keepcost;
+  for (std::size_t size = kLargest; size >= kSmallest;
+       size = size > kListed ? size / 2 : size - kStep) {
+    void* made;
+    do {
+      made = std::malloc(size);
+    } while (made != nullptr && reinterpret_cast<std::uintptr_t>(made) < top);
+    std::free(made);
+  }
+}
+
 }  // namespace
+
+void close_gaps(void* (*make_object)(std::size_t)) {
+  close_gaps_between_objects(make_object);
+  close_gaps_in_the_heap();
+}
 
 void lay_out_memory() {
   void* const region = ::mmap(nullptr, kArenasBytes + kHugePage, PROT_READ | PROT_WRITE,

@@ -15,6 +15,10 @@ void lay_out_memory();
 void* make_arena(std::size_t bytes);
 void end_arena(void* arena, std::size_t bytes);
 
+// Runs in the zygote: what is made from here on lies together, not in the gaps that what was freed
+// has left between what stays. `make_object` is Python's allocator of small objects.
+void close_gaps(void* (*make_object)(std::size_t));
+
 // Runs in the zygote, once it is as it is to be forked: gives back what is unused, and makes huge
 // pages of the rest.
 void seal_memory();
