@@ -29,6 +29,7 @@ constexpr int kProc = 65;
 struct Jail {
   UniqueFd init_pidfd;
   UniqueFd leash;
+  JailTimes times = {};
 };
 
 // Exactly two descriptors stay open: the socket to the zygote (already in its place) and the host's
@@ -93,12 +94,15 @@ SetupError build_jail(const Plan& plan, const Limits& limits, std::uint32_t work
   PYEXEC_TRY(check(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, leash), Step::namespaces));
   jail.leash.reset(leash[0]);
   UniqueFd inner(leash[1]);
+  Lap lap;
   PYEXEC_TRY(
       (plan.namespaces() ? start_init : start_keeper)(plan, limits, worker_id, inner.get(), jail));
+  jail.times.namespaces_ns = lap.ns();
   inner.reset();
   SetupError result;
   if (!sys::read_all(jail.leash.get(), &result, sizeof result))
     return fail(Step::init_identity, EPIPE);
+  jail.times.mounts_ns = lap.ns();
   return result;
 }
 
@@ -110,7 +114,8 @@ SetupError build_jail(const Plan& plan, const Limits& limits, std::uint32_t work
     std::memcpy(&request, message.bytes.data(), sizeof request);
 
     Jail jail;
-    const JailReply reply = {request.worker_id, build_jail(plan, limits, request.worker_id, jail)};
+    const SetupError error = build_jail(plan, limits, request.worker_id, jail);
+    const JailReply reply = {request.worker_id, jail.times, error};
     const std::array<int, 2> fds = {jail.init_pidfd.get(), jail.leash.get()};
     const std::span<const int> sent_fds(fds.data(), reply.error.failed() ? 0 : fds.size());
     if (!send_message(kSocket, std::as_bytes(std::span(&reply, 1)), sent_fds)) ::_exit(1);

@@ -15,6 +15,7 @@
 
 #include <cstdint>
 
+#include "sandbox/base/phases.h"
 #include "sandbox/base/step.h"
 #include "sandbox/base/unique_fd.h"
 #include "sandbox/limits.h"
@@ -28,6 +29,7 @@ struct JailRequest {
 
 struct JailReply {
   std::uint32_t worker_id;
+  JailTimes times;
   SetupError error;  // with none: two descriptors come along, the pidfd of the init or keeper, and
                      // the leash
 };

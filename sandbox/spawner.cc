@@ -55,6 +55,7 @@ bool Spawner::take(EmptyJail& jail) {
   std::memcpy(&reply, message.bytes.data(), sizeof reply);
   jail.worker_id = reply.worker_id;
   jail.error = reply.error;
+  jail.times = reply.times;
   if (reply.error.failed()) return true;
   if (message.fd_count != 2) return false;
   jail.init_pidfd = std::move(message.fds[0]);

@@ -9,6 +9,7 @@
 #include <deque>
 
 #include "sandbox/base/fd_message.h"
+#include "sandbox/base/phases.h"
 #include "sandbox/base/step.h"
 #include "sandbox/limits.h"
 #include "sandbox/plan.h"
@@ -19,6 +20,7 @@ namespace pyexec::sandbox {
 struct EmptyJail {
   std::uint32_t worker_id = 0;
   SetupError error;
+  JailTimes times = {};
   UniqueFd init_pidfd;  // of the init or keeper; chained: another hold on the leash
   UniqueFd leash;       // sandbox/base/leash.h
 };

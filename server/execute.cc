@@ -1,5 +1,6 @@
 #include "server/execute.h"
 
+#include "sandbox/base/phases.h"
 #include "server/job_request.h"
 #include "server/run_job.h"
 
@@ -16,21 +17,30 @@ Warmth warmth_for(const Job& job) {
 awaitable<Response> execute(Service& service, std::string_view body, Cancellation& cancellation) {
   const Config& config = service.config;
 
+  sandbox::Lap lap;
   auto job = parse_job(body, {config.script_bytes});
   if (!job)
     co_return execute_error(OutcomeKind::invalid_request, job.error().status, job.error().message);
 
+  service.metrics.observe(RequestPhase::parse, lap.ns());
+
   const auto permit = service.admission.try_admit();
   if (!permit) co_return busy_response("too many jobs are running and waiting; try again later");
+  service.metrics.observe(RequestPhase::admit, lap.ns());
 
   // The deadline counts from here: time in the queue is the job's own.
   const Deadline deadline = Clock::now() + std::chrono::milliseconds(config.timeout_ms);
   auto lease = co_await service.pool.take(warmth_for(*job), deadline, cancellation);
   if (!lease) co_return busy_response("no worker became free in time; try again later");
+  service.metrics.observe(RequestPhase::pool_wait, lap.ns());
 
   const RunCaps caps = {config.stdout_bytes, config.result_bytes, config.result_depth};
-  const Outcome outcome = co_await run_job(*std::move(lease), *job, caps, deadline, cancellation);
-  co_return outcome_response(outcome);
+  const Outcome outcome =
+      co_await run_job(*std::move(lease), *job, caps, deadline, cancellation, service.metrics);
+  const std::uint64_t begun_ns = sandbox::monotonic_ns();
+  Response response = outcome_response(outcome);
+  response.begun_ns = begun_ns;
+  co_return response;
 }
 
 }  // namespace pyexec

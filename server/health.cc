@@ -56,4 +56,10 @@ Response health(const Service& service) {
   return {zygote ? 200u : 503u, buffer.GetString()};
 }
 
+Response metrics(Service& service) {
+  Response response = {200, service.metrics.text(service.pool.state())};
+  response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+  return response;
+}
+
 }  // namespace pyexec

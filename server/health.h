@@ -1,4 +1,4 @@
-// GET /health and GET /healthz.
+// GET /health, GET /healthz and GET /metrics.
 #pragma once
 
 #include "server/response.h"
@@ -11,5 +11,7 @@ Response healthz();
 // 200 "healthy" while there is a zygote to make workers, else 503 "unavailable"; isolation, pool,
 // versions.
 Response health(const Service& service);
+// What the service has counted and timed (metrics.h).
+Response metrics(Service& service);
 
 }  // namespace pyexec

@@ -4,6 +4,7 @@
 
 #include <boost/beast/http.hpp>
 
+#include "sandbox/base/phases.h"
 #include "server/job_request.h"
 #include "server/log.h"
 #include "server/routes.h"
@@ -65,13 +66,24 @@ class HttpSession {
 
     const error_code error = co_await read_request(parser);
     if (error) {
-      if (auto refusal = refuse(error, parser)) co_await refuse_and_linger(*std::move(refusal));
+      if (auto refusal = refuse(error, parser)) {
+        count(*refusal);
+        co_await refuse_and_linger(*std::move(refusal));
+      }
       co_return false;
     }
     const Request request = parser.release();
-    auto message = to_http(co_await answer(request), request.version());
+    Response response = co_await answer(request);
+    count(response);
+    const auto begun_ns = response.begun_ns;
+    auto message = to_http(std::move(response), request.version());
     message.keep_alive(request.keep_alive() && !sessions_.draining());
-    if (request.method() != http::verb::head) co_return co_await write(message);
+    if (request.method() != http::verb::head) {
+      const bool is_good = co_await write(message);
+      if (begun_ns)
+        service_.metrics.observe(RequestPhase::reply, sandbox::monotonic_ns() - *begun_ns);
+      co_return is_good;
+    }
     // The header of the same answer, its Content-Length included.
     http::response<http::empty_body> header(message.base());
     co_return co_await write(header);
@@ -134,6 +146,10 @@ class HttpSession {
     co_return response;
   }
 
+  void count(const Response& response) {
+    if (response.outcome) service_.metrics.count_answer(*response.outcome);
+  }
+
   // A client that goes away cancels its job. One that sends on (pipelining) is not watched any
   // more.
   void watch_client(std::weak_ptr<Cancellation> watched) {
@@ -149,7 +165,7 @@ class HttpSession {
 
   static http::response<http::string_body> to_http(Response response, unsigned version) {
     http::response<http::string_body> message(static_cast<http::status>(response.status), version);
-    message.set(http::field::content_type, "application/json");
+    message.set(http::field::content_type, response.content_type);
     message.set("X-Content-Type-Options", "nosniff");
     for (const auto& [name, value] : response.headers) message.set(name, value);
     message.body() = std::move(response.body);

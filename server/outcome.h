@@ -28,6 +28,12 @@ enum class OutcomeKind : std::uint8_t {
 #undef X
 };
 
+inline constexpr std::size_t kOutcomes = 0
+#define X(name, status) +1
+    PYEXEC_OUTCOMES(X)
+#undef X
+    ;
+
 std::string_view outcome_name(OutcomeKind kind);
 unsigned outcome_status(OutcomeKind kind);
 

@@ -10,10 +10,12 @@
 
 namespace pyexec {
 
-Pool::Pool(net::any_io_executor executor, const Config& config, Launcher& launcher)
+Pool::Pool(net::any_io_executor executor, const Config& config, Launcher& launcher,
+           Metrics& metrics)
     : executor_(executor),
       config_(config),
       launcher_(launcher),
+      metrics_(metrics),
       retry_(executor),
       refill_(executor),
       start_decided_(executor) {}
@@ -53,7 +55,7 @@ void Pool::fill() {
   while (zygote_ && starting_.size() < kMaxStarting &&
          starting_.size() + parked_.size() < config_.pool_workers) {
     const Warmth warmth = next_warmth();
-    starting_[next_id_] = warmth;
+    starting_[next_id_] = {warmth, sandbox::monotonic_ns()};
     zygote_->spawn(next_id_++, warmth);
   }
 }
@@ -62,8 +64,9 @@ void Pool::fill() {
 double Pool::surplus(Warmth warmth) const {
   const auto parked = std::count_if(parked_.begin(), parked_.end(),
                                     [&](const auto& worker) { return worker->warmth() == warmth; });
-  const auto starting = std::count_if(starting_.begin(), starting_.end(),
-                                      [&](const auto& entry) { return entry.second == warmth; });
+  const auto starting = std::count_if(starting_.begin(), starting_.end(), [&](const auto& entry) {
+    return entry.second.warmth == warmth;
+  });
   const double share = warmth == Warmth::pandas ? pandas_share_ : 1 - pandas_share_;
   return static_cast<double>(parked + starting) - share * static_cast<double>(config_.pool_workers);
 }
@@ -91,10 +94,15 @@ void Pool::fill_later() {
 
 void Pool::accept_worker(const WorkerSpawned& spawned, FdMessage& message) {
   const auto wanted = starting_.find(spawned.worker_id);
-  const Warmth warmth = wanted == starting_.end() ? Warmth::basic : wanted->second;
+  const Warmth warmth = wanted == starting_.end() ? Warmth::basic : wanted->second.warmth;
   auto worker = std::make_shared<WorkerHandle>(
       executor_, WorkerHandle::Identity{spawned.worker_id, warmth}, message);
   workers_[spawned.worker_id] = worker;
+  if (spawned.jail_times.namespaces_ns > 0) {
+    metrics_.observe(RefillPhase::namespaces, spawned.jail_times.namespaces_ns);
+    metrics_.observe(RefillPhase::mounts, spawned.jail_times.mounts_ns);
+  }
+  metrics_.observe(RefillPhase::fork, spawned.fork_ns);
   net::co_spawn(executor_, await_ready(std::move(worker)), net::detached);
 }
 
@@ -103,19 +111,28 @@ awaitable<void> Pool::await_ready(std::shared_ptr<WorkerHandle> worker) {
   const auto [error, size] =
       co_await net::async_read(worker->job_socket(), net::buffer(bytes), kAsTuple);
   const auto header = error ? std::nullopt : decode_header(bytes);
-  std::string why = "a worker ended before it was ready";
-  if (header && header->type == FrameType::setup_failed && header->body_bytes <= kMaxMessageBytes) {
-    std::string body(header->body_bytes, '\0');
+  std::string body;
+  if (header && header->body_bytes <= kMaxMessageBytes) {
+    body.resize(header->body_bytes);
     const auto [body_error, body_size] =
         co_await net::async_read(worker->job_socket(), net::buffer(body), kAsTuple);
-    const auto failed = body_error ? std::nullopt : decode_setup_failed(body);
-    if (failed) why = "a worker could not enter its jail: " + sandbox::describe(*failed);
+    if (body_error) body.clear();
   }
-  if (starting_.erase(worker->id()) == 0 || closed_) co_return;  // its zygote is gone
-  if (!header || header->type != FrameType::ready || worker->gone().is_set()) {
-    worker_failed(why);
+  const auto wanted = starting_.extract(worker->id());
+  if (wanted.empty() || closed_) co_return;  // its zygote is gone
+  const auto times = header && header->type == FrameType::ready ? decode_ready(body) : std::nullopt;
+  if (!times || worker->gone().is_set()) {
+    const auto failed = header && header->type == FrameType::setup_failed
+                            ? decode_setup_failed(body)
+                            : std::nullopt;
+    worker_failed(failed ? "a worker could not enter its jail: " + sandbox::describe(*failed)
+                         : "a worker ended before it was ready");
     co_return;
   }
+  metrics_.observe(RefillPhase::populate, times->populate_ns);
+  metrics_.observe(RefillPhase::enter, times->enter_ns);
+  metrics_.observe(RefillPhase::warm_up, times->warm_up_ns);
+  metrics_.observe(RefillPhase::total, sandbox::monotonic_ns() - wanted.mapped().asked_ns);
   pause_ = kFirstPause;
   parked_.push_back(std::move(worker));
   if (!started_ && parked_.size() >= config_.pool_workers) {
@@ -177,7 +194,8 @@ awaitable<std::optional<Pool::Lease>> Pool::take(Warmth warmth, Deadline deadlin
   const auto waiter = std::make_shared<Waiter>(Waiter{warmth, Event(executor_), nullptr});
   waiters_.push_back(waiter);
   hand_out();
-  if (!waiter->worker) {
+  const bool hit = waiter->worker != nullptr;
+  if (!hit) {
     cancellation.listen([waiter] { waiter->wake.set(); });
     co_await waiter->wake.wait_until(deadline);
     cancellation.listen(nullptr);
@@ -186,6 +204,7 @@ awaitable<std::optional<Pool::Lease>> Pool::take(Warmth warmth, Deadline deadlin
     waiters_.remove(waiter);
     co_return std::nullopt;
   }
+  metrics_.count_take(hit);
   co_return Lease(*this, std::move(waiter->worker));
 }
 

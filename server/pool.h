@@ -9,21 +9,17 @@
 #include <string>
 
 #include "server/config.h"
+#include "server/metrics.h"
 #include "server/worker_handle.h"
 #include "server/zygote_client.h"
 
 namespace pyexec {
 
-struct PoolState {
-  std::uint64_t target, ready, starting, running, waiting;
-  std::uint64_t zygote_starts, worker_failures;
-};
-
 // Keeps `pool_workers` parked or on their way, lets at most `running_jobs` be out, and starts a new
 // zygote when one is lost. All on the server's thread.
 class Pool {
  public:
-  Pool(net::any_io_executor executor, const Config& config, Launcher& launcher);
+  Pool(net::any_io_executor executor, const Config& config, Launcher& launcher, Metrics& metrics);
 
   // Until the pool is full for the first time. The text says what is wrong if that cannot be.
   awaitable<std::optional<std::string>> start();
@@ -87,13 +83,18 @@ class Pool {
   net::any_io_executor executor_;
   const Config& config_;
   Launcher& launcher_;
+  Metrics& metrics_;
   std::shared_ptr<ZygoteClient> zygote_;
   std::optional<Hello> hello_;
   std::map<std::uint32_t, std::weak_ptr<WorkerHandle>> workers_;  // alive, by id
   std::deque<std::shared_ptr<WorkerHandle>> parked_;
   std::list<std::shared_ptr<Waiter>> waiters_;
   std::uint32_t next_id_ = 0;
-  std::map<std::uint32_t, Warmth> starting_;  // asked for, not ready yet, by id
+  struct Starting {
+    Warmth warmth;
+    std::uint64_t asked_ns;
+  };
+  std::map<std::uint32_t, Starting> starting_;  // not ready yet, by id
   // Of the last jobs, how many would have liked Warmth::pandas; so many of the pool are made so.
   double pandas_share_ = 0.5;
   std::uint64_t running_ = 0, zygote_starts_ = 0, worker_failures_ = 0;

@@ -21,6 +21,7 @@ Response error_response(unsigned status, std::string_view message) {
 Response execute_error(OutcomeKind kind, unsigned status, std::string_view message) {
   Response response = error_response(status, message);
   response.headers.emplace_back(kOutcomeHeader, outcome_name(kind));
+  response.outcome = kind;
   return response;
 }
 
@@ -33,6 +34,7 @@ Response busy_response(std::string_view message) {
 Response outcome_response(const Outcome& outcome) {
   Response response = {outcome_status(outcome.kind), ""};
   response.headers.emplace_back(kOutcomeHeader, outcome_name(outcome.kind));
+  response.outcome = outcome.kind;
   std::string& body = response.body;
   body.reserve(outcome.result_json.size() + outcome.error.size() + outcome.stdout_bytes.size() +
                64);

@@ -13,8 +13,12 @@ namespace pyexec {
 
 struct Response {
   unsigned status;
-  std::string body;  // JSON
+  std::string body;
   std::vector<std::pair<std::string_view, std::string>> headers = {};
+  std::string_view content_type = "application/json";
+  std::optional<OutcomeKind> outcome = {};  // of /execute's answers
+  // When its making began, in ns of CLOCK_MONOTONIC, if the time until it is out is wanted.
+  std::optional<std::uint64_t> begun_ns = {};
 };
 
 // {"error": ...}. An answer of /execute also names its outcome.

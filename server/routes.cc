@@ -23,6 +23,7 @@ constexpr Route kRoutes[] = {
     {kExecute, http::verb::post},
     {"/health", http::verb::get},
     {"/healthz", http::verb::get},
+    {"/metrics", http::verb::get},
 };
 
 std::string_view path_of(std::string_view target) {
@@ -56,6 +57,7 @@ awaitable<Response> route(Service& service, const Request& request, Cancellation
   }
   if (path == "/healthz") co_return healthz();
   if (path == "/health") co_return health(service);
+  if (path == "/metrics") co_return metrics(service);
   if (!is_json(request[http::field::content_type]))
     co_return refuse(path, 415, "Content-Type must be application/json");
   co_return co_await execute(service, request.body(), cancellation);

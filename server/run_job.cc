@@ -3,10 +3,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstring>
 #include <optional>
 
+#include "sandbox/base/phases.h"
 #include "server/log.h"
 #include "server/output_capture.h"
 #include "server/untrusted_json.h"
@@ -24,8 +26,10 @@ enum class Channel { open, reported, closed, too_large, malformed };
 
 // Shared by the coroutines of one job. The one that drains the output may outlive `run_job`.
 struct Run {
-  Run(net::any_io_executor executor, Pool::Lease taken, const RunCaps& run_caps)
-      : lease(std::move(taken)),
+  Run(net::any_io_executor executor, Pool::Lease taken, const RunCaps& run_caps,
+      Metrics& service_metrics)
+      : metrics(service_metrics),
+        lease(std::move(taken)),
         worker(lease.worker()),
         caps(run_caps),
         output(run_caps.stdout_bytes),
@@ -33,6 +37,9 @@ struct Run {
         channel_done(executor),
         output_done(executor) {}
 
+  Metrics& metrics;
+  const std::uint64_t taken_ns = sandbox::monotonic_ns();
+  std::uint64_t reported_ns = 0;
   Pool::Lease lease;
   WorkerHandle& worker;
   RunCaps caps;
@@ -63,6 +70,7 @@ awaitable<Channel> exchange_frames(Run& run, const std::string& job_frame) {
   const auto [body_error, body_size] =
       co_await net::async_read(socket, net::buffer(body), kAsTuple);
   if (body_error) co_return Channel::closed;
+  run.reported_ns = sandbox::monotonic_ns();
   run.report = decode_report(body);
   co_return run.report ? Channel::reported : Channel::malformed;
 }
@@ -120,7 +128,9 @@ void close_channels(Run& run) {
 
 // After the answer: holds the lease until the jail is empty.
 awaitable<void> bury(std::shared_ptr<Run> run) {
+  sandbox::Lap lap;
   co_await run->worker.await_empty();
+  run->metrics.observe(RequestPhase::reap, lap.ns());
   close_channels(*run);
 }
 
@@ -144,6 +154,20 @@ awaitable<bool> finish(std::shared_ptr<Run> run) {
   co_await run->channel_done.wait();
   co_await run->output_done.wait();
   co_return dead;
+}
+
+// A worker's own times count as far as they can be true.
+void observe_run(const Run& run) {
+  if (!run.report) {
+    run.metrics.observe(RequestPhase::run, sandbox::monotonic_ns() - run.taken_ns);
+    return;
+  }
+  const RunTimes& told = run.report->unchecked().times;
+  const std::uint64_t began = std::clamp(told.began_ns, run.taken_ns, run.reported_ns);
+  const std::uint64_t ended = std::clamp(told.ended_ns, began, run.reported_ns);
+  run.metrics.observe(RequestPhase::hand_off, began - run.taken_ns);
+  run.metrics.observe(RequestPhase::run, ended - began);
+  run.metrics.observe(RequestPhase::report, run.reported_ns - ended);
 }
 
 Outcome failed(OutcomeKind kind, std::string error) {
@@ -222,9 +246,9 @@ Outcome judge(const Run& run, const Cancellation& cancellation, std::optional<in
 }  // namespace
 
 awaitable<Outcome> run_job(Pool::Lease lease, const Job& job, const RunCaps& caps,
-                           Deadline deadline, Cancellation& cancellation) {
+                           Deadline deadline, Cancellation& cancellation, Metrics& metrics) {
   const auto executor = co_await net::this_coro::executor;
-  const auto run = std::make_shared<Run>(executor, std::move(lease), caps);
+  const auto run = std::make_shared<Run>(executor, std::move(lease), caps, metrics);
   WorkerHandle& worker = run->worker;
   worker.output().native_non_blocking(true);
   net::co_spawn(executor, talk(run, encode_job(job)), net::detached);
@@ -239,7 +263,10 @@ awaitable<Outcome> run_job(Pool::Lease lease, const Job& job, const RunCaps& cap
   cancellation.listen(nullptr);
   // What the worker did by itself, as opposed to what `finish` does to it.
   const auto own_death = worker.wait_status();
+  observe_run(*run);
+  sandbox::Lap lap;
   const bool dead = co_await finish(run);
+  metrics.observe(RequestPhase::kill, lap.ns());
 
   Outcome outcome;
   if (!dead)

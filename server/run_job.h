@@ -19,6 +19,6 @@ struct RunCaps {
 // kernel another to take apart. `lease` is held until that is done. After a cancellation the
 // outcome is `internal`.
 awaitable<Outcome> run_job(Pool::Lease lease, const Job& job, const RunCaps& caps,
-                           Deadline deadline, Cancellation& cancellation);
+                           Deadline deadline, Cancellation& cancellation, Metrics& metrics);
 
 }  // namespace pyexec

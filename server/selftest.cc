@@ -37,8 +37,8 @@ awaitable<std::optional<std::string>> run_selftest(Service& service, const Selft
   auto lease = co_await service.pool.take(Warmth::basic, deadline, never);
   if (!lease) co_return "the self-test got no worker";
   const Job job = {targets.python(launcher) + kSelftestSource};
-  const Outcome outcome =
-      co_await run_job(*std::move(lease), job, {1 << 16, 1 << 20, 8}, deadline, never);
+  const Outcome outcome = co_await run_job(*std::move(lease), job, {1 << 16, 1 << 20, 8}, deadline,
+                                           never, service.metrics);
   if (outcome.kind != OutcomeKind::ok)
     co_return "the self-test did not finish: " + std::string(outcome_name(outcome.kind)) + ": " +
         outcome.error;

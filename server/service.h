@@ -6,6 +6,7 @@
 #include "server/admission.h"
 #include "server/config.h"
 #include "server/isolation.h"
+#include "server/metrics.h"
 #include "server/pool.h"
 
 namespace pyexec {
@@ -14,9 +15,10 @@ struct Service {
   Service(net::any_io_executor executor, const Config& configuration, Launcher& launcher)
       : config(configuration),
         admission(configuration.running_jobs + configuration.queued_jobs),
-        pool(executor, configuration, launcher) {}
+        pool(executor, configuration, launcher, metrics) {}
 
   const Config& config;
+  Metrics metrics;
   Admission admission;
   Pool pool;
   Isolation isolation;           // known before the first request

@@ -70,6 +70,7 @@ SetupError Forker::fork_worker(sandbox::EmptyJail& jail, Warmth warmth) {
 
   if (slot_ != nullptr) memory_kills_ = slot_->memory_kills();
   pid_t pid = -1;
+  sandbox::Lap lap;
   const SetupError forked = spawner_.fork_into(jail, pid);
   if (pid == 0) {
     server_job.reset();  // or it would not notice that the server let go
@@ -80,11 +81,12 @@ SetupError Forker::fork_worker(sandbox::EmptyJail& jail, Warmth warmth) {
                 {entry, caps_, forked, working_sets_[static_cast<std::size_t>(warmth)]});
   }
   PYEXEC_TRY(forked);
+  const std::uint64_t fork_ns = lap.ns();
 
   workers_[pid] = jail.worker_id;
   const std::array<int, kWorkerFds> fds = {server_job.get(), server_out.get(), jail.leash.get(),
                                            jail.init_pidfd.get()};
-  if (!tell_server(WorkerSpawned{jail.worker_id, pid}, fds)) ::_exit(1);
+  if (!tell_server(WorkerSpawned{jail.worker_id, pid, jail.times, fork_ns}, fds)) ::_exit(1);
   return sandbox::ok();
 }
 

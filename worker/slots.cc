@@ -21,6 +21,7 @@ using sandbox::Step;
 struct SlotRequest {
   std::uint32_t worker_id;
   Warmth warmth;
+  sandbox::JailTimes times;
 };
 
 // The last job's processes are all killed, but the kernel may still count one.
@@ -42,6 +43,7 @@ SetupError serve_jail(int zygote, Forker& forker, const sandbox::Slot& slot) {
   std::memcpy(&request, message.bytes.data(), sizeof request);
   sandbox::EmptyJail jail;
   jail.worker_id = request.worker_id;
+  jail.times = request.times;
   jail.init_pidfd = std::move(message.fds[0]);
   jail.leash = std::move(message.fds[1]);
   const SetupError error = await_empty(slot) ? forker.fork_worker(jail, request.warmth)
@@ -100,7 +102,7 @@ SetupError Slots::add_slot() {
 SetupError Slots::fork_worker(sandbox::EmptyJail& jail, Warmth warmth) {
   if (free_.empty()) PYEXEC_TRY(add_slot());
   const std::array<int, 2> fds = {jail.init_pidfd.get(), jail.leash.get()};
-  const SlotRequest request = {jail.worker_id, warmth};
+  const SlotRequest request = {jail.worker_id, warmth, jail.times};
   if (!send_message(slots_[free_.front()].get(), std::as_bytes(std::span(&request, 1)), fds))
     return sandbox::fail(Step::cgroup, errno, 12);
   free_.pop_front();

@@ -8,6 +8,7 @@
 #include <array>
 #include <string>
 
+#include "sandbox/base/phases.h"
 #include "sandbox/base/sys.h"
 #include "sandbox/keeper.h"
 #include "worker/protocol/frame.h"
@@ -47,7 +48,10 @@ sandbox::ScratchPath temporary_directory(const sandbox::JailEntry& jail) {
 
 void worker_main(const Interpreter& interpreter, const WorkerStart& start) {
   ::prctl(PR_SET_NAME, "pyexec-worker", 0, 0, 0);
+  sandbox::Lap lap;
+  StartTimes times = {};
   start.working_set.populate();
+  times.populate_ns = lap.ns();
   if (start.forked.failed()) give_up(start.jail.job_fd, start.forked);
   const auto error = sandbox::enter_jail(start.jail);
   // Until the descriptors are placed the job socket still has its old number.
@@ -55,15 +59,20 @@ void worker_main(const Interpreter& interpreter, const WorkerStart& start) {
     const bool placed = error.step > sandbox::Step::descriptors;
     give_up(placed ? sandbox::kJobFd : start.jail.job_fd, error);
   }
+  times.enter_ns = lap.ns();
   interpreter.start_life(temporary_directory(start.jail).text);
   // For pandas the pages alone: to run it here too takes more from the throughput than it gives to
   // the latency.
   if (!interpreter.warm_up(Warmth::basic))
     give_up(sandbox::kJobFd, sandbox::fail(sandbox::Step::warm_up, 0));
-  if (!send_frame(sandbox::kJobFd, encode_ready())) ::_exit(0);
+  times.warm_up_ns = lap.ns();
+  if (!send_frame(sandbox::kJobFd, encode_ready(times))) ::_exit(0);
 
-  const Report report = interpreter.run(read_job(), start.caps);
-  const bool sent = send_frame(sandbox::kJobFd, encode_report(report.kind, report.text));
+  const Job job = read_job();
+  const std::uint64_t began_ns = sandbox::monotonic_ns();
+  const Report report = interpreter.run(job, start.caps);
+  const RunTimes run_times = {began_ns, sandbox::monotonic_ns()};
+  const bool sent = send_frame(sandbox::kJobFd, encode_report(report.kind, report.text, run_times));
   if (!sent) ::_exit(kExitChannelLost);
   // Waits to be killed, behind everybody else: an exit is a millisecond of the kernel's work, and
   // the answer comes first (sandbox/init.cc).

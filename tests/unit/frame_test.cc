@@ -24,8 +24,10 @@ std::string body_of(const std::string& frame) {
 std::string job_body(const std::string& script) {
   return body_of(encode_job(Job{script}));
 }
+constexpr RunTimes kTimes = {0x0102030405060708, 0xfffefdfcfbfaf9f8};
+constexpr StartTimes kStartTimes = {1, 0x8000000000000000, 0xffffffffffffffff};
 std::string report_body(ReportKind kind, const std::string& text) {
-  return body_of(encode_report(kind, text));
+  return body_of(encode_report(kind, text, kTimes));
 }
 std::string setup_failed_body() {
   return body_of(encode_setup_failed(sandbox::fail(Step::scratch, EPERM, 1)));
@@ -38,7 +40,7 @@ std::string with_section_length(std::string body, std::size_t offset, std::uint3
 }
 
 bool any_decoder_takes(std::string_view body) {
-  return decode_job(body) || decode_report(body) || decode_setup_failed(body);
+  return decode_job(body) || decode_report(body) || decode_setup_failed(body) || decode_ready(body);
 }
 
 TEST_CASE("a job comes back as it was sent", "[frame]") {
@@ -60,7 +62,7 @@ TEST_CASE("a job comes back as it was sent", "[frame]") {
 TEST_CASE("a report of each kind comes back as it was sent", "[frame]") {
   for (auto kind = kFirstReportKind; kind <= static_cast<std::uint8_t>(kLastReportKind); ++kind)
     for (const std::string& text : {std::string(), std::string("[1, 2]"), std::string("\0x", 2)}) {
-      const std::string frame = encode_report(static_cast<ReportKind>(kind), text);
+      const std::string frame = encode_report(static_cast<ReportKind>(kind), text, kTimes);
       const auto header = header_of(frame);
       REQUIRE(header);
       CHECK(header->type == FrameType::report);
@@ -69,16 +71,22 @@ TEST_CASE("a report of each kind comes back as it was sent", "[frame]") {
       REQUIRE(report);
       CHECK(static_cast<std::uint8_t>(report->unchecked().kind) == kind);
       CHECK(report->unchecked().text == text);
+      CHECK(report->unchecked().times.began_ns == kTimes.began_ns);
+      CHECK(report->unchecked().times.ended_ns == kTimes.ended_ns);
     }
 }
 
-TEST_CASE("ready is a header and nothing else", "[frame]") {
-  const std::string frame = encode_ready();
-  CHECK(frame.size() == kFrameHeaderBytes);
+TEST_CASE("the times of ready come back as they were sent", "[frame]") {
+  const std::string frame = encode_ready(kStartTimes);
   const auto header = header_of(frame);
   REQUIRE(header);
   CHECK(header->type == FrameType::ready);
-  CHECK(header->body_bytes == 0);
+  CHECK(header->body_bytes == frame.size() - kFrameHeaderBytes);
+  const auto times = decode_ready(body_of(frame));
+  REQUIRE(times);
+  CHECK(times->populate_ns == kStartTimes.populate_ns);
+  CHECK(times->enter_ns == kStartTimes.enter_ns);
+  CHECK(times->warm_up_ns == kStartTimes.warm_up_ns);
 }
 
 TEST_CASE("a failed setup comes back as it was sent", "[frame]") {
@@ -95,7 +103,10 @@ TEST_CASE("a failed setup comes back as it was sent", "[frame]") {
 
 TEST_CASE("a body cut at any byte is rejected", "[frame]") {
   const std::string job = job_body("script"), failed = setup_failed_body(),
-                    report = report_body(ReportKind::value, "null");
+                    report = report_body(ReportKind::value, "null"),
+                    ready = body_of(encode_ready(kStartTimes));
+  for (std::size_t size = 0; size < ready.size(); ++size)
+    CHECK_FALSE(decode_ready(ready.substr(0, size)));
   for (std::size_t size = 0; size < job.size(); ++size)
     CHECK_FALSE(decode_job(job.substr(0, size)));
   for (std::size_t size = 0; size < report.size(); ++size)
@@ -110,6 +121,7 @@ TEST_CASE("bytes after a body are rejected", "[frame]") {
   for (const std::string& tail : {std::string(1, '\0'), std::string("x"), job_body("")}) {
     CHECK_FALSE(decode_job(job + tail));
     CHECK_FALSE(decode_report(report + tail));
+    CHECK_FALSE(decode_ready(body_of(encode_ready(kStartTimes)) + tail));
     CHECK_FALSE(decode_setup_failed(failed + tail));
   }
 }
@@ -121,6 +133,8 @@ TEST_CASE("no decoder takes another message's body", "[frame]") {
   CHECK_FALSE(decode_job(failed));
   CHECK_FALSE(decode_report(job));
   CHECK_FALSE(decode_report(failed));
+  CHECK_FALSE(decode_report(body_of(encode_ready(kStartTimes))));
+  CHECK_FALSE(decode_ready(report));
   CHECK_FALSE(decode_setup_failed(job));
   CHECK_FALSE(decode_setup_failed(report));
 }
@@ -128,7 +142,7 @@ TEST_CASE("no decoder takes another message's body", "[frame]") {
 TEST_CASE("a header with any wrong magic byte is rejected", "[frame]") {
   for (std::size_t i = 0; i < kTypeOffset; ++i)
     for (int bit = 0; bit < 8; ++bit) {
-      std::string frame = encode_ready();
+      std::string frame = encode_ready(kStartTimes);
       frame[i] = static_cast<char>(frame[i] ^ 1 << bit);
       CHECK_FALSE(header_of(frame));
     }
@@ -137,7 +151,7 @@ TEST_CASE("a header with any wrong magic byte is rejected", "[frame]") {
 TEST_CASE("a header with any reserved bit set is rejected", "[frame]") {
   for (std::size_t i = kReservedOffset; i < kLengthOffset; ++i)
     for (int bit = 0; bit < 8; ++bit) {
-      std::string frame = encode_ready();
+      std::string frame = encode_ready(kStartTimes);
       frame[i] = static_cast<char>(1 << bit);
       CHECK_FALSE(header_of(frame));
     }
@@ -145,7 +159,7 @@ TEST_CASE("a header with any reserved bit set is rejected", "[frame]") {
 
 TEST_CASE("exactly the known frame types are accepted", "[frame]") {
   for (unsigned type = 0; type <= std::numeric_limits<std::uint16_t>::max(); ++type) {
-    std::string frame = encode_ready();
+    std::string frame = encode_ready(kStartTimes);
     frame[kTypeOffset] = static_cast<char>(type & 0xff);
     frame[kTypeOffset + 1] = static_cast<char>(type >> 8);
     const bool known = type >= static_cast<unsigned>(FrameType::ready) &&
@@ -155,7 +169,7 @@ TEST_CASE("exactly the known frame types are accepted", "[frame]") {
 }
 
 TEST_CASE("a header's length is handed on as it stands", "[frame]") {
-  std::string frame = encode_ready();
+  std::string frame = encode_ready(kStartTimes);
   frame.replace(kLengthOffset, 4, "\xff\xff\xff\xff");
   REQUIRE(header_of(frame));
   CHECK(header_of(frame)->body_bytes == std::numeric_limits<std::uint32_t>::max());
@@ -183,10 +197,13 @@ TEST_CASE("a report with its sections swapped is rejected", "[frame]") {
 
 TEST_CASE("a report with a section missing or repeated is rejected", "[frame]") {
   const std::string report = report_body(ReportKind::value, "x");
-  const std::size_t kind_section = kSectionHeaderBytes + 1;
-  const std::string kind = report.substr(0, kind_section), text = report.substr(kind_section);
-  for (const std::string& body : {kind, text, kind + kind, text + text, kind + kind + text,
-                                  kind + text + text, std::string()})
+  const std::size_t kind_size = kSectionHeaderBytes + 1, text_size = kSectionHeaderBytes + 1;
+  const std::string kind = report.substr(0, kind_size), text = report.substr(kind_size, text_size),
+                    times = report.substr(kind_size + text_size);
+  REQUIRE(decode_report(kind + text + times));
+  for (const std::string& body :
+       {kind, text, times, kind + text, kind + times, text + times, kind + kind + text + times,
+        kind + text + text + times, kind + text + times + times, std::string()})
     CHECK_FALSE(decode_report(body));
 }
 
@@ -232,7 +249,8 @@ TEST_CASE("flipping bytes of a body yields nothing or what the bytes say", "[fra
         if (const auto job = decode_job(flipped); job && job_body(job->script) != flipped)
           FAIL("job byte " << i << " as " << byte);
         if (const auto report = decode_report(flipped);
-            report && report_body(report->unchecked().kind, report->unchecked().text) != flipped)
+            report && body_of(encode_report(report->unchecked().kind, report->unchecked().text,
+                                            report->unchecked().times)) != flipped)
           FAIL("report byte " << i << " as " << byte);
         if (const auto error = decode_setup_failed(flipped);
             error && body_of(encode_setup_failed(*error)) != flipped)

@@ -11,13 +11,14 @@
 #include <vector>
 
 #include "sandbox/base/layers.h"
+#include "sandbox/base/phases.h"
 #include "sandbox/base/step.h"
 
 namespace pyexec {
 
 // The launcher finds its end of its control socket here, and the zygote of its own.
 inline constexpr int kControlFd = 3;
-inline constexpr std::uint32_t kProtocolVersion = 3;
+inline constexpr std::uint32_t kProtocolVersion = 4;
 
 enum class ControlType : std::uint32_t {
   configure = 1,
@@ -105,6 +106,8 @@ struct WorkerSpawned {
   static constexpr auto kType = ControlType::worker;
   std::uint32_t worker_id;
   std::int32_t pid;  // on the host
+  sandbox::JailTimes jail_times;
+  std::uint64_t fork_ns;
 };
 inline constexpr std::size_t kWorkerFds = 4;
 

@@ -7,7 +7,7 @@ namespace {
 
 constexpr char kMagic[4] = {'P', 'Y', 'X', '1'};
 
-enum class Section : std::uint8_t { script = 1, kind = 2, text = 3, setup_error = 4 };
+enum class Section : std::uint8_t { script = 1, kind = 2, text = 3, setup_error = 4, times = 5 };
 
 template <typename T>
 void append_number(std::string& out, T value) {
@@ -60,10 +60,26 @@ std::optional<std::array<std::string_view, Count>> decode(std::string_view body,
   return out;
 }
 
+std::string numbers(std::initializer_list<std::uint64_t> values) {
+  std::string out;
+  for (const std::uint64_t value : values) append_number(out, value);
+  return out;
+}
+
+template <std::size_t Count>
+std::optional<std::array<std::uint64_t, Count>> read_numbers(std::string_view bytes) {
+  std::array<std::uint64_t, Count> out;
+  if (bytes.size() != sizeof out) return std::nullopt;
+  for (std::size_t i = 0; i < Count; ++i)
+    out[i] = read_number<std::uint64_t>(bytes.data() + i * sizeof out[0]);
+  return out;
+}
+
 }  // namespace
 
-std::string encode_ready() {
-  return encode(FrameType::ready, {});
+std::string encode_ready(const StartTimes& times) {
+  const std::string bytes = numbers({times.populate_ns, times.enter_ns, times.warm_up_ns});
+  return encode(FrameType::ready, {{Section::times, bytes}});
 }
 
 std::string encode_setup_failed(const sandbox::SetupError& error) {
@@ -76,9 +92,11 @@ std::string encode_job(const Job& job) {
   return encode(FrameType::job, {{Section::script, job.script}});
 }
 
-std::string encode_report(ReportKind kind, std::string_view text) {
+std::string encode_report(ReportKind kind, std::string_view text, const RunTimes& times) {
   const char kind_byte = static_cast<char>(kind);
-  return encode(FrameType::report, {{Section::kind, {&kind_byte, 1}}, {Section::text, text}});
+  return encode(FrameType::report, {{Section::kind, {&kind_byte, 1}},
+                                    {Section::text, text},
+                                    {Section::times, numbers({times.began_ns, times.ended_ns})}});
 }
 
 std::optional<FrameHeader> decode_header(std::span<const std::byte, kFrameHeaderBytes> bytes) {
@@ -89,6 +107,14 @@ std::optional<FrameHeader> decode_header(std::span<const std::byte, kFrameHeader
   if (type < 1 || type > static_cast<std::uint16_t>(FrameType::setup_failed)) return std::nullopt;
   if (read_number<std::uint16_t>(text + 6) != 0) return std::nullopt;
   return FrameHeader{static_cast<FrameType>(type), read_number<std::uint32_t>(text + 8)};
+}
+
+std::optional<StartTimes> decode_ready(std::string_view body) {
+  const auto sections = decode(body, {Section::times});
+  if (!sections) return std::nullopt;
+  const auto times = read_numbers<3>((*sections)[0]);
+  if (!times) return std::nullopt;
+  return StartTimes{(*times)[0], (*times)[1], (*times)[2]};
 }
 
 std::optional<sandbox::SetupError> decode_setup_failed(std::string_view body) {
@@ -106,11 +132,14 @@ std::optional<Job> decode_job(std::string_view body) {
 }
 
 std::optional<Untrusted<Report>> decode_report(std::string_view body) {
-  const auto sections = decode(body, {Section::kind, Section::text});
+  const auto sections = decode(body, {Section::kind, Section::text, Section::times});
   if (!sections || (*sections)[0].size() != 1) return std::nullopt;
+  const auto times = read_numbers<2>((*sections)[2]);
+  if (!times) return std::nullopt;
   const auto kind = static_cast<std::uint8_t>((*sections)[0][0]);
   if (kind < 1 || kind > static_cast<std::uint8_t>(kLastReportKind)) return std::nullopt;
-  return Untrusted(Report{static_cast<ReportKind>(kind), std::string((*sections)[1])});
+  return Untrusted(Report{static_cast<ReportKind>(kind), std::string((*sections)[1]),
+                          RunTimes{(*times)[0], (*times)[1]}});
 }
 
 }  // namespace pyexec

@@ -28,9 +28,15 @@ inline constexpr auto kLastReportKind = ReportKind::exited;
 inline constexpr int kExitBadFrame = 120;     // a defect of this service
 inline constexpr int kExitChannelLost = 121;  // the script closed the job socket
 
+// Of CLOCK_MONOTONIC, in nanoseconds.
+struct RunTimes {
+  std::uint64_t began_ns, ended_ns;
+};
+
 struct Report {
   ReportKind kind;
   std::string text;
+  RunTimes times = {};
 };
 
 // Marks what a process that runs a script has said, until somebody has looked at it.

@@ -1,0 +1,130 @@
+"""GET /metrics: what is counted and timed, and that scripts cannot make it lie beyond their own time."""
+
+import threading
+import time
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from test_result import FORGE
+
+OK = "def main(): return 1"
+BEFORE_A_WORKER = ("parse", "admit")
+WITH_A_REPORT = ("pool_wait", "hand_off", "run", "report", "kill", "reply")
+REFILL = ("fork", "populate", "enter", "warm_up", "total")
+
+
+class Scrape:
+    """The samples of one GET /metrics, by name and label values."""
+
+    def __init__(self, service):
+        answer = service.request("GET", "/metrics")
+        assert answer.status == 200
+        self.families = {family.name: family for family in text_string_to_metric_families(answer.raw.decode())}
+        self.samples = {(s.name, *s.labels.values()): s.value for family in self.families.values() for s in family.samples}
+
+    def __getitem__(self, key):
+        return self.samples[key]
+
+    def times(self, phase, of="request"):
+        """How many, and how many seconds together."""
+        return tuple(self.samples[f"pyexec_{of}_phase_seconds_{what}", phase] for what in ("count", "sum"))
+
+
+def quiet(service):
+    """A scrape at a moment when no job is there, not even one that is only being taken apart."""
+    service.wait_until(lambda: Scrape(service)["pyexec_workers", "running"] == 0)
+    return Scrape(service)
+
+
+def grown(before, after, phase):
+    return tuple(now - then for now, then in zip(after.times(phase), before.times(phase)))
+
+
+def test_it_is_prometheus_text(service):
+    answer = service.request("GET", "/metrics")
+    assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    families = Scrape(service).families
+    assert all(family.documentation and family.type in ("counter", "gauge", "histogram") for family in families.values())
+    assert service.request("POST", "/metrics").status == 405
+
+
+def test_each_phase_is_timed_once_for_each_job(start):
+    service = start(pool=2)
+    before, begin = quiet(service), time.monotonic()
+    for _ in range(5):
+        assert service.execute(OK).status == 200
+    wall, after = time.monotonic() - begin, quiet(service)
+    seen = {phase: grown(before, after, phase) for phase in (*BEFORE_A_WORKER, *WITH_A_REPORT, "reap")}
+    assert {phase: count for phase, (count, _) in seen.items()} == dict.fromkeys(seen, 5)
+    assert all(total > 0 for _, total in seen.values())
+    assert sum(total for phase, (_, total) in seen.items() if phase != "reap") < wall
+
+
+def test_a_long_run_is_run_time(service):
+    before = Scrape(service)
+    assert service.execute("import time\ndef main():\n    time.sleep(0.3)").status == 200
+    assert grown(before, Scrape(service), "run")[1] > 0.3
+
+
+def test_a_job_without_a_report_has_its_time_as_run_time(start):
+    service = start(pool=1, timeout_ms=300)
+    before = Scrape(service)
+    assert service.execute("def main():\n    while True: pass").outcome == "time_limit"
+    after = Scrape(service)
+    assert grown(before, after, "run")[0] == 1 and grown(before, after, "run")[1] > 0.2
+    assert grown(before, after, "report")[0] == 0
+
+
+@pytest.mark.parametrize("began, ended", [(0, 2**64 - 1), (2**64 - 1, 0), (0, 0), (2**64 - 1, 2**64 - 1)])
+def test_forged_times_stay_within_the_jobs_own(service, began, ended):
+    before, begin = Scrape(service), time.monotonic()
+    script = FORGE + f"def main():\n    os.write(3, report(1, b'7', {began}, {ended}))\n    os._exit(0)"
+    assert service.execute(script).body["result"] == 7
+    wall, after = time.monotonic() - begin, Scrape(service)
+    for phase in ("hand_off", "run", "report"):
+        count, total = grown(before, after, phase)
+        assert count == 1 and 0 <= total <= wall
+
+
+def test_answers_are_counted_by_outcome(service):
+    before = Scrape(service)
+    service.execute(OK)
+    service.execute("def main(): return 1 / 0")
+    service.execute("def main(:")
+    service.post("{")
+    service.post('{"script": "' + "x" * 4_000_000 + '"}')
+    after = Scrape(service)
+    names = [key[1] for key in after.samples if key[0] == "pyexec_jobs_total"]
+    grew = {name: after["pyexec_jobs_total", name] - before["pyexec_jobs_total", name] for name in names}
+    assert {name: n for name, n in grew.items() if n} == {"ok": 1, "exception": 1, "invalid_script": 1, "invalid_request": 2}
+
+
+def test_a_job_that_waits_for_a_worker_is_a_miss(start):
+    service = start(pool=1, running=1)
+    before = Scrape(service)
+    jobs = [threading.Thread(target=service.execute, args=["import time\ndef main(): time.sleep(0.3)"]) for _ in range(3)]
+    for job in jobs:
+        job.start()
+    service.wait_until(lambda: Scrape(service)["pyexec_jobs_waiting",] == 2)
+    assert Scrape(service)["pyexec_workers", "running"] == 1
+    for job in jobs:
+        job.join()
+    after = Scrape(service)
+    took = {result: after["pyexec_pool_takes_total", result] - before["pyexec_pool_takes_total", result] for result in ("hit", "miss")}
+    assert took == {"hit": 1, "miss": 2}
+    assert grown(before, after, "pool_wait")[1] > 0.3 + 0.6 - 0.1
+
+
+def test_refill_is_timed_once_for_each_worker(start):
+    service = start(pool=3)
+    service.wait_full()
+    counts = {phase: Scrape(service).times(phase, "refill")[0] for phase in REFILL}
+    assert counts == dict.fromkeys(REFILL, 4)  # the self-test had one
+    service.execute(OK)
+    service.wait_full()
+    after = Scrape(service)
+    assert {phase: after.times(phase, "refill")[0] for phase in REFILL} == dict.fromkeys(REFILL, 5)
+    parts = sum(after.times(phase, "refill")[1] for phase in REFILL if phase not in ("total", "fork"))
+    assert 0 < parts < after.times("total", "refill")[1]
+    assert after["pyexec_zygote_starts_total",] == 1 and after["pyexec_workers", "target"] == 3
