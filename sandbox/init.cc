@@ -1,8 +1,10 @@
 // Runs as pid 1 of a jail.
 #include "sandbox/init.h"
 
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/magic.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -92,10 +94,30 @@ SetupError seal() {
   return check(::signal(SIGCHLD, SIG_IGN) == SIG_ERR ? -1 : 0, Step::init_seal, 3);
 }
 
-// The leash becomes the only open descriptor.
-SetupError keep_only(int leash) {
-  PYEXEC_TRY(check(::dup2(leash, 0), Step::init_seal, 4));
-  return check(sys::close_range(1, ~0u), Step::init_seal, 5);
+// An init's only descriptors.
+constexpr int kLeash = 0, kJob = 1;
+
+SetupError keep_only(int leash, int job) {
+  const int high_leash = ::fcntl(leash, F_DUPFD_CLOEXEC, 16);
+  const int high_job = ::fcntl(job, F_DUPFD_CLOEXEC, 16);
+  PYEXEC_TRY(check(::dup2(high_leash, kLeash), Step::init_seal, 4));
+  PYEXEC_TRY(check(::dup2(high_job, kJob), Step::init_seal, 6));
+  return check(sys::close_range(kJob + 1, ~0u), Step::init_seal, 5);
+}
+
+// Until the job is over, in the server's eyes or in its own (leash.h).
+void await_end() {
+  pollfd sources[] = {{kLeash, POLLIN, 0}, {kJob, POLLRDHUP, 0}};
+  for (;;) {
+    if (::poll(sources, std::size(sources), -1) == -1) continue;
+    char ignored;
+    if (sources[0].revents != 0 && ::read(kLeash, &ignored, 1) <= 0) return;
+    // Closed, by the worker's end or by its script: says nothing about the rest of the job.
+    if (sources[1].revents & POLLHUP)
+      sources[1].fd = -1;
+    else if (sources[1].revents & POLLRDHUP)
+      return;
+  }
 }
 
 SetupError set_up(const Plan& plan, const Limits& limits) {
@@ -150,21 +172,19 @@ SetupError seal_chained_init(int leash, int exits) {
   return forbid_tracing();
 }
 
-void run_init(int leash, const Plan& plan, const Limits& limits) {
+void run_init(int leash, int job, const Plan& plan, const Limits& limits) {
   char maps_written;
   if (!sys::read_all(leash, &maps_written, 1)) ::_exit(1);
 
   SetupError result = set_up(plan, limits);
   if (!result.failed()) {
-    result = keep_only(leash);
-    if (!result.failed()) leash = 0;
+    result = keep_only(leash, job);
+    if (!result.failed()) leash = kLeash;
   }
   // A jailer that died before PR_SET_PDEATHSIG shows here: nobody reads.
   if (!sys::send_all(leash, &result, sizeof result) || result.failed()) ::_exit(1);
 
-  char ignored;
-  while (sys::retry([&] { return ::read(leash, &ignored, 1); }) > 0) {
-  }
+  await_end();
   stop_job(leash);
   kill_job(leash);
   ::_exit(0);  // the namespaces go with it, which takes the kernel longer

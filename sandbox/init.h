@@ -11,10 +11,11 @@ namespace pyexec::sandbox {
 
 // Finishes the jail from inside (scratch file systems, host name), gives up every right but
 // CAP_KILL, reports a SetupError on `leash` and then holds the namespaces until the other end of
-// `leash` is shut down or closed. Then it kills every process of the jail, says so (base/leash.h),
-// waits until none is left, says that too, and exits. If it dies in any other way the kernel kills
-// the rest of the jail. Uses system calls only: it runs after a raw clone.
-[[noreturn]] void run_init(int leash, const Plan& plan, const Limits& limits);
+// `leash` is shut down or closed, or the other end of `job` is shut down. Then it kills every
+// process of the jail, says so (base/leash.h), waits until none is left, says that too, and exits.
+// If it dies in any other way the kernel kills the rest of the jail. Uses system calls only: it
+// runs after a raw clone.
+[[noreturn]] void run_init(int leash, int job, const Plan& plan, const Limits& limits);
 
 // The same for the init of a chained jail (chain.h), which is a fork of the zygote: first what has
 // to be there before the worker is forked, then, with `leash` and `exits` as the only descriptors

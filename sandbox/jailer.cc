@@ -29,6 +29,7 @@ constexpr int kProc = 65;
 struct Jail {
   UniqueFd init_pidfd;
   UniqueFd leash;
+  UniqueFd server_job, worker_job;
   JailTimes times = {};
 };
 
@@ -63,12 +64,16 @@ SetupError prepare(const Plan& plan) {
 
 SetupError start_init(const Plan& plan, const Limits& limits, std::uint32_t worker_id, int leash,
                       Jail& jail) {
+  int job[2];
+  PYEXEC_TRY(check(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, job), Step::namespaces, 1));
+  jail.server_job.reset(job[0]);
+  jail.worker_job.reset(job[1]);
   int pidfd = -1;
   const pid_t pid = sys::clone_namespaces(kNamespaces, &pidfd);
   if (pid == -1) return fail(Step::namespaces, errno);
   if (pid == 0) {
     jail.leash.reset();
-    run_init(leash, plan, limits);
+    run_init(leash, jail.server_job.get(), plan, limits);
   }
   jail.init_pidfd.reset(pidfd);
   PYEXEC_TRY(write_id_maps(plan, kProc, pidfd, worker_id));
@@ -116,8 +121,10 @@ SetupError build_jail(const Plan& plan, const Limits& limits, std::uint32_t work
     Jail jail;
     const SetupError error = build_jail(plan, limits, request.worker_id, jail);
     const JailReply reply = {request.worker_id, jail.times, error};
-    const std::array<int, 2> fds = {jail.init_pidfd.get(), jail.leash.get()};
-    const std::span<const int> sent_fds(fds.data(), reply.error.failed() ? 0 : fds.size());
+    const std::array<int, 4> fds = {jail.init_pidfd.get(), jail.leash.get(), jail.server_job.get(),
+                                    jail.worker_job.get()};
+    const std::size_t sent = error.failed() ? 0 : jail.server_job ? 4 : 2;
+    const std::span<const int> sent_fds(fds.data(), sent);
     if (!send_message(kSocket, std::as_bytes(std::span(&reply, 1)), sent_fds)) ::_exit(1);
   }
   ::_exit(0);

@@ -2,7 +2,7 @@
 // jails.
 //
 //   zygote ── JailRequest ──▶ jailer ── clone3(six namespaces) ──▶ init (pid 1 of the jail)
-//          ◀─ JailReply + [pidfd of init, leash] ──
+//          ◀─ JailReply + [pidfd of init, leash, both ends of the job socket] ──
 //
 // Where the plan has no namespaces, the same dialogue ends in a keeper (keeper.h) in place of the
 // init, and a jail is what that keeper watches.
@@ -30,8 +30,8 @@ struct JailRequest {
 struct JailReply {
   std::uint32_t worker_id;
   JailTimes times;
-  SetupError error;  // with none: two descriptors come along, the pidfd of the init or keeper, and
-                     // the leash
+  SetupError error;  // with none, descriptors come along: the pidfd of the init or keeper and the
+                     // leash; with an init also the server's and the worker's end of the job socket
 };
 
 // Forks the jailer and waits until its root image stands. On success `socket` is the zygote's end

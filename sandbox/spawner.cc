@@ -40,6 +40,18 @@ bool Spawner::request(std::uint32_t worker_id) {
 }
 
 bool Spawner::take(EmptyJail& jail) {
+  if (!take_from_maker(jail)) return false;
+  if (!jail.error.failed() && !jail.server_job) {
+    int job[2];
+    jail.error = check(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, job), Step::fork, 0);
+    if (jail.error.failed()) return true;
+    jail.server_job.reset(job[0]);
+    jail.worker_job.reset(job[1]);
+  }
+  return true;
+}
+
+bool Spawner::take_from_maker(EmptyJail& jail) {
   FdMessage message;
   if (receive_message(jailer_.get(), message) != ReceiveResult::message) return false;
   jail.error = ok();
@@ -57,9 +69,14 @@ bool Spawner::take(EmptyJail& jail) {
   jail.error = reply.error;
   jail.times = reply.times;
   if (reply.error.failed()) return true;
-  if (message.fd_count != 2) return false;
+  const bool has_init = plan_.builder == Builder::joined;
+  if (message.fd_count != (has_init ? 4 : 2)) return false;
   jail.init_pidfd = std::move(message.fds[0]);
   jail.leash = std::move(message.fds[1]);
+  if (has_init) {
+    jail.server_job = std::move(message.fds[2]);
+    jail.worker_job = std::move(message.fds[3]);
+  }
   return true;
 }
 

@@ -21,8 +21,9 @@ struct EmptyJail {
   std::uint32_t worker_id = 0;
   SetupError error;
   JailTimes times = {};
-  UniqueFd init_pidfd;  // of the init or keeper; chained: another hold on the leash
-  UniqueFd leash;       // sandbox/base/leash.h
+  UniqueFd init_pidfd;              // of the init or keeper; chained: another hold on the leash
+  UniqueFd leash;                   // sandbox/base/leash.h
+  UniqueFd server_job, worker_job;  // the two ends of the job socket
 };
 
 struct WorkerExit {
@@ -51,6 +52,7 @@ class Spawner {
   bool take_exit(WorkerExit& exit);
 
  private:
+  bool take_from_maker(EmptyJail& jail);
   SetupError fork_joined(EmptyJail& jail, pid_t& pid);
   SetupError fork_kept(EmptyJail& jail, pid_t& pid);
 

@@ -61,10 +61,7 @@ Forker::Forker(const Interpreter& interpreter, const Configure& configure,
 }
 
 SetupError Forker::fork_worker(sandbox::EmptyJail& jail, Warmth warmth) {
-  int job[2], out[2];
-  PYEXEC_TRY(
-      sandbox::check(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, job), Step::fork, 0));
-  UniqueFd server_job(job[0]), worker_job(job[1]);
+  int out[2];
   PYEXEC_TRY(sandbox::check(::pipe2(out, O_CLOEXEC), Step::fork, 1));
   UniqueFd server_out(out[0]), worker_out(out[1]);
 
@@ -73,9 +70,9 @@ SetupError Forker::fork_worker(sandbox::EmptyJail& jail, Warmth warmth) {
   sandbox::Lap lap;
   const SetupError forked = spawner_.fork_into(jail, pid);
   if (pid == 0) {
-    server_job.reset();  // or it would not notice that the server let go
+    jail.server_job.reset();  // or it would not notice that the server let go
     const sandbox::JailEntry entry = {
-        plan_,   jail.worker_id, jail.init_pidfd.get(), worker_out.get(), worker_job.get(),
+        plan_,   jail.worker_id, jail.init_pidfd.get(), worker_out.get(), jail.worker_job.get(),
         limits_, filter_};
     worker_main(interpreter_,
                 {entry, caps_, forked, working_sets_[static_cast<std::size_t>(warmth)]});
@@ -84,8 +81,8 @@ SetupError Forker::fork_worker(sandbox::EmptyJail& jail, Warmth warmth) {
   const std::uint64_t fork_ns = lap.ns();
 
   workers_[pid] = jail.worker_id;
-  const std::array<int, kWorkerFds> fds = {server_job.get(), server_out.get(), jail.leash.get(),
-                                           jail.init_pidfd.get()};
+  const std::array<int, kWorkerFds> fds = {jail.server_job.get(), server_out.get(),
+                                           jail.leash.get(), jail.init_pidfd.get()};
   if (!tell_server(WorkerSpawned{jail.worker_id, pid, jail.times, fork_ns}, fds)) ::_exit(1);
   return sandbox::ok();
 }

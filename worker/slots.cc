@@ -37,7 +37,7 @@ bool await_empty(const sandbox::Slot& slot) {
 SetupError serve_jail(int zygote, Forker& forker, const sandbox::Slot& slot) {
   FdMessage message;
   SlotRequest request;
-  if (receive_message(zygote, message) != ReceiveResult::message || message.fd_count != 2 ||
+  if (receive_message(zygote, message) != ReceiveResult::message || message.fd_count != 4 ||
       message.size != sizeof request)
     ::_exit(0);
   std::memcpy(&request, message.bytes.data(), sizeof request);
@@ -46,6 +46,8 @@ SetupError serve_jail(int zygote, Forker& forker, const sandbox::Slot& slot) {
   jail.times = request.times;
   jail.init_pidfd = std::move(message.fds[0]);
   jail.leash = std::move(message.fds[1]);
+  jail.server_job = std::move(message.fds[2]);
+  jail.worker_job = std::move(message.fds[3]);
   const SetupError error = await_empty(slot) ? forker.fork_worker(jail, request.warmth)
                                              : sandbox::fail(Step::cgroup, EBUSY, 8);
   if (error.failed() && !tell_server(SpawnFailed{jail.worker_id, error})) ::_exit(1);
@@ -101,7 +103,8 @@ SetupError Slots::add_slot() {
 
 SetupError Slots::fork_worker(sandbox::EmptyJail& jail, Warmth warmth) {
   if (free_.empty()) PYEXEC_TRY(add_slot());
-  const std::array<int, 2> fds = {jail.init_pidfd.get(), jail.leash.get()};
+  const std::array<int, 4> fds = {jail.init_pidfd.get(), jail.leash.get(), jail.server_job.get(),
+                                  jail.worker_job.get()};
   const SlotRequest request = {jail.worker_id, warmth, jail.times};
   if (!send_message(slots_[free_.front()].get(), std::as_bytes(std::span(&request, 1)), fds))
     return sandbox::fail(Step::cgroup, errno, 12);

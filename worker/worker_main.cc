@@ -3,6 +3,7 @@
 
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
@@ -74,6 +75,7 @@ void worker_main(const Interpreter& interpreter, const WorkerStart& start) {
   const RunTimes run_times = {began_ns, sandbox::monotonic_ns()};
   const bool sent = send_frame(sandbox::kJobFd, encode_report(report.kind, report.text, run_times));
   if (!sent) ::_exit(kExitChannelLost);
+  ::shutdown(sandbox::kJobFd, SHUT_WR);  // which its init takes for the end of the job
   // Waits to be killed, behind everybody else: an exit is a millisecond of the kernel's work, and
   // the answer comes first (sandbox/init.cc).
   ::setpriority(PRIO_PROCESS, 0, 19);

@@ -1,4 +1,9 @@
 // What the init of a jail says on its leash, a stream socket, to whoever holds the other end.
+//
+// It speaks once that end is shut down or closed, or once the worker shuts down its end of the job
+// socket for writing, of which the init holds the server's end too. The worker does that when it
+// has reported, so that it is stopped while the server still reads. Others in the job can do it
+// too, and end the job, which they can anyway.
 #pragma once
 
 namespace pyexec::sandbox {

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/seccomp.h>
 #include <sched.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -57,7 +58,7 @@ const Plan kPlan = root_plan();
   }
 
 struct Jail {
-  UniqueFd jailer, init_pidfd, leash;
+  UniqueFd jailer, init_pidfd, leash, server_job, worker_job;
   SetupError error;
 };
 
@@ -76,6 +77,8 @@ Jail build(const Limits& limits) {
   if (!reply.error.failed()) {
     jail.init_pidfd = std::move(message.fds[0]);
     jail.leash = std::move(message.fds[1]);
+    jail.server_job = std::move(message.fds[2]);
+    jail.worker_job = std::move(message.fds[3]);
   }
   return jail;
 }
@@ -86,12 +89,12 @@ struct Inside {
 };
 
 // Forks into the jail's pid namespace, enters, and runs `probe` there if that worked.
-Inside enter(const Jail& jail, const Limits& limits, const std::vector<sock_filter>& filter,
+Inside enter(Jail& jail, const Limits& limits, const std::vector<sock_filter>& filter,
              const std::function<void()>& probe) {
-  int out[2], job[2];
+  int out[2];
   REQUIRE(::pipe2(out, O_CLOEXEC) == 0);
-  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, job) == 0);
-  UniqueFd read_end(out[0]), write_end(out[1]), outer(job[0]), inner(job[1]);
+  UniqueFd read_end(out[0]), write_end(out[1]);
+  UniqueFd &outer = jail.server_job, &inner = jail.worker_job;
   UniqueFd home(::open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC));
   REQUIRE(sys::join_namespaces(jail.init_pidfd.get(), CLONE_NEWPID) == 0);
   const pid_t pid = ::fork();
@@ -123,7 +126,7 @@ std::vector<sock_filter> real_filter() {
 
 TEST_CASE("a complete jail looks from inside as its table says", "[jail]") {
   NEEDS_ROOT();
-  const Jail jail = build(kLimits);
+  Jail jail = build(kLimits);
   REQUIRE(describe(jail.error) == describe(ok()));
   const Inside inside = enter(jail, kLimits, real_filter(), [] {
     sys::Capabilities left;
@@ -174,6 +177,39 @@ TEST_CASE("only a worker that was alone is announced as killed before the jail i
         }) == "E");
 }
 
+TEST_CASE("a worker that shuts its job socket down ends its job though the leash is held", "[jail]") {
+  NEEDS_ROOT();
+  Jail jail = build(kLimits);
+  REQUIRE_FALSE(jail.error.failed());
+  // `enter` returns when the worker is dead, which would wait for ever.
+  const Inside inside = enter(jail, kLimits, real_filter(), [] {
+    if (::shutdown(kJobFd, SHUT_WR) == 0)
+      for (;;) ::pause();
+  });
+  REQUIRE_FALSE(inside.error.failed());
+  std::string words;
+  for (char word; sys::read_all(jail.leash.get(), &word, 1);) words += word;
+  CHECK(words == std::string{kWorkerStopped, kJailEmpty});
+}
+
+TEST_CASE("a worker that closes its job socket ends nothing", "[jail]") {
+  NEEDS_ROOT();
+  Jail jail = build(kLimits);
+  REQUIRE_FALSE(jail.error.failed());
+  const Inside inside = enter(jail, kLimits, real_filter(), [] {
+    ::close(kJobFd);
+    ::usleep(50'000);
+    ::dprintf(kStdoutFd, "alive");
+  });
+  CHECK(inside.said == "alive");
+  pollfd leash = {jail.leash.get(), POLLIN, 0};
+  CHECK(::poll(&leash, 1, 0) == 0);
+  ::shutdown(jail.leash.get(), SHUT_WR);
+  char word;
+  REQUIRE(sys::read_all(jail.leash.get(), &word, 1));
+  CHECK(word == kWorkerStopped);
+}
+
 TEST_CASE("a jailer that dies takes its jails along", "[jail]") {
   NEEDS_ROOT();
   Jail jail = build(kLimits);
@@ -187,14 +223,14 @@ TEST_CASE("a scratch file system without a bound is noticed though mount succeed
   NEEDS_ROOT();
   Limits limits = kLimits;
   limits.tmp_bytes = 0;  // to tmpfs: no limit
-  const Jail jail = build(limits);
+  Jail jail = build(limits);
   CHECK(jail.error.step == Step::scratch);
   CHECK(jail.error.error == 0);
 }
 
 TEST_CASE("a filter that allows everything is noticed though it can be installed", "[jail]") {
   NEEDS_ROOT();
-  const Jail jail = build(kLimits);
+  Jail jail = build(kLimits);
   REQUIRE_FALSE(jail.error.failed());
   const Inside inside = enter(jail, kLimits, {BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)},
                               [] { ::dprintf(kStdoutFd, "user code ran"); });
@@ -204,7 +240,7 @@ TEST_CASE("a filter that allows everything is noticed though it can be installed
 
 TEST_CASE("a filter that the kernel refuses is fatal", "[jail]") {
   NEEDS_ROOT();
-  const Jail jail = build(kLimits);
+  Jail jail = build(kLimits);
   REQUIRE_FALSE(jail.error.failed());
   const Inside inside = enter(jail, kLimits, {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0)}, [] {});
   CHECK(inside.error.step == Step::seccomp);
@@ -213,7 +249,7 @@ TEST_CASE("a filter that the kernel refuses is fatal", "[jail]") {
 
 TEST_CASE("a jail whose init is gone cannot be entered", "[jail]") {
   NEEDS_ROOT();
-  const Jail jail = build(kLimits);
+  Jail jail = build(kLimits);
   REQUIRE_FALSE(jail.error.failed());
   REQUIRE(sys::pidfd_send_signal(jail.init_pidfd.get(), SIGKILL) == 0);
   char word;
@@ -230,7 +266,7 @@ TEST_CASE("a jail whose init is gone cannot be entered", "[jail]") {
 
 TEST_CASE("a limit above the host's own is not lowered in silence", "[jail]") {
   NEEDS_ROOT();
-  const Jail jail = build(kLimits);
+  Jail jail = build(kLimits);
   REQUIRE_FALSE(jail.error.failed());
   Limits limits = kLimits;
   limits.open_files = std::uint64_t{1} << 40;  // beyond fs.nr_open, whatever rights the caller has
