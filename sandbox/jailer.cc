@@ -2,7 +2,9 @@
 #include "sandbox/jailer.h"
 
 #include <fcntl.h>
+#include <link.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -10,6 +12,7 @@
 
 #include <array>
 #include <cstring>
+#include <span>
 
 #include "sandbox/base/fd_message.h"
 #include "sandbox/base/sys.h"
@@ -51,10 +54,30 @@ void on_keeper_exit(int) {
     if (status != 0) ::_exit(1);
 }
 
+// Python, which never runs here, is four fifths of what an init would be given a copy of. What the
+// dynamic linker reads of it stays: it asks each library for the symbols that others still miss.
+int unmap_python(dl_phdr_info* library, std::size_t, void*) {
+  if (std::strstr(library->dlpi_name, "/libpython") == nullptr) return 0;
+  const std::span segments(library->dlpi_phdr, library->dlpi_phnum);
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto up = [page](std::uintptr_t address) { return (address + page - 1) / page * page; };
+  std::uintptr_t linked_end = 0;
+  for (const auto& segment : segments)
+    if (segment.p_type == PT_GNU_RELRO) linked_end = segment.p_vaddr + segment.p_memsz;
+  for (const auto& segment : segments) {
+    const std::uintptr_t begin = up(segment.p_flags & PF_W ? linked_end : segment.p_vaddr);
+    const std::uintptr_t end = up(segment.p_vaddr + segment.p_memsz);
+    if (segment.p_type == PT_LOAD && (segment.p_flags & (PF_W | PF_X)) && linked_end > 0)
+      ::munmap(reinterpret_cast<void*>(library->dlpi_addr + begin), end - begin);
+  }
+  return 1;
+}
+
 SetupError prepare(const Plan& plan) {
   PYEXEC_TRY(check(::prctl(PR_SET_NAME, "pyexec-jailer", 0, 0, 0), Step::control));
   PYEXEC_TRY(die_with_parent(Step::control));
   PYEXEC_TRY(keep_descriptors());
+  ::dl_iterate_phdr(unmap_python, nullptr);
   if (!plan.namespaces())
     return check(::signal(SIGCHLD, on_keeper_exit) == SIG_ERR ? -1 : 0, Step::control);
   // Jail inits are reaped by the kernel; who waits for one does so on its pidfd.
