@@ -186,10 +186,32 @@ bool is_tried(const Plan& plan, const Wanted& wanted, const Probe& probe) {
   return true;
 }
 
+// Groups that the launcher can make are of no use if the zygote, in its nest, cannot make slots in
+// them.
+SetupError try_slot(const Plan& plan, const Limits& limits) {
+  constexpr std::uint32_t kNumber = 999'999;  // no slot's
+  return in_child<SetupError>(
+      [&] {
+        PYEXEC_TRY(enter_nest(plan));
+        Slot slot;
+        return slot.enter(plan, limits, kNumber);
+      },
+      fail(Step::cgroup, EPIPE, 1));
+}
+
 // Level 3 becomes level 4. Where the chain of forefathers makes the jails, no slot could hold them.
-void add_cgroups(const Wanted& wanted, Plan& plan, Probe& probe) {
+void add_cgroups(const Limits& limits, const Wanted& wanted, Plan& plan, Probe& probe) {
   if (plan.builder != Builder::joined) return;
-  const SetupError error = make_cgroups(plan);
+  SetupError error = make_cgroups(plan);
+  if (!error.failed()) {
+    error = try_slot(plan, limits);
+    if (error.failed()) {
+      error.index = 1;  // the first of the two layers that make a slot
+      remove_cgroups(plan);
+      plan.cgroup = Cgroup::none;
+      plan.cgroup_memory = plan.cgroup_pids = {};
+    }
+  }
   const auto is = [&](std::uint32_t index) {
     return error.failed() && error.index == index ? std::max(error.error, 1) : 0;
   };
@@ -232,7 +254,7 @@ Probe probe_host(const Limits& limits, const Wanted& wanted, Plan& plan) {
     if (!plan.namespaces() && plan.root != Root::chroot) make_scratch_base(plan);
     probe.tried.push_back({candidate.name, try_plan(plan, limits, worker_id++)});
     if (!probe.tried.back().error.failed()) {
-      add_cgroups(wanted, plan, probe);
+      add_cgroups(limits, wanted, plan, probe);
       return probe;
     }
     release(plan);
