@@ -208,15 +208,15 @@ awaitable<std::optional<Pool::Lease>> Pool::take(Warmth warmth, Deadline deadlin
   co_return Lease(*this, std::move(waiter->worker));
 }
 
-// One of the other kind too where those are left over from other times: nobody else would ever take
-// them.
+// The last that was made: what it has written to is nearest to the processors. One of the other
+// kind too where those are left over from other times: nobody else would ever take them.
 std::shared_ptr<WorkerHandle> Pool::take_parked(Warmth warmth) {
   constexpr double kLeftOver = 2;
   const Warmth other = warmth == Warmth::pandas ? Warmth::basic : Warmth::pandas;
   const Warmth wanted = surplus(other) >= kLeftOver ? other : warmth;
-  auto chosen = std::find_if(parked_.begin(), parked_.end(),
-                             [&](const auto& worker) { return worker->warmth() == wanted; });
-  if (chosen == parked_.end()) chosen = parked_.begin();
+  const auto found = std::find_if(parked_.rbegin(), parked_.rend(),
+                                  [&](const auto& worker) { return worker->warmth() == wanted; });
+  const auto chosen = std::prev(found == parked_.rend() ? parked_.end() : found.base());
   auto worker = std::move(*chosen);
   parked_.erase(chosen);
   return worker;
