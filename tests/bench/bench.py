@@ -12,10 +12,13 @@ from pathlib import Path
 
 import machine
 import plot
-from subjects import (BUILD, SCRIPTS, Service, available_kib, bare_forks, exec_per_request, in_process, load,
+from subjects import (BUILD, SCRIPTS, Counters, Service, available_kib, bare_forks, exec_per_request, in_process, load,
                       private_kib_of_workers)
 
 PERCENTILES = ("p50", "p99", "p99.9", "max")
+REQUEST = ("parse", "admit", "pool_wait", "hand_off", "run", "report", "kill", "reply", "reap")
+REFILL = ("namespaces", "mounts", "fork", "populate", "enter", "warm_up", "total")
+PHASES = [f"request: {name}" for name in REQUEST] + [f"refill: {name}" for name in REFILL]
 CURVE = (10, 25, 50, 75, 90, 100, 110, 125, 150)
 QUICK = {"rounds": 1, "seconds": 0.7, "peer_seconds": 2.0, "runs": 200, "curve": False}
 
@@ -61,10 +64,11 @@ class Bench:
 
     def pyexec_load(self, script, *mode):
         self.settle()
-        cpu = machine.CpuClock()
+        counters, cpu = Counters(self.service), machine.CpuClock()
         said = load(self.service.port, script, *mode)
         self.service.wait_full()
-        return said, cpu.busy_seconds()
+        busy = cpu.busy_seconds()
+        return said | counters.grown(), busy
 
     def calibrate(self):
         """The rates of all rounds: from closed loops before them."""
@@ -82,6 +86,9 @@ class Bench:
         rate = self.capacity[script][0] * share / 100
         said, cpu = self.pyexec_load(script, "open", "--rate", rate, "--seconds", self.options.seconds, "--connections", 32)
         measured(self.series, "pyexec", script, said, cpu, f"at {share} %")
+        if share == 10:
+            for phase, mean in said["phases_us"].items():
+                self.series.note(phase, "phases", script, mean)
 
     def echo(self):
         rate = self.capacity["trivial"][0] / 10
@@ -124,7 +131,7 @@ class Bench:
             said, _ = self.pyexec_load(script, "open", "--rate", rate, "--seconds", self.options.seconds, "--connections", 64)
             points.append({"percent": percent, "offered_per_s": rate, "goodput_per_s": said["ok"] / said["seconds"],
                            "p50_ms": said["latency_us"]["p50"] / 1000, "p99_ms": said["latency_us"]["p99"] / 1000,
-                           "refused": said["refused"], "offered": said["offered"]})
+                           "refused": said["refused"], "offered": said["offered"], "pool_hit_rate": said["hit_rate"]})
         return points
 
 
@@ -167,15 +174,23 @@ def verdicts(series):
     return out
 
 
-def report(series, found, extra, disturbed):
+def report(series, found, extra, disturbed, curves):
     subjects = ("in-process", "bare forks", "pyexec", "exec-per-request", "HTTP alone")
     for script in (*SCRIPTS, "-"):
-        rows = sorted({key[0] for key in series.values if key[2] == script})
+        rows = sorted({key[0] for key in series.values if key[2] == script and key[1] in subjects})
         print(f"\n{script if script != '-' else 'GET /healthz'}")
         for figure in rows:
             for subject in subjects:
                 if (figure, subject, script) in series.values:
                     print(f"  {figure:28} {subject:17} {series.shown(figure, subject, script)}")
+    print("\nphases at 10 %, mean, us" + "".join(f"{script:>24}" for script in SCRIPTS))
+    for phase in PHASES:
+        print(f"  {phase:22}" + "".join(f"{series.shown(phase, 'phases', script):>24}" for script in SCRIPTS))
+    for script, points in curves.items():
+        print(f"\n{script}: load     offered/s  goodput/s    p50 ms    p99 ms   pool hits   refused")
+        for p in points:
+            print(f"  {p['percent']:>8} %  {p['offered_per_s']:>10.0f} {p['goodput_per_s']:>10.0f} {p['p50_ms']:>9.2f} {p['p99_ms']:>9.1f} "
+                  f"{p['pool_hit_rate']:>10.0%} {p['refused']:>9}")
     print("\nratios, a round: median (smallest..largest)")
     for text, values in found.items():
         shown = "no verdict" if disturbed else f"{statistics.median(values):.3g} ({min(values):.3g}..{max(values):.3g})"
@@ -228,7 +243,7 @@ def main():
     if disturbed:
         print("disturbed: " + "; ".join(disturbed))
     found = verdicts(bench.series)
-    report(bench.series, found, extra, disturbed)
+    report(bench.series, found, extra, disturbed, curves)
     record = {
         "host": facts, "settings": {name: value for name, value in vars(options).items() if name not in ("json", "plot")}, "disturbed": disturbed,
         "measured": [{"figure": f, "subject": s, "script": p, "rounds": v} for (f, s, p), v in bench.series.values.items()],

@@ -13,6 +13,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "e2e"))
 
+from prometheus_client.parser import text_string_to_metric_families  # noqa: E402
+
 from service import BUILD, Service  # noqa: E402,F401
 
 PYTHON = "/usr/bin/python3"
@@ -50,6 +52,31 @@ def bare_forks(script, seconds):
 
 def in_process(script, runs):
     return run_json(BUILD / "pyexec-floor", "inline", HERE / f"scripts/{script}.py", runs)
+
+
+class Counters:
+    """What the service has counted and timed (GET /metrics) since this was made."""
+
+    def __init__(self, service):
+        self.service = service
+        self.before = self.read()
+
+    def read(self):
+        text = self.service.request("GET", "/metrics").raw.decode()
+        families = text_string_to_metric_families(text)
+        return {(s.name, *s.labels.values()): s.value for f in families for s in f.samples if "le" not in s.labels}
+
+    def grown(self):
+        now = self.read()
+        grown = {name: value - self.before.get(name, 0) for name, value in now.items()}
+        phases = {}
+        for of in ("request", "refill"):
+            for name, *label in grown:
+                if name == f"pyexec_{of}_phase_seconds_count" and grown[name, *label]:
+                    mean = grown[f"pyexec_{of}_phase_seconds_sum", *label] / grown[name, *label]
+                    phases[f"{of}: {label[0]}"] = mean * 1e6
+        hits, misses = (grown["pyexec_pool_takes_total", result] for result in ("hit", "miss"))
+        return {"phases_us": phases, "hit_rate": hits / (hits + misses) if hits + misses else None}
 
 
 @contextlib.contextmanager
