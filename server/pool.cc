@@ -56,8 +56,14 @@ void Pool::fill() {
          starting_.size() + parked_.size() < config_.pool_workers) {
     const Warmth warmth = next_warmth();
     starting_[next_id_] = {warmth, sandbox::monotonic_ns()};
-    zygote_->spawn(next_id_++, warmth);
+    zygote_->spawn(next_id_++, {warmth, is_at_leisure() ? warmth : Warmth::basic});
   }
+}
+
+// To run pandas in a worker that is made for it saves its job much, but costs the machine more than
+// it saves: worth it while there is time to spare.
+bool Pool::is_at_leisure() const {
+  return 4 * running_ < config_.running_jobs && 2 * parked_.size() >= config_.pool_workers;
 }
 
 // How many more of them there are than of late would have been used.

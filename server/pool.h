@@ -63,6 +63,7 @@ class Pool {
   void fill();
   void fill_later();
   void refill_soon();
+  bool is_at_leisure() const;
   double surplus(Warmth warmth) const;
   Warmth next_warmth() const;
   std::shared_ptr<WorkerHandle> take_parked(Warmth warmth);

@@ -26,9 +26,9 @@ ZygoteClient::ZygoteClient(net::any_io_executor executor, int control_fd, Zygote
   control_.native_non_blocking(true);
 }
 
-void ZygoteClient::spawn(std::uint32_t worker_id, Warmth warmth) {
+void ZygoteClient::spawn(std::uint32_t worker_id, const Readiness& readiness) {
   if (open_ &&
-      !send_message(control_.native_handle(), encode_control(Spawn{worker_id, warmth}), {}))
+      !send_message(control_.native_handle(), encode_control(Spawn{worker_id, readiness}), {}))
     lose();
 }
 

@@ -28,7 +28,7 @@ class ZygoteClient : public std::enable_shared_from_this<ZygoteClient> {
 
   // The answer is on_worker or on_spawn_failed. Keep the number of open requests small: both sides
   // queue them in socket buffers.
-  void spawn(std::uint32_t worker_id, Warmth warmth);
+  void spawn(std::uint32_t worker_id, const Readiness& readiness);
   void close();
 
  private:

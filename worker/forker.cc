@@ -60,7 +60,7 @@ Forker::Forker(const Interpreter& interpreter, const Configure& configure,
   limits_.address_space_bytes += own_address_space_bytes();
 }
 
-SetupError Forker::fork_worker(sandbox::EmptyJail& jail, Warmth warmth) {
+SetupError Forker::fork_worker(sandbox::EmptyJail& jail, const Readiness& readiness) {
   int out[2];
   PYEXEC_TRY(sandbox::check(::pipe2(out, O_CLOEXEC), Step::fork, 1));
   UniqueFd server_out(out[0]), worker_out(out[1]);
@@ -75,7 +75,8 @@ SetupError Forker::fork_worker(sandbox::EmptyJail& jail, Warmth warmth) {
         plan_,   jail.worker_id, jail.init_pidfd.get(), worker_out.get(), jail.worker_job.get(),
         limits_, filter_};
     worker_main(interpreter_,
-                {entry, caps_, forked, working_sets_[static_cast<std::size_t>(warmth)]});
+                {entry, caps_, forked, working_sets_[static_cast<std::size_t>(readiness.pages)],
+                 readiness.scripts});
   }
   PYEXEC_TRY(forked);
   const std::uint64_t fork_ns = lap.ns();

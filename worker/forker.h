@@ -28,7 +28,7 @@ class Forker {
          sandbox::Spawner& spawner);
 
   // Tells the server of the worker.
-  sandbox::SetupError fork_worker(sandbox::EmptyJail& jail, Warmth warmth);
+  sandbox::SetupError fork_worker(sandbox::EmptyJail& jail, const Readiness& readiness);
 
   // Readable when `reap` has something to do, which tells the server; false if it is gone.
   int children() const { return children_.get(); }

@@ -20,7 +20,7 @@ using sandbox::Step;
 
 struct SlotRequest {
   std::uint32_t worker_id;
-  Warmth warmth;
+  Readiness readiness;
   sandbox::JailTimes times;
 };
 
@@ -48,7 +48,7 @@ SetupError serve_jail(int zygote, Forker& forker, const sandbox::Slot& slot) {
   jail.leash = std::move(message.fds[1]);
   jail.server_job = std::move(message.fds[2]);
   jail.worker_job = std::move(message.fds[3]);
-  const SetupError error = await_empty(slot) ? forker.fork_worker(jail, request.warmth)
+  const SetupError error = await_empty(slot) ? forker.fork_worker(jail, request.readiness)
                                              : sandbox::fail(Step::cgroup, EBUSY, 8);
   if (error.failed() && !tell_server(SpawnFailed{jail.worker_id, error})) ::_exit(1);
   return error;
@@ -101,11 +101,11 @@ SetupError Slots::add_slot() {
   return entered;
 }
 
-SetupError Slots::fork_worker(sandbox::EmptyJail& jail, Warmth warmth) {
+SetupError Slots::fork_worker(sandbox::EmptyJail& jail, const Readiness& readiness) {
   if (free_.empty()) PYEXEC_TRY(add_slot());
   const std::array<int, 4> fds = {jail.init_pidfd.get(), jail.leash.get(), jail.server_job.get(),
                                   jail.worker_job.get()};
-  const SlotRequest request = {jail.worker_id, warmth, jail.times};
+  const SlotRequest request = {jail.worker_id, readiness, jail.times};
   if (!send_message(slots_[free_.front()].get(), std::as_bytes(std::span(&request, 1)), fds))
     return sandbox::fail(Step::cgroup, errno, 12);
   free_.pop_front();

@@ -24,7 +24,7 @@ class Slots {
       : forker_(forker), plan_(plan), limits_(limits) {}
 
   // In the slot that has been free for longest, or in a new one.
-  sandbox::SetupError fork_worker(sandbox::EmptyJail& jail, Warmth warmth);
+  sandbox::SetupError fork_worker(sandbox::EmptyJail& jail, const Readiness& readiness);
 
   // What to poll, and what came of it, in the same order; false if a slot process is gone.
   void add_sources(std::vector<pollfd>& sources) const;

@@ -62,9 +62,7 @@ void worker_main(const Interpreter& interpreter, const WorkerStart& start) {
   }
   times.enter_ns = lap.ns();
   interpreter.start_life(temporary_directory(start.jail).text);
-  // For pandas the pages alone: to run it here too takes more from the throughput than it gives to
-  // the latency.
-  if (!interpreter.warm_up(Warmth::basic))
+  if (!interpreter.warm_up(start.warm_up))
     give_up(sandbox::kJobFd, sandbox::fail(sandbox::Step::warm_up, 0));
   times.warm_up_ns = lap.ns();
   if (!send_frame(sandbox::kJobFd, encode_ready(times))) ::_exit(0);

@@ -13,6 +13,7 @@ struct WorkerStart {
   ReportCaps caps;
   sandbox::SetupError forked;  // what went wrong on the way into the jail's processes, if anything
   const WorkingSet& working_set;
+  Warmth warm_up;
 };
 
 // Jail, warm-up, READY, one JOB, one REPORT, exit. A step that fails is sent as SETUP_FAILED

@@ -70,8 +70,8 @@ class Zygote {
   bool take_request() {
     if (receive_message(kControlFd, message_) != ReceiveResult::message) return false;
     const auto spawn = decode_control<Spawn>(message_.body());
-    if (!spawn || static_cast<std::size_t>(spawn->warmth) >= kWarmths) return false;
-    wanted_[spawn->worker_id] = spawn->warmth;
+    if (!spawn || !is_known(spawn->readiness)) return false;
+    wanted_[spawn->worker_id] = spawn->readiness;
     return spawner_.request(spawn->worker_id);
   }
 
@@ -96,7 +96,7 @@ class Zygote {
   sandbox::Spawner& spawner_;
   Slots* slots_;  // where control groups bound a job
   FdMessage message_;
-  std::map<std::uint32_t, Warmth> wanted_;  // of the workers that wait for their jail
+  std::map<std::uint32_t, Readiness> wanted_;  // of the workers that wait for their jail
 };
 
 // Python's handler would note it, for the next Python code that runs: that of every worker.

@@ -90,14 +90,24 @@ inline const char* isolation_name(std::uint32_t level) {
   return level < std::size(kNames) ? kNames[level] : "unknown";
 }
 
-// What kind of script a worker is made ready for: whose pages it makes its own before it parks.
+// What kind of script a worker is made ready for.
 enum class Warmth : std::uint32_t { basic, pandas };
 inline constexpr std::size_t kWarmths = 2;
+
+// How a worker is made ready before it parks.
+struct Readiness {
+  Warmth pages;    // of this kind of script: it makes them its own
+  Warmth scripts;  // of this kind, and of those before it, it runs one
+};
+inline bool is_known(const Readiness& readiness) {
+  return static_cast<std::size_t>(readiness.pages) < kWarmths &&
+         static_cast<std::size_t>(readiness.scripts) < kWarmths;
+}
 
 struct Spawn {
   static constexpr auto kType = ControlType::spawn;
   std::uint32_t worker_id;
-  Warmth warmth;
+  Readiness readiness;
 };
 
 // With three descriptors: job socket, stdout, leash; and a fourth, the init's pidfd. The worker is
