@@ -63,7 +63,7 @@ void Pool::fill() {
 // To run pandas in a worker that is made for it saves its job much, but costs the machine more than
 // it saves: worth it while there is time to spare.
 bool Pool::is_at_leisure() const {
-  return 4 * running_ < config_.running_jobs && 2 * parked_.size() >= config_.pool_workers;
+  return 8 * running_ < config_.running_jobs && 2 * parked_.size() >= config_.pool_workers;
 }
 
 // How many more of them there are than of late would have been used.
