@@ -157,15 +157,15 @@ void stop_job(int leash) {
 // zygote, its parent, has reaped it. Where it cannot be killed so, this process's end does it.
 void kill_job(int leash) {
   constexpr timespec kPause = {0, 200'000};
-  constexpr int kPatienceMs = 1000;
-  const UniqueFd worker(sys::pidfd_open(2));  // joined jails only have inits of this kind
+  constexpr int kSendAgainMs = 5;
+  UniqueFd worker(sys::pidfd_open(2));
   int failures = 0;
-  if (worker && ::kill(-1, SIGKILL) == 0) {
+  while (::kill(-1, SIGKILL) == 0 || (errno != ESRCH && ++failures < 10)) {
     pollfd ended = {worker.get(), POLLIN, 0};
-    ::poll(&ended, 1, kPatienceMs);
-  }
-  while (::kill(-1, SIGKILL) == 0 || (errno != ESRCH && ++failures < 10))
+    if (worker && ::poll(&ended, 1, kSendAgainMs) == 0) continue;
+    worker.reset();
     ::nanosleep(&kPause, nullptr);
+  }
   if (failures < 10) sys::send_all(leash, &kJailEmpty, 1);
 }
 

@@ -79,7 +79,7 @@ SetupError serve_jail(int zygote, Forker& forker, const sandbox::Slot& slot) {
 
 }  // namespace
 
-SetupError Slots::add_slot() {
+SetupError Slots::add_slot(sandbox::EmptyJail& waiting) {
   int pair[2];
   PYEXEC_TRY(sandbox::check(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair),
                             Step::cgroup, 9));
@@ -87,6 +87,7 @@ SetupError Slots::add_slot() {
   const pid_t pid = ::fork();
   if (pid == 0) {
     ours.reset();
+    waiting = {};  // or the ends of its sockets would not close as long as the slot lives
     run_slot(theirs.get(), forker_, plan_, limits_, static_cast<std::uint32_t>(slots_.size()));
   }
   if (pid == -1) return sandbox::fail(Step::cgroup, errno, 10);
@@ -102,7 +103,7 @@ SetupError Slots::add_slot() {
 }
 
 SetupError Slots::fork_worker(sandbox::EmptyJail& jail, const Readiness& readiness) {
-  if (free_.empty()) PYEXEC_TRY(add_slot());
+  if (free_.empty()) PYEXEC_TRY(add_slot(jail));
   const std::array<int, 4> fds = {jail.init_pidfd.get(), jail.leash.get(), jail.server_job.get(),
                                   jail.worker_job.get()};
   const SlotRequest request = {jail.worker_id, readiness, jail.times};

@@ -31,7 +31,7 @@ class Slots {
   bool hear(std::span<const pollfd> sources);
 
  private:
-  sandbox::SetupError add_slot();
+  sandbox::SetupError add_slot(sandbox::EmptyJail& waiting);
 
   Forker& forker_;
   const sandbox::Plan& plan_;
