@@ -5,6 +5,8 @@ Whatever a script does to this interpreter, it can only change its own report: t
 re-serialises it.
 """
 
+import asyncio
+import inspect
 import json
 import linecache
 import os
@@ -12,17 +14,19 @@ import random
 import sys
 import tempfile
 import threading
+import time
 import traceback
 import types
 from importlib.machinery import ModuleSpec
 
 # Values of ReportKind (worker/protocol/job.h).
-VALUE, INVALID_SCRIPT, EXCEPTION, NOT_SERIALIZABLE, MEMORY_LIMIT, OUTPUT_LIMIT, EXITED = range(1, 8)
+VALUE, INVALID_SCRIPT, EXCEPTION, NOT_SERIALIZABLE, MEMORY_LIMIT, OUTPUT_LIMIT, EXITED, INVALID_ARGUMENTS = range(1, 9)
 
 DEFAULT_TMPDIR = "/tmp"
 MODULE = "script"
+PIPE_BYTES = 65536  # that a new pipe holds on every kernel
 FILENAME = "/tmp/script.py"  # no such file: `Loader` and linecache hold the source
-RUNNER_FILENAME = __file__
+OWN_FRAMES = (__file__, os.path.dirname(asyncio.__file__) + "/")
 
 _MISSING = object()
 # Found before any script can rebind them.
@@ -73,14 +77,15 @@ def after_fork(temporary_directory):
         os.environ["TMPDIR"] = temporary_directory or DEFAULT_TMPDIR
 
 
-def run(source: str, result_bytes: int, error_bytes: int):
+def run(source: str, result_bytes: int, error_bytes: int, inputs=None):
     """Returns (report kind, text as UTF-8 bytes). Never raises but for a broken interpreter.
 
     source: the script. result_bytes, error_bytes: caps of the returned text; a longer result is an
-    error, a longer error text loses its middle.
+    error, a longer error text loses its middle. inputs: None, or (arguments of main() as JSON or "",
+    standard input as bytes, files and variables of the environment as lists of (name, bytes)).
     """
     own_pid = os.getpid()
-    kind, text = _run(source, result_bytes)
+    kind, text = _run(source, result_bytes, inputs)
     if os.getpid() != own_pid:
         os._exit(0)  # a child that the script forked came back from main(); its parent reports
     if isinstance(text, str):
@@ -91,13 +96,17 @@ def run(source: str, result_bytes: int, error_bytes: int):
     return kind, text
 
 
-def _run(source, result_bytes):
+def _run(source, result_bytes, inputs):
     try:
         code = compile(source, FILENAME, "exec", dont_inherit=True)
     except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError) as error:
         return INVALID_SCRIPT, f"Syntax error in script: {error}"
 
+    args, kwargs, has_arguments = (), {}, False
     try:
+        if inputs is not None:
+            has_arguments = inputs[0] != ""
+            args, kwargs = _take_inputs(*inputs)
         module = _make_module(source)
         exec(code, module.__dict__)
         main = module.__dict__.get("main", _MISSING)
@@ -105,7 +114,13 @@ def _run(source, result_bytes):
             return INVALID_SCRIPT, "Script must contain a main() function"
         if not callable(main):
             return INVALID_SCRIPT, f"'main' must be a function, not {type(main).__name__}"
-        value = main()
+        if has_arguments:
+            problem = _mismatch(main, args, kwargs)
+            if problem is not None:
+                return INVALID_ARGUMENTS, problem
+        value = main(*args, **kwargs)
+        if isinstance(value, types.CoroutineType):
+            value = asyncio.run(value)
     except SystemExit as stop:
         return EXITED, _exit_text(stop)
     except MemoryError as error:
@@ -114,6 +129,57 @@ def _run(source, result_bytes):
     except BaseException as error:
         return EXCEPTION, _describe(error)
     return _serialize(value, result_bytes)
+
+
+def _take_inputs(arguments, stdin, files, variables):
+    """Returns what main() is to be called with."""
+    if files:
+        os.chdir(os.environ["TMPDIR"])
+    for name, data in files:
+        directory = os.path.dirname(name)
+        if directory:
+            os.makedirs(directory, exist_ok=True)
+        with open(name, "xb") as file:
+            file.write(data)
+    if stdin:
+        _put_on_stdin(stdin)
+    for name, value in variables:
+        os.environ[name] = value.decode("utf-8")
+        if name == "TZ":
+            time.tzset()
+    if not arguments:
+        return (), {}
+    values = json.loads(arguments)
+    return (values, {}) if isinstance(values, list) else ((), values)
+
+
+def _put_on_stdin(data):
+    read_end, write_end = os.pipe()
+    if len(data) <= PIPE_BYTES:
+        os.write(write_end, data)
+        os.close(write_end)
+    else:
+        os.close(read_end)
+        os.close(write_end)
+        with tempfile.NamedTemporaryFile() as file:  # its name is gone once it is open for reading
+            file.write(data)
+            file.flush()
+            read_end = os.open(file.name, os.O_RDONLY | os.O_CLOEXEC)
+    os.dup2(read_end, 0)
+    os.close(read_end)
+
+
+def _mismatch(main, args, kwargs):
+    """Why main() cannot be called so, in words that name the parameter; None if it can."""
+    try:
+        signature = inspect.signature(main)
+    except (TypeError, ValueError):  # a callable that does not tell
+        return None
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError as error:
+        return f"'args' do not fit main{signature}: {error}"
+    return None
 
 
 def _new_module():
@@ -168,10 +234,11 @@ def _exit_text(stop):
 
 
 def _describe(error):
-    """The traceback as Python prints it, without this file's own frames."""
+    """The traceback as Python prints it, without the frames that led to the script: of this file, and of the loop
+    that awaits an async main()."""
     try:
         frames = error.__traceback__
-        while frames is not None and frames.tb_frame.f_code.co_filename == RUNNER_FILENAME:
+        while frames is not None and frames.tb_frame.f_code.co_filename.startswith(OWN_FRAMES):
             frames = frames.tb_next
         return "".join(traceback.format_exception(type(error), error, frames)).rstrip("\n")
     except BaseException:  # the exception's own __str__ can do anything

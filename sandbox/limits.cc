@@ -70,4 +70,12 @@ SetupError apply_rlimits(const Plan& plan, const Limits& limits) {
   return ok();
 }
 
+SetupError lower_address_space(std::uint64_t bytes) {
+  constexpr std::uint32_t kRow = 20;
+  rlimit wanted = {bytes, bytes}, got = {};
+  PYEXEC_TRY(check(::setrlimit(RLIMIT_AS, &wanted), Step::limits, kRow));
+  PYEXEC_TRY(check(::getrlimit(RLIMIT_AS, &got), Step::limits, kRow));
+  return got.rlim_max == bytes ? ok() : fail(Step::limits, 0, kRow);
+}
+
 }  // namespace pyexec::sandbox

@@ -23,4 +23,7 @@ struct Limits {
 // Sets every row of the rlimit table, soft and hard, and reads it back. Runs in the jailed worker.
 SetupError apply_rlimits(const Plan& plan, const Limits& limits);
 
+// Runs in the jailed worker, later: lowers what `apply_rlimits` has set. Never raises it.
+SetupError lower_address_space(std::uint64_t bytes);
+
 }  // namespace pyexec::sandbox

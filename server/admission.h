@@ -1,4 +1,4 @@
-// A bound on accepted jobs and a refusal beyond it: nothing queues without a place. Pure.
+// A bound and a refusal beyond it, for jobs and for bytes: nothing waits without a place. Pure.
 #pragma once
 
 #include <cstdint>
@@ -9,26 +9,31 @@ namespace pyexec {
 
 class Admission {
  public:
-  // Held by a job from admission to answer; gives its place back when destroyed.
+  // Held by a job from admission to answer, and by a request as long as its body is there; gives
+  // its places back when destroyed.
   class Permit {
    public:
-    Permit(Permit&& other) noexcept : admission_(std::exchange(other.admission_, nullptr)) {}
+    Permit(Permit&& other) noexcept
+        : admission_(std::exchange(other.admission_, nullptr)), places_(other.places_) {}
     Permit& operator=(Permit&&) = delete;
     ~Permit() {
-      if (admission_ != nullptr) --admission_->admitted_;
+      if (admission_ != nullptr) admission_->admitted_ -= places_;
     }
 
    private:
     friend class Admission;
-    explicit Permit(Admission& admission) : admission_(&admission) { ++admission.admitted_; }
+    Permit(Admission& admission, std::uint64_t places) : admission_(&admission), places_(places) {
+      admission.admitted_ += places;
+    }
     Admission* admission_;
+    std::uint64_t places_;
   };
 
   explicit Admission(std::uint64_t places) : places_(places) {}
 
-  std::optional<Permit> try_admit() {
-    if (admitted_ >= places_) return std::nullopt;
-    return Permit(*this);
+  std::optional<Permit> try_admit(std::uint64_t places = 1) {
+    if (places > places_ - admitted_) return std::nullopt;
+    return Permit(*this, places);
   }
   std::uint64_t admitted() const { return admitted_; }
 

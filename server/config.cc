@@ -53,6 +53,10 @@ const std::vector<NumberKnob>& number_knobs() {
        "address space of each process of a job, on top of the warm interpreter"},
       {"--script-bytes", "PYEXEC_SCRIPT_BYTES", "bytes", &Config::script_bytes, 200 * 1024, 1,
        64 << 20, "largest script, as UTF-8"},
+      {"--input-bytes", "PYEXEC_INPUT_BYTES", "bytes", &Config::input_bytes, 4 << 20, 0, 256 << 20,
+       "args, stdin, files and env of a job together"},
+      {"--body-mb", "PYEXEC_BODY_MB", "MiB", &Config::body_mb, 256, 1, 1048576,
+       "bodies of requests that are there at the same time; more are answered with 429"},
       {"--stdout-bytes", "PYEXEC_STDOUT_BYTES", "bytes", &Config::stdout_bytes, 1 << 20, 0, 1 << 30,
        "standard output that is kept; the rest is read and dropped"},
       {"--result-bytes", "PYEXEC_RESULT_BYTES", "bytes", &Config::result_bytes, 8 << 20, 2, 1 << 30,
@@ -92,6 +96,8 @@ const std::vector<TextKnob>& text_knobs() {
   static const std::vector<TextKnob> knobs = {
       {"--address", "PYEXEC_ADDRESS", &Config::address, "127.0.0.1",
        "IP address to listen on; 0.0.0.0 is every interface"},
+      {"--env-names", "PYEXEC_ENV_NAMES", &Config::env_names, "TZ,LANG,LC_*,JOB_*",
+       "names of variables that a request may set for its job; X_* is all that begin with X_"},
       {"--worker", "PYEXEC_WORKER", &Config::worker_path, "",
        "path of pyexec-worker; by default the one beside this program"},
   };

@@ -10,6 +10,7 @@ namespace pyexec {
 struct Config {
   std::string address;
   std::string worker_path;
+  std::string env_names;
   std::uint64_t port;
   std::uint64_t pool_workers;
   std::uint64_t running_jobs;
@@ -17,6 +18,8 @@ struct Config {
   std::uint64_t timeout_ms;
   std::uint64_t memory_mb;
   std::uint64_t script_bytes;
+  std::uint64_t input_bytes;
+  std::uint64_t body_mb;
   std::uint64_t stdout_bytes;
   std::uint64_t result_bytes;
   std::uint64_t result_depth;

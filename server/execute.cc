@@ -18,9 +18,13 @@ awaitable<Response> execute(Service& service, std::string_view body, Cancellatio
   const Config& config = service.config;
 
   sandbox::Lap lap;
-  auto job = parse_job(body, {config.script_bytes});
-  if (!job)
-    co_return execute_error(OutcomeKind::invalid_request, job.error().status, job.error().message);
+  auto request = parse_job(body, service.job_caps);
+  if (!request)
+    co_return execute_error(OutcomeKind::invalid_request, request.error().status,
+                            request.error().message);
+  if (!request->job.files.empty() && service.isolation.probed.has_scratch == 0)
+    co_return execute_error(OutcomeKind::invalid_request, 400,
+                            "'files' need a place to write, which jobs here do not have");
 
   service.metrics.observe(RequestPhase::parse, lap.ns());
 
@@ -29,14 +33,14 @@ awaitable<Response> execute(Service& service, std::string_view body, Cancellatio
   service.metrics.observe(RequestPhase::admit, lap.ns());
 
   // The deadline counts from here: time in the queue is the job's own.
-  const Deadline deadline = Clock::now() + std::chrono::milliseconds(config.timeout_ms);
-  auto lease = co_await service.pool.take(warmth_for(*job), deadline, cancellation);
+  const Deadline deadline = Clock::now() + std::chrono::milliseconds(request->timeout_ms);
+  auto lease = co_await service.pool.take(warmth_for(request->job), deadline, cancellation);
   if (!lease) co_return busy_response("no worker became free in time; try again later");
   service.metrics.observe(RequestPhase::pool_wait, lap.ns());
 
-  const RunCaps caps = {config.stdout_bytes, config.result_bytes, config.result_depth};
-  const Outcome outcome =
-      co_await run_job(*std::move(lease), *job, caps, deadline, cancellation, service.metrics);
+  const RunCaps caps = {request->output_bytes, config.result_bytes, config.result_depth};
+  const Outcome outcome = co_await run_job(*std::move(lease), request->job, caps, deadline,
+                                           cancellation, service.metrics);
   const std::uint64_t begun_ns = sandbox::monotonic_ns();
   Response response = outcome_response(outcome);
   response.begun_ns = begun_ns;

@@ -8,18 +8,19 @@
 namespace pyexec {
 
 // name, HTTP status
-#define PYEXEC_OUTCOMES(X) \
-  X(ok, 200)               \
-  X(invalid_request, 400)  \
-  X(invalid_script, 400)   \
-  X(exception, 422)        \
-  X(not_serializable, 422) \
-  X(time_limit, 422)       \
-  X(memory_limit, 422)     \
-  X(output_limit, 422)     \
-  X(exited, 422)           \
-  X(killed, 422)           \
-  X(busy, 429)             \
+#define PYEXEC_OUTCOMES(X)  \
+  X(ok, 200)                \
+  X(invalid_request, 400)   \
+  X(invalid_script, 400)    \
+  X(invalid_arguments, 422) \
+  X(exception, 422)         \
+  X(not_serializable, 422)  \
+  X(time_limit, 422)        \
+  X(memory_limit, 422)      \
+  X(output_limit, 422)      \
+  X(exited, 422)            \
+  X(killed, 422)            \
+  X(busy, 429)              \
   X(internal, 500)
 
 enum class OutcomeKind : std::uint8_t {

@@ -64,7 +64,7 @@ awaitable<Response> route(Service& service, const Request& request, Cancellation
 }
 
 Response too_large(const Service& service, std::string_view target) {
-  const auto limit = largest_body_bytes({service.config.script_bytes});
+  const auto limit = largest_body_bytes(service.job_caps);
   return refuse(path_of(target), 413,
                 "request body is larger than the limit of " + std::to_string(limit) + " bytes");
 }

@@ -200,6 +200,8 @@ Outcome judge_report(const Untrusted<Report>& untrusted, const RunCaps& caps) {
       return failed(OutcomeKind::output_limit, to_valid_utf8(report.text));
     case ReportKind::exited:
       return failed(OutcomeKind::exited, to_valid_utf8(report.text));
+    case ReportKind::invalid_arguments:
+      return failed(OutcomeKind::invalid_arguments, to_valid_utf8(report.text));
   }
   return failed(OutcomeKind::internal, "the worker sent an unknown report");
 }

@@ -48,6 +48,7 @@ Forker::Forker(const Interpreter& interpreter, const Configure& configure,
     : interpreter_(interpreter),
       plan_(plan),
       limits_(job_limits(configure)),
+      memory_bytes_(configure.memory_bytes),
       caps_{configure.result_bytes, configure.error_bytes},
       filter_(sandbox::compile(sandbox::policy_for(plan))),
       spawner_(spawner),
@@ -76,7 +77,7 @@ SetupError Forker::fork_worker(sandbox::EmptyJail& jail, const Readiness& readin
         limits_, filter_};
     worker_main(interpreter_,
                 {entry, caps_, forked, working_sets_[static_cast<std::size_t>(readiness.pages)],
-                 readiness.scripts});
+                 readiness.scripts, memory_bytes_});
   }
   PYEXEC_TRY(forked);
   const std::uint64_t fork_ns = lap.ns();

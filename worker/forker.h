@@ -42,6 +42,7 @@ class Forker {
   const Interpreter& interpreter_;
   const sandbox::Plan& plan_;
   sandbox::Limits limits_;
+  std::uint64_t memory_bytes_;
   ReportCaps caps_;
   std::vector<sock_filter> filter_;
   sandbox::Spawner& spawner_;

@@ -81,6 +81,21 @@ bool fill_with_entropy(std::span<std::byte> bytes) {
   return true;
 }
 
+py::list pairs(const std::vector<NamedBytes>& entries) {
+  py::list out;
+  for (const NamedBytes& entry : entries)
+    out.append(py::make_tuple(py::str(entry.name), py::bytes(entry.bytes)));
+  return out;
+}
+
+// What `run` in runner.py takes: None for the many jobs that have none.
+py::object inputs_of(const Job& job) {
+  if (job.args.empty() && job.stdin_text.empty() && job.files.empty() && job.environment.empty())
+    return py::none();
+  return py::make_tuple(py::str(job.args), py::bytes(job.stdin_text), pairs(job.files),
+                        pairs(job.environment));
+}
+
 // Found before any script can rebind it. Leaked on purpose: see ~Interpreter.
 struct Functions {
   py::object run, after_fork;
@@ -127,8 +142,8 @@ Report Interpreter::run(const Job& job, const ReportCaps& caps) const {
   try {
     // The server has checked that the script is UTF-8.
     const py::str source(job.script);
-    const auto result =
-        functions->run(source, caps.result_bytes, caps.error_bytes).cast<py::tuple>();
+    const auto result = functions->run(source, caps.result_bytes, caps.error_bytes, inputs_of(job))
+                            .cast<py::tuple>();
     const auto kind = static_cast<ReportKind>(result[0].cast<std::uint8_t>());
     return {kind, result[1].cast<std::string>()};
   } catch (const py::error_already_set& error) {

@@ -68,6 +68,12 @@ void worker_main(const Interpreter& interpreter, const WorkerStart& start) {
   if (!send_frame(sandbox::kJobFd, encode_ready(times))) ::_exit(0);
 
   const Job job = read_job();
+  const auto& limits = start.jail.limits;
+  if (job.memory_bytes > 0 && job.memory_bytes < start.memory_bytes) {
+    const std::uint64_t less = start.memory_bytes - job.memory_bytes;
+    if (sandbox::lower_address_space(limits.address_space_bytes - less).failed())
+      ::_exit(kExitBadFrame);
+  }
   const std::uint64_t began_ns = sandbox::monotonic_ns();
   const Report report = interpreter.run(job, start.caps);
   const RunTimes run_times = {began_ns, sandbox::monotonic_ns()};

@@ -14,6 +14,7 @@ struct WorkerStart {
   sandbox::SetupError forked;  // what went wrong on the way into the jail's processes, if anything
   const WorkingSet& working_set;
   Warmth warm_up;
+  std::uint64_t memory_bytes;  // of its address space limit, on top of the warm interpreter
 };
 
 // Jail, warm-up, READY, one JOB, one REPORT, exit. A step that fails is sent as SETUP_FAILED

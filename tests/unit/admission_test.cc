@@ -64,6 +64,22 @@ TEST_CASE("a permit that moves many times gives back one place", "[admission]") 
   CHECK(admission.admitted() == 1);
 }
 
+TEST_CASE("a permit of several places gives back as many", "[admission]") {
+  Admission admission(10);
+  {
+    auto seven = admission.try_admit(7);
+    REQUIRE(seven);
+    const Admission::Permit moved = std::move(*seven);
+    CHECK(admission.admitted() == 7);
+    CHECK_FALSE(admission.try_admit(4));
+    CHECK_FALSE(admission.try_admit(0xffffffffffffffff));
+    CHECK(admission.try_admit(3));
+    CHECK(admission.try_admit(0));
+  }
+  CHECK(admission.admitted() == 0);
+  CHECK(admission.try_admit(10));
+}
+
 TEST_CASE("admission without places admits nobody", "[admission]") {
   Admission admission(0);
   CHECK_FALSE(admission.try_admit());

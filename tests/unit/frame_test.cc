@@ -26,6 +26,9 @@ std::string job_body(const std::string& script) {
 }
 constexpr RunTimes kTimes = {0x0102030405060708, 0xfffefdfcfbfaf9f8};
 constexpr StartTimes kStartTimes = {1, 0x8000000000000000, 0xffffffffffffffff};
+std::string job_body(const Job& job) {
+  return body_of(encode_job(job));
+}
 std::string report_body(ReportKind kind, const std::string& text) {
   return body_of(encode_report(kind, text, kTimes));
 }
@@ -57,6 +60,35 @@ TEST_CASE("a job comes back as it was sent", "[frame]") {
     REQUIRE(job);
     CHECK(job->script == script);
   }
+}
+
+TEST_CASE("all of a job comes back as it was sent", "[frame]") {
+  const std::string nul("a\0b", 3);
+  const Job jobs[] = {
+      {"x", "[1]", "in", {{"f", "1"}, {"g/h", nul}}, {{"TZ", "UTC"}}, 1},
+      {"", "", nul, {{"", ""}}, {{nul, ""}, {"", nul}}, 0xffffffffffffffff},
+      {"x", "{}", "", {{"f", std::string(300'000, 'x')}}, {}, 0}};
+  for (const Job& job : jobs) {
+    const auto got = decode_job(job_body(job));
+    REQUIRE(got);
+    CHECK((*got == job));
+    const std::string body = job_body(job);
+    for (std::size_t size = 0; size < std::min<std::size_t>(body.size(), 200); ++size)
+      CHECK_FALSE(decode_job(body.substr(0, size)));
+    CHECK_FALSE(decode_job(body + "x"));
+  }
+}
+
+TEST_CASE("an entry of a list that is longer than the list is rejected", "[frame]") {
+  const std::string files = job_body({"", "", "", {{"name", "bytes"}}, {}, 0});
+  const std::size_t list = 4 * kSectionHeaderBytes;
+  for (const std::size_t at : {list, list + 4 + 4})
+    for (const unsigned char length : {6, 7, 100, 255}) {
+      std::string broken = files;
+      broken[at] = static_cast<char>(length);
+      const auto got = decode_job(broken);
+      if (got) FAIL("length " << int{length} << " at " << at);
+    }
 }
 
 TEST_CASE("a report of each kind comes back as it was sent", "[frame]") {
@@ -246,7 +278,7 @@ TEST_CASE("flipping bytes of a body yields nothing or what the bytes say", "[fra
       for (int byte = 0; byte < 256; ++byte) {
         std::string flipped = body;
         flipped[i] = static_cast<char>(byte);
-        if (const auto job = decode_job(flipped); job && job_body(job->script) != flipped)
+        if (const auto job = decode_job(flipped); job && job_body(*job) != flipped)
           FAIL("job byte " << i << " as " << byte);
         if (const auto report = decode_report(flipped);
             report && body_of(encode_report(report->unchecked().kind, report->unchecked().text,

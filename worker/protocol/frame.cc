@@ -7,7 +7,18 @@ namespace {
 
 constexpr char kMagic[4] = {'P', 'Y', 'X', '1'};
 
-enum class Section : std::uint8_t { script = 1, kind = 2, text = 3, setup_error = 4, times = 5 };
+enum class Section : std::uint8_t {
+  script = 1,
+  kind = 2,
+  text = 3,
+  setup_error = 4,
+  times = 5,
+  args = 6,
+  stdin_text = 7,
+  files = 8,
+  environment = 9,
+  memory = 10
+};
 
 template <typename T>
 void append_number(std::string& out, T value) {
@@ -66,6 +77,34 @@ std::string numbers(std::initializer_list<std::uint64_t> values) {
   return out;
 }
 
+// Each entry: the length of its name, its name, the length of its bytes, its bytes.
+std::string list(const std::vector<NamedBytes>& entries) {
+  std::string out;
+  for (const NamedBytes& entry : entries)
+    for (const std::string* text : {&entry.name, &entry.bytes}) {
+      append_number(out, static_cast<std::uint32_t>(text->size()));
+      out.append(*text);
+    }
+  return out;
+}
+
+std::optional<std::vector<NamedBytes>> read_list(std::string_view bytes) {
+  std::vector<NamedBytes> out;
+  while (!bytes.empty()) {
+    NamedBytes entry;
+    for (std::string* text : {&entry.name, &entry.bytes}) {
+      if (bytes.size() < sizeof(std::uint32_t)) return std::nullopt;
+      const auto size = read_number<std::uint32_t>(bytes.data());
+      bytes.remove_prefix(sizeof size);
+      if (size > bytes.size()) return std::nullopt;
+      text->assign(bytes.substr(0, size));
+      bytes.remove_prefix(size);
+    }
+    out.push_back(std::move(entry));
+  }
+  return out;
+}
+
 template <std::size_t Count>
 std::optional<std::array<std::uint64_t, Count>> read_numbers(std::string_view bytes) {
   std::array<std::uint64_t, Count> out;
@@ -89,7 +128,12 @@ std::string encode_setup_failed(const sandbox::SetupError& error) {
 }
 
 std::string encode_job(const Job& job) {
-  return encode(FrameType::job, {{Section::script, job.script}});
+  return encode(FrameType::job, {{Section::script, job.script},
+                                 {Section::args, job.args},
+                                 {Section::stdin_text, job.stdin_text},
+                                 {Section::files, list(job.files)},
+                                 {Section::environment, list(job.environment)},
+                                 {Section::memory, numbers({job.memory_bytes})}});
 }
 
 std::string encode_report(ReportKind kind, std::string_view text, const RunTimes& times) {
@@ -126,9 +170,15 @@ std::optional<sandbox::SetupError> decode_setup_failed(std::string_view body) {
 }
 
 std::optional<Job> decode_job(std::string_view body) {
-  const auto sections = decode(body, {Section::script});
+  const auto sections = decode(body, {Section::script, Section::args, Section::stdin_text,
+                                      Section::files, Section::environment, Section::memory});
   if (!sections) return std::nullopt;
-  return Job{std::string((*sections)[0])};
+  auto files = read_list((*sections)[3]);
+  auto environment = read_list((*sections)[4]);
+  const auto memory = read_numbers<1>((*sections)[5]);
+  if (!files || !environment || !memory) return std::nullopt;
+  return Job{std::string((*sections)[0]), std::string((*sections)[1]), std::string((*sections)[2]),
+             *std::move(files),           *std::move(environment),     (*memory)[0]};
 }
 
 std::optional<Untrusted<Report>> decode_report(std::string_view body) {

@@ -3,11 +3,28 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace pyexec {
 
+// A name and what it stands for: a file's path below the job's working directory and its bytes, or
+// a variable of the environment.
+struct NamedBytes {
+  std::string name, bytes;
+
+  bool operator==(const NamedBytes&) const = default;
+};
+
 struct Job {
-  std::string script;  // UTF-8, may hold anything a client can send, NUL included
+  std::string script;      // UTF-8, may hold anything a client can send, NUL included
+  std::string args;        // of main(): a JSON array or object; "": none are given
+  std::string stdin_text;  // UTF-8
+  std::vector<NamedBytes> files, environment;
+  // Address space of each process on top of the warm interpreter; 0: as the worker was made with.
+  std::uint64_t memory_bytes = 0;
+
+  bool operator==(const Job&) const = default;
 };
 
 // A worker's own words. Everything that a worker cannot know better than its supervisor (that it
@@ -18,10 +35,11 @@ enum class ReportKind : std::uint8_t {
   exception = 3,       // text: traceback
   not_serializable = 4,
   memory_limit = 5,
-  output_limit = 6,  // the value is larger than the server takes
-  exited = 7,        // SystemExit
+  output_limit = 6,       // the value is larger than the server takes
+  exited = 7,             // SystemExit
+  invalid_arguments = 8,  // text: why main() does not take them
 };
-inline constexpr auto kLastReportKind = ReportKind::exited;
+inline constexpr auto kLastReportKind = ReportKind::invalid_arguments;
 
 // Exit codes of a worker whose job ended without a report. A script can exit with them too, and
 // then gets the wrong one of two error texts.

@@ -1,0 +1,56 @@
+#include "server/input_rules.h"
+
+#include <algorithm>
+#include <boost/beast/core/detail/base64.hpp>
+
+namespace pyexec {
+
+std::string quoted(std::string_view text) {
+  std::string out = "'";
+  out += text;
+  out += "'";
+  return out;
+}
+
+std::optional<std::string> problem_with_name(std::string_view name) {
+  constexpr std::size_t kNameBytes = 1024, kPartBytes = 255;
+  if (name.empty()) return "is empty";
+  if (name.size() > kNameBytes) return "is longer than " + std::to_string(kNameBytes) + " bytes";
+  if (name.find('\0') != std::string_view::npos) return "holds a NUL byte";
+  if (name.front() == '/') return "is an absolute path";
+  for (std::size_t at = 0; at <= name.size();) {
+    const std::size_t end = std::min(name.find('/', at), name.size());
+    const std::string_view part = name.substr(at, end - at);
+    if (part.empty()) return "has an empty part";
+    if (part == "." || part == "..") return "has a part " + quoted(part);
+    if (part.size() > kPartBytes)
+      return "has a part longer than " + std::to_string(kPartBytes) + " bytes";
+    at = end + 1;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> decode_base64(std::string_view text) {
+  namespace base64 = boost::beast::detail::base64;
+  std::string out(base64::decoded_size(text.size()), '\0');
+  const auto [written, read] = base64::decode(out.data(), text.data(), text.size());
+  const std::string_view rest = text.substr(read);
+  if (text.size() % 4 != 0 || rest.size() > 2 ||
+      rest != std::string_view("==").substr(0, rest.size()))
+    return std::nullopt;
+  out.resize(written);
+  return out;
+}
+
+bool is_allowed_name(std::string_view name, std::string_view allowed) {
+  while (!allowed.empty()) {
+    const std::string_view pattern = allowed.substr(0, allowed.find(','));
+    allowed.remove_prefix(std::min(allowed.size(), pattern.size() + 1));
+    const bool is_prefix = pattern.ends_with('*');
+    if (is_prefix ? name.starts_with(pattern.substr(0, pattern.size() - 1)) : name == pattern)
+      return true;
+  }
+  return false;
+}
+
+}  // namespace pyexec

@@ -1,0 +1,22 @@
+// What files and variables a request may give its job. Pure.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace pyexec {
+
+// In single quotes, for messages.
+std::string quoted(std::string_view text);
+
+// What is wrong with it as a path below the job's working directory; nothing if it is good.
+std::optional<std::string> problem_with_name(std::string_view name);
+
+// Nothing unless it is base64 as of RFC 4648, padded, with nothing between.
+std::optional<std::string> decode_base64(std::string_view text);
+
+// `allowed`: names, comma-separated; "X_*" is all that begin with X_.
+bool is_allowed_name(std::string_view name, std::string_view allowed);
+
+}  // namespace pyexec

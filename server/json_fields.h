@@ -1,0 +1,106 @@
+// One JSON object, field by field, as events. Pure.
+#pragma once
+
+#include <rapidjson/error/en.h>
+#include <rapidjson/memorystream.h>
+#include <rapidjson/reader.h>
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "server/utf8.h"
+
+namespace pyexec {
+
+// One thing that stands in a field. `level` is 0 for the field's own value.
+struct Event {
+  enum class What { null, boolean, number, string, object, array, key, end };
+  What what;
+  std::string_view text;  // of a string or key; of a number or boolean, as it was written
+  int level;
+};
+
+inline const char* name_of(Event::What what) {
+  constexpr const char* kNames[] = {"null",      "a boolean", "a number", "a string",
+                                    "an object", "an array",  "a name",   "an end"};
+  return kNames[static_cast<std::size_t>(what)];
+}
+
+// Rapidjson's events as ours. `Sink` has begin_field(name) and take(event).
+template <typename Sink>
+class FieldEvents {
+ public:
+  explicit FieldEvents(Sink& sink) : sink_(sink) {}
+  bool is_object() const { return is_object_; }
+
+  bool Null() { return value(Event::What::null, "null"); }
+  bool Bool(bool is_true) { return value(Event::What::boolean, is_true ? "true" : "false"); }
+  bool Int(int) { return false; }  // never: numbers come as they were written
+  bool Uint(unsigned) { return false; }
+  bool Int64(std::int64_t) { return false; }
+  bool Uint64(std::uint64_t) { return false; }
+  bool Double(double) { return false; }
+  bool RawNumber(const char* text, rapidjson::SizeType size, bool) {
+    return value(Event::What::number, {text, size});
+  }
+  bool String(const char* text, rapidjson::SizeType size, bool) {
+    return !holds_surrogate({text, size}) && value(Event::What::string, {text, size});
+  }
+  bool Key(const char* text, rapidjson::SizeType size, bool) {
+    if (holds_surrogate({text, size})) return false;
+    if (depth_ > 1) return value(Event::What::key, {text, size});
+    sink_.begin_field({text, size});
+    return true;
+  }
+  bool StartObject() { return open(Event::What::object); }
+  bool StartArray() { return open(Event::What::array); }
+  bool EndObject(rapidjson::SizeType) { return close(); }
+  bool EndArray(rapidjson::SizeType) { return close(); }
+
+ private:
+  bool open(Event::What what) {
+    value(what, "");
+    ++depth_;
+    return true;
+  }
+  bool close() {
+    --depth_;
+    return depth_ == 0 || value(Event::What::end, "");
+  }
+  bool value(Event::What what, std::string_view text) {
+    if (depth_ == 0) is_object_ = what == Event::What::object;
+    if (depth_ > 0 && is_object_) sink_.take({what, text, depth_ - 1});
+    return true;
+  }
+
+  Sink& sink_;
+  int depth_ = 0;
+  bool is_object_ = false;
+};
+
+// Strict JSON in UTF-8. The text says what is wrong with the whole; what is wrong with a field is
+// the sink's to say.
+template <typename Sink>
+std::optional<std::string> read_fields(std::string_view body, Sink& sink) {
+  constexpr unsigned kFlags = rapidjson::kParseIterativeFlag |
+                              rapidjson::kParseValidateEncodingFlag |
+                              rapidjson::kParseNumbersAsStringsFlag;
+  const auto invalid = [](std::size_t at, const std::string& what) {
+    return "invalid JSON at byte " + std::to_string(at) + ": " + what;
+  };
+  // The reader takes a NUL for the end of the text, and would not look at what follows.
+  if (const auto nul = body.find('\0'); nul != std::string_view::npos)
+    return invalid(nul, "a NUL byte");
+  FieldEvents<Sink> events(sink);
+  rapidjson::MemoryStream stream(body.data(), body.size());
+  rapidjson::Reader reader;
+  const auto parsed = reader.Parse<kFlags>(stream, events);
+  if (parsed.Code() == rapidjson::kParseErrorTermination)  // by the events
+    return invalid(parsed.Offset(), "The surrogate pair in string is invalid.");
+  if (parsed.IsError()) return invalid(parsed.Offset(), rapidjson::GetParseError_En(parsed.Code()));
+  if (!events.is_object()) return "request body must be a JSON object";
+  return std::nullopt;
+}
+
+}  // namespace pyexec
