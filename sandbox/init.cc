@@ -107,11 +107,11 @@ SetupError keep_only(int leash, int job) {
   return check(sys::close_range(kJob + 1, ~0u), Step::init_seal, 5);
 }
 
-// Until the job is over, in the server's eyes or in its own (leash.h).
+// Until the job is over, in the server's eyes or in its own (leash.h), or nobody can tell any more.
 void await_end() {
   pollfd sources[] = {{kLeash, POLLIN, 0}, {kJob, POLLRDHUP, 0}};
   for (;;) {
-    if (::poll(sources, std::size(sources), -1) == -1) continue;
+    if (sys::retry([&] { return ::poll(sources, std::size(sources), -1); }) == -1) return;
     char ignored;
     if (sources[0].revents != 0 && ::read(kLeash, &ignored, 1) <= 0) return;
     // Closed, by the worker's end or by its script: says nothing about the rest of the job.

@@ -6,6 +6,7 @@ call is named by the process that makes it and how many it has made before. The 
 no order, those of one are.
 """
 
+import contextlib
 import errno
 import json
 import os
@@ -129,7 +130,8 @@ class Run:
             time.sleep(0.001)
         names = [box.status_of(pid).get("Name") for pid in left]
         for pid in left:
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         return names
 
     def view(self):
