@@ -24,7 +24,7 @@ VALUE, INVALID_SCRIPT, EXCEPTION, NOT_SERIALIZABLE, MEMORY_LIMIT, OUTPUT_LIMIT, 
 
 DEFAULT_TMPDIR = "/tmp"
 MODULE = "script"
-PIPE_BYTES = 65536  # that a new pipe holds on every kernel
+PIPE_BYTES = 65536  # that a new pipe holds, while its user has not many of them
 FILENAME = "/tmp/script.py"  # no such file: `Loader` and linecache hold the source
 OWN_FRAMES = (__file__, os.path.dirname(asyncio.__file__) + "/")
 
@@ -99,8 +99,10 @@ def run(source: str, result_bytes: int, error_bytes: int, inputs=None):
 def _run(source, result_bytes, inputs):
     try:
         code = compile(source, FILENAME, "exec", dont_inherit=True)
-    except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError) as error:
+    except (SyntaxError, ValueError, OverflowError, RecursionError) as error:
         return INVALID_SCRIPT, f"Syntax error in script: {error}"
+    except MemoryError:  # the parser's stack, or the job's memory: it does not tell
+        return INVALID_SCRIPT, "Syntax error in script: too complex for the memory of a job"
 
     args, kwargs, has_arguments = (), {}, False
     try:
@@ -155,12 +157,14 @@ def _take_inputs(arguments, stdin, files, variables):
 
 def _put_on_stdin(data):
     read_end, write_end = os.pipe()
-    if len(data) <= PIPE_BYTES:
-        os.write(write_end, data)
-        os.close(write_end)
-    else:
+    os.set_blocking(write_end, False)
+    try:
+        fits = len(data) <= PIPE_BYTES and os.write(write_end, data) == len(data)
+    except BlockingIOError:
+        fits = False
+    os.close(write_end)
+    if not fits:
         os.close(read_end)
-        os.close(write_end)
         with tempfile.NamedTemporaryFile() as file:  # its name is gone once it is open for reading
             file.write(data)
             file.flush()

@@ -20,6 +20,15 @@ class Admission {
       if (admission_ != nullptr) admission_->admitted_ -= places_;
     }
 
+    // To at least so many. false, and nothing changes, if there is no room for them.
+    bool grow(std::uint64_t places) {
+      if (places <= places_) return true;
+      if (places - places_ > admission_->places_ - admission_->admitted_) return false;
+      admission_->admitted_ += places - places_;
+      places_ = places;
+      return true;
+    }
+
    private:
     friend class Admission;
     Permit(Admission& admission, std::uint64_t places) : admission_(&admission), places_(places) {

@@ -7,6 +7,8 @@
 namespace pyexec {
 namespace {
 
+constexpr std::size_t kPipeBytes = 65536;  // PIPE_BYTES of runner.py: beyond, stdin is a file
+
 // A guess, for speed alone: the script may say the word and not mean it.
 Warmth warmth_for(const Job& job) {
   return job.script.find("pandas") == std::string::npos ? Warmth::basic : Warmth::pandas;
@@ -22,9 +24,12 @@ awaitable<Response> execute(Service& service, std::string_view body, Cancellatio
   if (!request)
     co_return execute_error(OutcomeKind::invalid_request, request.error().status,
                             request.error().message);
-  if (!request->job.files.empty() && service.isolation.probed.has_scratch == 0)
-    co_return execute_error(OutcomeKind::invalid_request, 400,
-                            "'files' need a place to write, which jobs here do not have");
+  const bool needs_scratch =
+      !request->job.files.empty() || request->job.stdin_text.size() > kPipeBytes;
+  if (needs_scratch && service.isolation.probed.has_scratch == 0)
+    co_return execute_error(
+        OutcomeKind::invalid_request, 400,
+        "'files' and a large 'stdin' need a place to write, which jobs here do not have");
 
   service.metrics.observe(RequestPhase::parse, lap.ns());
 

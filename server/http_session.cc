@@ -60,7 +60,7 @@ class HttpSession {
 
   // Whether the connection is good for another request.
   awaitable<bool> serve_request() {
-    std::optional<Admission::Permit> body;  // held as long as `request`
+    auto body = *service_.body_bytes.try_admit(0);  // grows; held as long as `request`
     Parser parser;
     parser.header_limit(kHeaderBytes);
     parser.body_limit(largest_body_bytes(service_.job_caps));
@@ -90,7 +90,7 @@ class HttpSession {
     co_return co_await write(header);
   }
 
-  awaitable<error_code> read_request(Parser& parser, std::optional<Admission::Permit>& permit) {
+  awaitable<error_code> read_request(Parser& parser, Admission::Permit& body) {
     // Two clocks: a connection may be idle for long, a request that has begun may not.
     if (buffer_.size() == 0) {
       idle_ = true;
@@ -110,25 +110,24 @@ class HttpSession {
     if (!encoding.empty() && (!beast::iequals(encoding, "chunked") || parser.get().version() < 11 ||
                               parser.get().count(http::field::transfer_encoding) > 1))
       co_return http::error::bad_transfer_encoding;
-    const auto told = parser.content_length();
-    const std::uint64_t most = parser.chunked() ? largest_body_bytes(service_.job_caps) : 0;
-    auto held = service_.body_bytes.try_admit(told ? *told : most);
-    if (!held) co_return net::error::no_buffer_space;
-    permit.emplace(*std::move(held));
     if (beast::iequals(parser.get()[http::field::expect], "100-continue")) {
       http::response<http::empty_body> go_on(http::status::continue_, parser.get().version());
       const auto [error, size] = co_await http::async_write(stream_, go_on, kAsTuple);
       if (error) co_return error;
     }
-    const auto [body_error, body_size] =
-        co_await http::async_read(stream_, buffer_, parser, kAsTuple);
-    co_return body_error;
+    // What has come counts, not what is announced.
+    while (!parser.is_done()) {
+      const auto [body_error, body_size] =
+          co_await http::async_read_some(stream_, buffer_, parser, kAsTuple);
+      if (body_error) co_return body_error;
+      if (!body.grow(parser.get().body().size())) co_return net::error::no_buffer_space;
+    }
+    co_return error_code();
   }
 
   std::optional<Response> refuse(error_code error, const Parser& parser) const {
     if (error == http::error::end_of_stream || error == beast::error::timeout) return std::nullopt;
-    if (error == net::error::no_buffer_space)
-      return busy_response("too many bytes of requests are being read; try again later");
+    if (error == net::error::no_buffer_space) return too_busy(parser.get().target());
     if (error == http::error::body_limit) return too_large(service_, parser.get().target());
     if (error == http::error::header_limit || error == http::error::buffer_overflow)
       return error_response(431, "request header is larger than the limit");

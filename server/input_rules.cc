@@ -6,9 +6,10 @@
 namespace pyexec {
 
 std::string quoted(std::string_view text) {
+  constexpr std::size_t kShown = 200;
   std::string out = "'";
-  out += text;
-  out += "'";
+  out += text.substr(0, kShown);
+  out += text.size() > kShown ? "...'" : "'";
   return out;
 }
 
@@ -32,12 +33,11 @@ std::optional<std::string> problem_with_name(std::string_view name) {
 
 std::optional<std::string> decode_base64(std::string_view text) {
   namespace base64 = boost::beast::detail::base64;
+  if (text.size() % 4 != 0) return std::nullopt;  // `decode` would write beyond `decoded_size`
   std::string out(base64::decoded_size(text.size()), '\0');
   const auto [written, read] = base64::decode(out.data(), text.data(), text.size());
   const std::string_view rest = text.substr(read);
-  if (text.size() % 4 != 0 || rest.size() > 2 ||
-      rest != std::string_view("==").substr(0, rest.size()))
-    return std::nullopt;
+  if (rest.size() > 2 || rest != std::string_view("==").substr(0, rest.size())) return std::nullopt;
   out.resize(written);
   return out;
 }

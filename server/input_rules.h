@@ -7,7 +7,7 @@
 
 namespace pyexec {
 
-// In single quotes, for messages.
+// In single quotes, for messages; of a long one the beginning.
 std::string quoted(std::string_view text);
 
 // What is wrong with it as a path below the job's working directory; nothing if it is good.

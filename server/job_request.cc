@@ -28,12 +28,13 @@ class JobHandler {
     const auto known = std::find_if(fields().begin(), fields().end(),
                                     [&](const Field& field) { return field.name == name; });
     field_ = known == fields().end() ? nullptr : &*known;
+    name_.clear();
     if (field_ == nullptr && !unknown_field_) unknown_field_ = name;
     if (field_ != nullptr && !seen_.insert(field_->name).second)
       report(quoted(name) + " field is given twice");
   }
   void take(const Event& event) {
-    if (field_ != nullptr) (this->*field_->take)(event);
+    if (field_ != nullptr && !problem_) (this->*field_->take)(event);
   }
 
   boost::system::result<JobRequest, BadRequest> finish() {
@@ -115,7 +116,6 @@ class JobHandler {
 
   void take_args(const Event& event) {
     using What = Event::What;
-    if (problem_) return;  // and what is written so far leads nowhere
     const bool opens = event.what == What::object || event.what == What::array;
     if (event.level == 0 && !opens && event.what != What::end)
       return report_type(event, "an array or an object");
@@ -178,7 +178,7 @@ class JobHandler {
   }
   void add_file(std::string bytes) {
     if (const auto problem = problem_with_name(name_))
-      report("name of 'files' entry " + quoted(name_) + " " + *problem);
+      return report("name of 'files' entry " + quoted(name_) + " " + *problem);
     if (request_.job.files.size() == kMostFiles)
       return report("'files' has more than " + std::to_string(kMostFiles) + " entries");
     request_.job.files.push_back({name_, std::move(bytes)});

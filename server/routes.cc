@@ -63,6 +63,11 @@ awaitable<Response> route(Service& service, const Request& request, Cancellation
   co_return co_await execute(service, request.body(), cancellation);
 }
 
+Response too_busy(std::string_view target) {
+  constexpr const char* kWhy = "too many bytes of requests are being read; try again later";
+  return path_of(target) == kExecute ? busy_response(kWhy) : error_response(429, kWhy);
+}
+
 Response too_large(const Service& service, std::string_view target) {
   const auto limit = largest_body_bytes(service.job_caps);
   return refuse(path_of(target), 413,

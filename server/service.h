@@ -1,6 +1,7 @@
 // What request handlers work with. Built and owned by main.
 #pragma once
 
+#include <algorithm>
 #include <set>
 
 #include "server/admission.h"
@@ -23,14 +24,14 @@ struct Service {
                   .output_bytes = config.stdout_bytes,
                   .env_names = config.env_names}),
         admission(configuration.running_jobs + configuration.queued_jobs),
-        body_bytes(configuration.body_mb << 20),
+        body_bytes(std::max(configuration.body_mb << 20, largest_body_bytes(job_caps))),
         pool(executor, configuration, launcher, metrics) {}
 
   const Config& config;
   const JobCaps job_caps;
   Metrics metrics;
   Admission admission;   // of jobs
-  Admission body_bytes;  // of requests; asked before a body is read
+  Admission body_bytes;  // of requests, as they come in
   Pool pool;
   Isolation isolation;           // known before the first request
   std::set<Cancellation*> jobs;  // in work, so that a shutdown can end them

@@ -152,7 +152,10 @@ Report Interpreter::run(const Job& job, const ReportCaps& caps) const {
     return {ReportKind::exception, "the script broke its interpreter"};
   } catch (const std::bad_alloc&) {
     return {ReportKind::memory_limit, "memory limit exceeded"};
-  } catch (const std::exception&) {
+  } catch (const std::exception&) {  // of pybind11, which leaves the cause to Python
+    const bool is_memory = PyErr_Occurred() && PyErr_ExceptionMatches(PyExc_MemoryError);
+    PyErr_Clear();
+    if (is_memory) return {ReportKind::memory_limit, "memory limit exceeded"};
     return {ReportKind::exception, "the script broke its interpreter"};
   }
 }

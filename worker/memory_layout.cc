@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstdlib>
@@ -127,13 +128,18 @@ void sort_the_free_list() {
 
 // Of every size that CPython's obmalloc serves, until what comes lies in an arena that is new.
 void close_gaps_between_objects(void* (*make_object)(std::size_t)) {
-  constexpr std::size_t kStep = 16, kLargest = 512;
+  constexpr std::size_t kStep = 16, kLargest = 512, kMostGapBytes = 32 << 20;
   const std::uintptr_t before = arenas.newest();
+  // More gaps than this there are not; where arenas are made in another way there is no end.
+  std::size_t left = kMostGapBytes;
+  const auto make = [&](std::size_t size) {
+    left -= std::min(left, size);
+    return left == 0 ? 0 : reinterpret_cast<std::uintptr_t>(make_object(size));
+  };
   while (arenas.newest() == before)
-    if (make_object(kLargest) == nullptr) return;
+    if (make(kLargest) == 0) return;
   for (std::size_t size = kStep; size <= kLargest; size += kStep)
-    for (std::uintptr_t at = 1; at != 0 && at - arenas.newest() >= kArena;)
-      at = reinterpret_cast<std::uintptr_t>(make_object(size));
+    for (std::uintptr_t at = 1; at != 0 && at - arenas.newest() >= kArena;) at = make(size);
 }
 
 // Of every size that glibc keeps a list of, and larger ones first, until what comes lies where the

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <new>
 #include <string>
 
 #include "sandbox/base/phases.h"
@@ -40,6 +41,26 @@ Job read_job() {
   return *std::move(job);
 }
 
+void lower_memory(const WorkerStart& start, std::uint64_t wanted) {
+  if (wanted == 0 || wanted >= start.memory_bytes) return;
+  const std::uint64_t less = start.memory_bytes - wanted;
+  if (sandbox::lower_address_space(start.jail.limits.address_space_bytes - less).failed())
+    ::_exit(kExitBadFrame);
+}
+
+Report read_and_run(const Interpreter& interpreter, const WorkerStart& start) {
+  try {
+    const Job job = read_job();
+    lower_memory(start, job.memory_bytes);
+    const std::uint64_t began_ns = sandbox::monotonic_ns();
+    Report report = interpreter.run(job, start.caps);
+    report.times = {began_ns, sandbox::monotonic_ns()};
+    return report;
+  } catch (const std::bad_alloc&) {  // a job whose input is larger than its memory
+    return {ReportKind::memory_limit, "memory limit exceeded"};
+  }
+}
+
 sandbox::ScratchPath temporary_directory(const sandbox::JailEntry& jail) {
   if (jail.plan.root == sandbox::Root::image) return {"/tmp"};
   return sandbox::scratch_of(jail.plan, jail.worker_id);
@@ -67,17 +88,9 @@ void worker_main(const Interpreter& interpreter, const WorkerStart& start) {
   times.warm_up_ns = lap.ns();
   if (!send_frame(sandbox::kJobFd, encode_ready(times))) ::_exit(0);
 
-  const Job job = read_job();
-  const auto& limits = start.jail.limits;
-  if (job.memory_bytes > 0 && job.memory_bytes < start.memory_bytes) {
-    const std::uint64_t less = start.memory_bytes - job.memory_bytes;
-    if (sandbox::lower_address_space(limits.address_space_bytes - less).failed())
-      ::_exit(kExitBadFrame);
-  }
-  const std::uint64_t began_ns = sandbox::monotonic_ns();
-  const Report report = interpreter.run(job, start.caps);
-  const RunTimes run_times = {began_ns, sandbox::monotonic_ns()};
-  const bool sent = send_frame(sandbox::kJobFd, encode_report(report.kind, report.text, run_times));
+  const Report report = read_and_run(interpreter, start);
+  const bool sent =
+      send_frame(sandbox::kJobFd, encode_report(report.kind, report.text, report.times));
   if (!sent) ::_exit(kExitChannelLost);
   ::shutdown(sandbox::kJobFd, SHUT_WR);  // which its init takes for the end of the job
   // Waits to be killed, behind everybody else: an exit is a millisecond of the kernel's work, and

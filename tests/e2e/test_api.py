@@ -8,7 +8,7 @@ import pytest
 JSON = {"Content-Type": "application/json"}
 OK = "def main(): return 1"
 OUTCOMES = (
-    "ok invalid_request invalid_script exception not_serializable time_limit memory_limit output_limit "
+    "ok invalid_request invalid_script invalid_arguments exception not_serializable time_limit memory_limit output_limit "
     "exited killed busy internal"
 ).split()
 

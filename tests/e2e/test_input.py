@@ -1,6 +1,7 @@
 """What a request can give its job beside the script: args, stdin, files, env, limits."""
 
 import base64
+import contextlib
 import json
 import socket
 import time
@@ -215,20 +216,30 @@ def test_one_jobs_input_is_not_the_nexts(start):
     assert result(service, script) == [[], "", None]
 
 
-@pytest.mark.parametrize("framing", ["Content-Length: 900000", "Transfer-Encoding: chunked"])
+@pytest.mark.parametrize("framing", ["whole", "chunked"])
 def test_bodies_that_are_being_read_are_bounded_together(start, framing):
-    """A client that announces much and sends nothing takes room from others of its kind, not from small requests."""
-    service = start(pool=1, body_mb=1, input_bytes=300_000, script_bytes=1000)  # the largest body: some 610,000 bytes
-    head = f"POST /execute HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n{framing}\r\n\r\n"
-    if "Length" in framing:
-        head = head.replace("900000", "600000")
-    size = 290_000
-    with socket.create_connection((service.host, service.port)) as idler:
-        idler.sendall(head.encode())
-        service.wait_until(lambda: post(service, TELL, stdin="x" * 2 * size).status == 429)
-        answer = post(service, TELL, stdin="x" * 2 * size)
+    """By what has come, not by what is announced: who sends nothing takes no room."""
+    service = start(pool=1, body_mb=1, input_bytes=400_000, script_bytes=1000)  # the largest body: 810,000 bytes
+    head = "POST /execute HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    head += "Content-Length: 800000\r\n\r\n" if framing == "whole" else "Transfer-Encoding: chunked\r\n\r\n"
+    piece = "" if framing == "whole" else f"{800_000:x}\r\n"
+    large = "x" * 390_000
+    with contextlib.ExitStack() as stack:
+        idlers = [stack.enter_context(socket.create_connection((service.host, service.port))) for _ in range(50)]
+        for idler in idlers:
+            idler.sendall(head.encode())
+        assert result(service, TELL, stdin=large) == [[], {}]
+        idlers[0].sendall((piece + "x" * 790_000).encode())
+        service.wait_until(lambda: post(service, TELL, stdin=large).status == 429)
+        answer = post(service, TELL, stdin=large)
         assert (answer.outcome, answer.headers["Retry-After"]) == ("busy", "1")
         assert "too many bytes of requests" in answer.body["error"]
+        other = service.request("POST", "/healthz", "x" * 390_000)
+        assert other.status in (405, 429) and other.outcome is None
         assert result(service, TELL, stdin="x" * 1000) == [[], {}]
-    service.wait_until(lambda: post(service, TELL, stdin="x" * 2 * size).status == 413)
-    assert result(service, TELL, stdin="x" * size) == [[], {}]
+    service.wait_until(lambda: post(service, TELL, stdin=large).status == 200)
+
+
+def test_input_that_exceeds_the_jobs_own_memory_is_its_memory_limit(service):
+    assert post(service, TELL, memory_mb=5, stdin="x" * 3_000_000).outcome == "memory_limit"
+    assert post(service, TELL, memory_mb=5, files={"f": "x" * 3_000_000}).outcome == "memory_limit"

@@ -31,6 +31,8 @@ const std::map<std::string, std::uint64_t Config::*> kFields = {
     {"PYEXEC_TIMEOUT_MS", &Config::timeout_ms},
     {"PYEXEC_MEMORY_MB", &Config::memory_mb},
     {"PYEXEC_SCRIPT_BYTES", &Config::script_bytes},
+    {"PYEXEC_INPUT_BYTES", &Config::input_bytes},
+    {"PYEXEC_BODY_MB", &Config::body_mb},
     {"PYEXEC_STDOUT_BYTES", &Config::stdout_bytes},
     {"PYEXEC_RESULT_BYTES", &Config::result_bytes},
     {"PYEXEC_RESULT_DEPTH", &Config::result_depth},
@@ -95,6 +97,7 @@ TEST_CASE("nothing given means the defaults that --help promises", "[config]") {
   }
   CHECK(result.config.address == "127.0.0.1");
   CHECK(result.config.worker_path.empty());
+  CHECK(result.config.env_names == "TZ,LANG,LC_*,JOB_*");
 }
 
 TEST_CASE("the defaults that clients rely on are the published ones", "[config]") {
@@ -252,7 +255,7 @@ TEST_CASE("--help names no variable that these tests do not know", "[config]") {
   std::size_t found = 0;
   for (auto at = text.find("[PYEXEC_"); at != std::string::npos; at = text.find("[PYEXEC_", at + 1))
     ++found;
-  CHECK(found == kFields.size() + 2);
+  CHECK(found == kFields.size() + 3);
 }
 
 TEST_CASE("--help and --version are answered whatever the variables say", "[config]") {

@@ -326,10 +326,34 @@ TEST_CASE("a file's name stays below the working directory", "[job_request]") {
            {std::string(256, 'x'), "has a part longer than 255 bytes"},
            {std::string(1025, 'x'), "is longer than 1024 bytes"}})
     CHECK(refused("\"files\": {\"" + name + "\": \"\"}") ==
-          "name of 'files' entry '" + name + "' " + problem);
+          "name of 'files' entry '" + name.substr(0, 200) + (name.size() > 200 ? "...' " : "' ") + problem);
   CHECK_THAT(refused(R"("files": {"a\u0000b": ""})"), test::contains("holds a NUL byte"));
   for (const std::string& name : std::vector<std::string>{"a", "..a", "a..", "...", "a/b..c/d", std::string(255, 'x')})
     CHECK(accepted("\"files\": {\"" + name + "\": \"\"}").job.files.at(0).name == name);
+}
+
+TEST_CASE("base64 of every length is decoded within its buffer or refused", "[job_request]") {
+  for (std::size_t size = 0; size <= 6500; size += size < 200 ? 1 : 61) {
+    const auto request =
+        parse(R"({"script": "x", "files": {"f": {"base64": ")" + std::string(size, '/') + "\"}}}");
+    const bool fits_cap = size / 4 * 3 + 1 <= kCaps.input_bytes;
+    CHECK(request.has_value() == (size % 4 == 0 && fits_cap));
+    if (request.has_value()) CHECK(request->job.files[0].bytes == std::string(size / 4 * 3, '\xff'));
+  }
+}
+
+TEST_CASE("what is wrong many times costs no more than once", "[job_request]") {
+  // Each of these took time or memory by the square of its size.
+  const std::string name(100'000, 'n');
+  std::string pairs, texts;
+  for (int i = 0; i < 100'000; ++i) pairs += R"("b":1,)", texts += R"("",)";
+  CHECK_THAT(refused("\"files\": {\"" + name + "\": {" + pairs + "\"c\": 1}}"),
+             test::contains("unknown field 'b'"));
+  CHECK_THAT(refused("\"env\": {\"" + name + "\": 1}, \"files\": [" + texts + "\"\"]"),
+             test::contains("'env' entry 'nnn"));
+  CHECK_THAT(refused("\"files\": [" + texts + "\"\"], \"env\": [" + texts + "\"\"]"),
+             test::contains("'files' field must be an object"));
+  CHECK(refused("\"files\": {\"" + name + "\": {" + pairs + "\"c\": 1}}").size() < 1000);
 }
 
 TEST_CASE("files that stand in each other's way are named", "[job_request]") {

@@ -27,7 +27,7 @@ using Values = std::vector<std::string>;
 
 TEST_CASE("the outcomes are exactly the published list", "[response]") {
   const std::vector<std::string_view> published = {
-      "ok",         "invalid_request", "invalid_script", "exception", "not_serializable",
+      "ok",         "invalid_request", "invalid_script", "invalid_arguments", "exception", "not_serializable",
       "time_limit", "memory_limit",    "output_limit",   "exited",    "killed",
       "busy",       "internal"};
   std::vector<std::string_view> names;
@@ -42,7 +42,7 @@ TEST_CASE("every outcome has its status", "[response]") {
   for (const OutcomeKind kind : {OutcomeKind::invalid_request, OutcomeKind::invalid_script})
     CHECK(outcome_status(kind) == 400);
   for (const OutcomeKind kind :
-       {OutcomeKind::exception, OutcomeKind::not_serializable, OutcomeKind::time_limit,
+       {OutcomeKind::invalid_arguments, OutcomeKind::exception, OutcomeKind::not_serializable, OutcomeKind::time_limit,
         OutcomeKind::memory_limit, OutcomeKind::output_limit, OutcomeKind::exited,
         OutcomeKind::killed})
     CHECK(outcome_status(kind) == 422);
