@@ -57,7 +57,8 @@ Response health(const Service& service) {
 }
 
 Response metrics(Service& service) {
-  Response response = {200, service.metrics.text(service.pool.state())};
+  Response response = {200,
+                       service.metrics.text(service.pool.state(), service.body_bytes.admitted())};
   response.content_type = "text/plain; version=0.0.4; charset=utf-8";
   return response;
 }

@@ -85,6 +85,11 @@ Metrics::Metrics() {
                       .Help("Accepted jobs that have no worker yet")
                       .Register(registry_)
                       .Add({});
+  body_bytes_ = &prometheus::BuildGauge()
+                     .Name("pyexec_request_body_bytes")
+                     .Help("Bytes of requests' bodies that are there, those still coming in too")
+                     .Register(registry_)
+                     .Add({});
   zygote_starts_ = &add_counter(registry_, "pyexec_zygote_starts_total", "Zygotes started");
   worker_failures_ =
       &add_counter(registry_, "pyexec_worker_failures_total", "Workers that could not be made");
@@ -106,7 +111,8 @@ void Metrics::count_answer(OutcomeKind outcome) {
   answers_[static_cast<std::size_t>(outcome)]->Increment();
 }
 
-std::string Metrics::text(const PoolState& pool) {
+std::string Metrics::text(const PoolState& pool, std::uint64_t body_bytes) {
+  body_bytes_->Set(static_cast<double>(body_bytes));
   const std::uint64_t values[] = {pool.target, pool.ready, pool.starting, pool.running,
                                   pool.waiting};
   for (std::size_t i = 0; i < pool_.size(); ++i) pool_[i]->Set(static_cast<double>(values[i]));

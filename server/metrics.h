@@ -69,7 +69,7 @@ class Metrics {
   void count_answer(OutcomeKind outcome);
 
   // In the text format of Prometheus, version 0.0.4.
-  std::string text(const PoolState& pool);
+  std::string text(const PoolState& pool, std::uint64_t body_bytes);
 
  private:
   template <typename Phase>
@@ -81,6 +81,7 @@ class Metrics {
   prometheus::Counter *hits_, *misses_, *zygote_starts_, *worker_failures_;
   std::array<prometheus::Counter*, kOutcomes> answers_ = {};
   std::array<prometheus::Gauge*, 5> pool_ = {};
+  prometheus::Gauge* body_bytes_;
 };
 
 }  // namespace pyexec

@@ -157,9 +157,9 @@ awaitable<bool> finish(std::shared_ptr<Run> run) {
 }
 
 // A worker's own times count as far as they can be true.
-void observe_run(const Run& run) {
+void observe_run(const Run& run, std::uint64_t ended_ns) {
   if (!run.report) {
-    run.metrics.observe(RequestPhase::run, sandbox::monotonic_ns() - run.taken_ns);
+    run.metrics.observe(RequestPhase::run, ended_ns - run.taken_ns);
     return;
   }
   const RunTimes& told = run.report->unchecked().times;
@@ -265,10 +265,10 @@ awaitable<Outcome> run_job(Pool::Lease lease, const Job& job, const RunCaps& cap
   cancellation.listen(nullptr);
   // What the worker did by itself, as opposed to what `finish` does to it.
   const auto own_death = worker.wait_status();
-  observe_run(*run);
-  sandbox::Lap lap;
+  const std::uint64_t ended_ns = sandbox::monotonic_ns();
   const bool dead = co_await finish(run);
-  metrics.observe(RequestPhase::kill, lap.ns());
+  metrics.observe(RequestPhase::kill, sandbox::monotonic_ns() - ended_ns);
+  observe_run(*run, ended_ns);  // only now is it known whether there is a report
 
   Outcome outcome;
   if (!dead)

@@ -8,6 +8,8 @@ import time
 
 import pytest
 
+from test_metrics import Scrape
+
 TELL = "def main(*args, **kwargs): return [args, kwargs]"
 
 
@@ -230,7 +232,7 @@ def test_bodies_that_are_being_read_are_bounded_together(start, framing):
             idler.sendall(head.encode())
         assert result(service, TELL, stdin=large) == [[], {}]
         idlers[0].sendall((piece + "x" * 790_000).encode())
-        service.wait_until(lambda: post(service, TELL, stdin=large).status == 429)
+        service.wait_until(lambda: Scrape(service)["pyexec_request_body_bytes",] == 790_000)
         answer = post(service, TELL, stdin=large)
         assert (answer.outcome, answer.headers["Retry-After"]) == ("busy", "1")
         assert "too many bytes of requests" in answer.body["error"]
