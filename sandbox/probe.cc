@@ -205,12 +205,7 @@ void add_cgroups(const Limits& limits, const Wanted& wanted, Plan& plan, Probe& 
   SetupError error = make_cgroups(plan);
   if (!error.failed()) {
     error = try_slot(plan, limits);
-    if (error.failed()) {
-      error.index = 1;  // the first of the two layers that make a slot
-      remove_cgroups(plan);
-      plan.cgroup = Cgroup::none;
-      plan.cgroup_memory = plan.cgroup_pids = {};
-    }
+    if (error.failed()) error.index = 1;  // the first of the two layers that make a slot
   }
   const auto is = [&](std::uint32_t index) {
     return error.failed() && error.index == index ? std::max(error.error, 1) : 0;
@@ -218,8 +213,7 @@ void add_cgroups(const Limits& limits, const Wanted& wanted, Plan& plan, Probe& 
   probe.layers[static_cast<std::size_t>(Layer::memory_cgroup)] = is(1);
   probe.layers[static_cast<std::size_t>(Layer::pids_cgroup)] =
       error.failed() ? std::max(is(1), is(2)) : 0;
-  if (error.failed()) return;
-  if (wanted.max_level >= 4) {
+  if (!error.failed() && wanted.max_level >= 4) {
     plan.level = 4;
     return;
   }

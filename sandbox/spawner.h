@@ -1,9 +1,10 @@
 // Forks workers into jails, whatever the plan makes them of: the zygote's hold on sandbox/.
 //
-//   joined   request ─▶ jailer ─ clone3 ─▶ init     take: init's pidfd, leash     fork: join, fork,
-//   go back kept     request ─▶ jailer ─ fork ───▶ keeper   take: keeper's pidfd, leash   fork:
-//   fork, tell the keeper chained  (nothing to ask for)                   take: leash fork: fork,
-//   unshare, fork, fork
+//   joined    request a jail: jailer, clone3, init; take init's pidfd, its leash, the job socket;
+//             then join, fork, go back
+//   kept      request a jail: jailer, fork, keeper; take keeper's pidfd and its leash;
+//             then fork, and tell the keeper
+//   chained   nothing to request; fork, unshare, fork, fork
 #pragma once
 
 #include <deque>
