@@ -36,18 +36,30 @@ const std::map<std::string, std::uint64_t Config::*> kFields = {
     {"PYEXEC_STDOUT_BYTES", &Config::stdout_bytes},
     {"PYEXEC_RESULT_BYTES", &Config::result_bytes},
     {"PYEXEC_RESULT_DEPTH", &Config::result_depth},
+    {"PYEXEC_RETURN_FILES", &Config::return_files},
+    {"PYEXEC_RETURN_BYTES", &Config::return_bytes},
+    {"PYEXEC_RETURN_DEPTH", &Config::return_depth},
     {"PYEXEC_TMP_MB", &Config::tmp_mb},
     {"PYEXEC_TMP_INODES", &Config::tmp_inodes},
     {"PYEXEC_FILE_MB", &Config::file_mb},
     {"PYEXEC_OPEN_FILES", &Config::open_files},
     {"PYEXEC_PROCESSES", &Config::processes},
     {"PYEXEC_CONNECTIONS", &Config::connections},
+    {"PYEXEC_RATE_PER_MINUTE", &Config::rate_per_minute},
+    {"PYEXEC_RATE_BURST", &Config::rate_burst},
     {"PYEXEC_READ_TIMEOUT_MS", &Config::read_timeout_ms},
     {"PYEXEC_IDLE_TIMEOUT_MS", &Config::idle_timeout_ms},
+    {"PYEXEC_PING_MS", &Config::ping_ms},
     {"PYEXEC_DRAIN_MS", &Config::drain_ms},
     {"PYEXEC_MIN_LEVEL", &Config::min_level},
     {"PYEXEC_MAX_LEVEL", &Config::max_level},
     {"PYEXEC_ALLOW_WEAK", &Config::allow_weak},
+};
+
+const std::map<std::string, std::string Config::*> kTexts = {
+    {"PYEXEC_ADDRESS", &Config::address},           {"PYEXEC_WORKER", &Config::worker_path},
+    {"PYEXEC_ENV_NAMES", &Config::env_names},       {"PYEXEC_KEYS_FILE", &Config::keys_file},
+    {"PYEXEC_CORS_ORIGINS", &Config::cors_origins}, {"PYEXEC_DENY_IMPORTS", &Config::deny_imports},
 };
 
 std::string flag_of(const std::string& variable) {
@@ -98,6 +110,9 @@ TEST_CASE("nothing given means the defaults that --help promises", "[config]") {
   CHECK(result.config.address == "127.0.0.1");
   CHECK(result.config.worker_path.empty());
   CHECK(result.config.env_names == "TZ,LANG,LC_*,JOB_*");
+  CHECK(result.config.keys_file.empty());
+  CHECK(result.config.cors_origins.empty());
+  CHECK(result.config.deny_imports.empty());
 }
 
 TEST_CASE("the defaults that clients rely on are the published ones", "[config]") {
@@ -108,6 +123,12 @@ TEST_CASE("the defaults that clients rely on are the published ones", "[config]"
   CHECK(config.stdout_bytes == 1 << 20);
   CHECK(config.result_bytes == 8 << 20);
   CHECK(config.result_depth == 500);
+  CHECK(config.return_files == 100);
+  CHECK(config.return_bytes == 8 << 20);
+  CHECK(config.return_depth == 16);
+  CHECK(config.rate_per_minute == 0);
+  CHECK(config.rate_burst == 60);
+  CHECK(config.ping_ms == 5'000);
 }
 
 TEST_CASE("a variable beats the default", "[config]") {
@@ -150,6 +171,17 @@ TEST_CASE("texts come from flags, then variables", "[config]") {
   CHECK(read({}, environment).config.worker_path == "/opt/worker");
   CHECK(read({"--address", "0.0.0.0"}, environment).config.address == "0.0.0.0");
   CHECK(read({"--worker", "/a=b"}, environment).config.worker_path == "/a=b");
+}
+
+TEST_CASE("a text comes from its own flag or variable and is taken as it is", "[config]") {
+  for (const auto& [variable, field] : kTexts) {
+    CAPTURE(variable);
+    CHECK(read({}, {variable + "= a,b=c "}).config.*field == " a,b=c ");
+    const Config config = read({flag_of(variable), "x"}, {variable + "=y"}).config;
+    CHECK(config.*field == "x");
+    for (const auto& [other_variable, other] : kTexts)
+      if (other != field) CHECK(config.*other == read({}).config.*other);
+  }
 }
 
 TEST_CASE("both ends of a range are in it and their neighbours are not", "[config]") {
@@ -242,7 +274,8 @@ TEST_CASE("a flag without a value, or given twice, is refused by name", "[config
 TEST_CASE("--help is a success and names every variable and flag", "[config]") {
   const ConfigResult result = read({"--help"});
   CHECK(result.next == Next::exit_ok);
-  Texts variables = {"PYEXEC_ADDRESS", "PYEXEC_WORKER"};
+  Texts variables;
+  for (const auto& [variable, field] : kTexts) variables.push_back(variable);
   for (const auto& [variable, field] : kFields) variables.push_back(variable);
   for (const std::string& variable : variables) {
     CHECK_THAT(result.message, test::contains("[" + variable + ";"));
@@ -255,7 +288,7 @@ TEST_CASE("--help names no variable that these tests do not know", "[config]") {
   std::size_t found = 0;
   for (auto at = text.find("[PYEXEC_"); at != std::string::npos; at = text.find("[PYEXEC_", at + 1))
     ++found;
-  CHECK(found == kFields.size() + 3);
+  CHECK(found == kFields.size() + kTexts.size());
 }
 
 TEST_CASE("--help and --version are answered whatever the variables say", "[config]") {
