@@ -5,6 +5,7 @@
 #include <openssl/evp.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/algorithm/string/predicate.hpp>
 #include <cerrno>
 #include <charconv>

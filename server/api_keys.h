@@ -35,7 +35,7 @@ class ApiKeys {
                                                        const std::string& file);
 
   // The key whose text this is, or null. Takes the same time whichever it is, and if it is none:
-  // the time grows with the number of keys, some 10 ns each. Good until the keys are gone.
+  // the time grows with the number of keys, some 20 ns each. Good until the keys are gone.
   const ApiKey* find(std::string_view presented) const;
 
   const std::vector<ApiKey>& all() const { return keys_; }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/algorithm/string/case_conv.hpp>
 #include <charconv>
+#include <cstdint>
 #include <optional>
 
 #include "server/ascii.h"

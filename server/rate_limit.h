@@ -39,7 +39,7 @@ class RateLimiter {
   static constexpr std::chrono::nanoseconds kLongestFill = std::chrono::seconds(1'000'000'000);
 
   // Beyond `most_subjects` the subject that has not asked for longest is forgotten, which means
-  // that it has a full bucket again: who can ask in the name of so many subjects has no limit.
+  // that its bucket is full again: somebody with so many addresses gets past their limits.
   explicit RateLimiter(std::size_t most_subjects = kMostSubjects) : most_subjects_(most_subjects) {}
 
   // Takes a token if there is one; being refused costs nothing. Buckets that are full by now are

@@ -1,6 +1,7 @@
 #include "server/request_id.h"
 
 #include <array>
+#include <cstdint>
 
 #include "server/ascii.h"
 

@@ -165,14 +165,6 @@ TEST_CASE("a knob changes no other knob", "[config]") {
   }
 }
 
-TEST_CASE("texts come from flags, then variables", "[config]") {
-  const Texts environment = {"PYEXEC_ADDRESS=::1", "PYEXEC_WORKER=/opt/worker"};
-  CHECK(read({}, environment).config.address == "::1");
-  CHECK(read({}, environment).config.worker_path == "/opt/worker");
-  CHECK(read({"--address", "0.0.0.0"}, environment).config.address == "0.0.0.0");
-  CHECK(read({"--worker", "/a=b"}, environment).config.worker_path == "/a=b");
-}
-
 TEST_CASE("a text comes from its own flag or variable and is taken as it is", "[config]") {
   for (const auto& [variable, field] : kTexts) {
     CAPTURE(variable);
