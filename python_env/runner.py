@@ -77,7 +77,7 @@ def after_fork(temporary_directory):
         os.environ["TMPDIR"] = temporary_directory or DEFAULT_TMPDIR
 
 
-def run(source: str, result_bytes: int, error_bytes: int, inputs=None):
+def run(source: str, result_bytes: int, error_bytes: int, inputs=None, wants=None):
     """Returns (report kind, text as UTF-8 bytes). Never raises but for a broken interpreter.
 
     source: the script. result_bytes, error_bytes: caps of the returned text; a longer result is an
@@ -93,7 +93,7 @@ def run(source: str, result_bytes: int, error_bytes: int, inputs=None):
     if kind != VALUE and len(text) > error_bytes:
         half = error_bytes // 2
         text = text[:half] + b"\n[...]\n" + text[-half:]
-    return kind, text
+    return kind, text, [], []
 
 
 def _run(source, result_bytes, inputs):

@@ -72,10 +72,11 @@ class Reaper {
 
   bool reap(int flags) {
     int status;
+    rusage used = {};
     pid_t pid;
-    while ((pid = sys::retry([&] { return ::waitpid(-1, &status, flags); })) > 0) {
+    while ((pid = sys::retry([&] { return ::wait4(-1, &status, flags, &used); })) > 0) {
       if (pid != worker_) continue;
-      const WorkerExit exit = {worker_id_, status};
+      const WorkerExit exit = {worker_id_, status, usage_of(used)};
       send_message(exits_, std::as_bytes(std::span(&exit, 1)), {});
     }
     return pid == -1;

@@ -48,12 +48,13 @@ SetupError enter_scratch() {
 }
 
 // /dev/null is the jail's own: this comes after the namespaces.
-SetupError place_descriptors(int stdout_fd, int job_fd) {
-  const int high_stdout = ::fcntl(stdout_fd, F_DUPFD_CLOEXEC, 64);
-  const int high_job = ::fcntl(job_fd, F_DUPFD_CLOEXEC, 64);
+SetupError place_descriptors(const JailEntry& entry) {
+  const int high_stdout = ::fcntl(entry.stdout_fd, F_DUPFD_CLOEXEC, 64);
+  const int high_stderr = ::fcntl(entry.stderr_fd, F_DUPFD_CLOEXEC, 64);
+  const int high_job = ::fcntl(entry.job_fd, F_DUPFD_CLOEXEC, 64);
   const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
   PYEXEC_TRY(check(::dup2(null, STDIN_FILENO), Step::descriptors, 0));
-  PYEXEC_TRY(check(::dup2(null, STDERR_FILENO), Step::descriptors, 1));
+  PYEXEC_TRY(check(::dup2(high_stderr, kStderrFd), Step::descriptors, 1));
   PYEXEC_TRY(check(::dup2(high_stdout, kStdoutFd), Step::descriptors, 2));
   PYEXEC_TRY(check(::dup3(high_job, kJobFd, O_CLOEXEC), Step::descriptors, 3));
   PYEXEC_TRY(check(sys::close_range(kJobFd + 1, ~0u), Step::descriptors, 4));
@@ -155,7 +156,7 @@ SetupError enter_jail(const JailEntry& entry) {
   PYEXEC_TRY(join_namespaces(entry));
   PYEXEC_TRY(change_root(plan));
   PYEXEC_TRY(enter_scratch());
-  PYEXEC_TRY(place_descriptors(entry.stdout_fd, entry.job_fd));
+  PYEXEC_TRY(place_descriptors(entry));
   PYEXEC_TRY(apply_rlimits(plan, entry.limits));
   PYEXEC_TRY(close_the_bounding_set(plan));  // before the right to do it is gone
   PYEXEC_TRY(take_identity(entry));

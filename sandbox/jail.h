@@ -11,8 +11,9 @@
 
 namespace pyexec::sandbox {
 
-// The worker's descriptors in the jail. stdin is empty, stderr goes nowhere.
+// The worker's descriptors in the jail. stdin is empty.
 inline constexpr int kStdoutFd = 1;
+inline constexpr int kStderrFd = 2;
 inline constexpr int kJobFd = 3;
 
 struct JailEntry {
@@ -20,6 +21,7 @@ struct JailEntry {
   std::uint32_t worker_id;
   int init_pidfd;  // joined: whose namespaces; the worker is already a child in its pid namespace
   int stdout_fd;   // becomes kStdoutFd
+  int stderr_fd;   // becomes kStderrFd
   int job_fd;      // becomes kJobFd
   const Limits& limits;
   std::span<const sock_filter> filter;  // compiled from the plan's policy

@@ -157,8 +157,8 @@ SetupError make_one_jail(const Plan& plan, const Limits& limits, std::uint32_t w
     outer.reset();
     int socket = inner.get();
     if (!result.failed()) {
-      result = enter_jail(
-          {plan, worker_id, jail.init_pidfd.get(), write_end.get(), socket, limits, program});
+      result = enter_jail({plan, worker_id, jail.init_pidfd.get(), write_end.get(), write_end.get(),
+                           socket, limits, program});
       if (result.step > Step::descriptors || !result.failed()) socket = kJobFd;
     }
     sys::send_all(socket, &result, sizeof result);

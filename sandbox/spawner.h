@@ -30,6 +30,7 @@ struct EmptyJail {
 struct WorkerExit {
   std::uint32_t worker_id;
   std::int32_t wait_status;  // as of waitpid(2)
+  Usage usage;
 };
 
 class Spawner {

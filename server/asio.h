@@ -44,6 +44,29 @@ class Event {
   bool set_ = false;
 };
 
+// Something that happens again and again. One coroutine waits at a time.
+class Signal {
+ public:
+  explicit Signal(net::any_io_executor executor) : timer_(std::move(executor)) {}
+
+  void set() {
+    set_ = true;
+    timer_.cancel();
+  }
+  // Whether it has happened since the last call, or does by then.
+  awaitable<bool> wait_until(Deadline deadline) {
+    if (!set_) {
+      timer_.expires_at(deadline);
+      co_await timer_.async_wait(kAsTuple);
+    }
+    co_return std::exchange(set_, false);
+  }
+
+ private:
+  net::steady_timer timer_;
+  bool set_ = false;
+};
+
 // A client's wish that its job should end. Whoever works on the job at the moment listens.
 class Cancellation {
  public:

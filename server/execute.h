@@ -1,13 +1,12 @@
 // POST /execute: the chain from request to response.
 #pragma once
 
-#include <string_view>
-
-#include "server/response.h"
+#include "server/exchange.h"
 #include "server/service.h"
 
 namespace pyexec {
 
-awaitable<Response> execute(Service& service, std::string_view body, Cancellation& cancellation);
+// Nothing if the answer was given live (live.h).
+awaitable<std::optional<Response>> execute(Service& service, Exchange& exchange);
 
 }  // namespace pyexec

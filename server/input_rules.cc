@@ -14,7 +14,7 @@ std::string quoted(std::string_view text) {
 }
 
 std::optional<std::string> problem_with_name(std::string_view name) {
-  constexpr std::size_t kNameBytes = 1024, kPartBytes = 255;
+  constexpr std::size_t kPartBytes = 255;
   if (name.empty()) return "is empty";
   if (name.size() > kNameBytes) return "is longer than " + std::to_string(kNameBytes) + " bytes";
   if (name.find('\0') != std::string_view::npos) return "holds a NUL byte";

@@ -7,6 +7,9 @@
 
 namespace pyexec {
 
+// The longest name of a file.
+inline constexpr std::size_t kNameBytes = 1024;
+
 // In single quotes, for messages; of a long one the beginning.
 std::string quoted(std::string_view text);
 

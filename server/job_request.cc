@@ -1,8 +1,5 @@
 #include "server/job_request.h"
 
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
-
 #include <algorithm>
 #include <charconv>
 #include <optional>
@@ -10,40 +7,69 @@
 #include <span>
 #include <stdexcept>
 
+#include "server/input_events.h"
 #include "server/input_rules.h"
 #include "server/json_fields.h"
+#include "server/untrusted_json.h"
 
 namespace pyexec {
 namespace {
 
-constexpr std::size_t kMostFiles = 1000, kMostVariables = 100;
+constexpr std::size_t kMostVariables = 100, kMostPatterns = 100, kIdBytes = 256;
+constexpr std::uint64_t kLeastProgressMs = 100, kMostProgressMs = 3'600'000;
+
+enum class Body { request, batch_line };
 
 // Takes the members of the outermost object, each by its own function.
 class JobHandler {
  public:
-  explicit JobHandler(const JobCaps& caps)
-      : caps_(caps), writer_(args_), request_{{}, caps.timeout_ms, caps.output_bytes} {}
+  JobHandler(const JobCaps& caps, Body body, JobRequest request)
+      : caps_(caps), body_(body), args_(caps.args_depth), request_(std::move(request)) {}
 
   void begin_field(std::string_view name) {
     const auto known = std::find_if(fields().begin(), fields().end(),
                                     [&](const Field& field) { return field.name == name; });
-    field_ = known == fields().end() ? nullptr : &*known;
+    const bool is_taken =
+        known != fields().end() && (known->of == Body::request || body_ == Body::batch_line);
+    field_ = is_taken ? &*known : nullptr;
     name_.clear();
     if (field_ == nullptr && !unknown_field_) unknown_field_ = name;
     if (field_ != nullptr && !seen_.insert(field_->name).second)
       report(quoted(name) + " field is given twice");
   }
   void take(const Event& event) {
-    if (field_ != nullptr && !problem_) (this->*field_->take)(event);
+    // The id is wanted even of a line that has a problem.
+    if (field_ != nullptr && (!problem_ || field_->name == "id")) (this->*field_->take)(event);
   }
 
   boost::system::result<JobRequest, BadRequest> finish() {
-    if (!seen_.contains("script")) return BadRequest{400, "'script' field is required"};
-    check_files();
+    if (auto problem = find_problem()) {
+      problem->id_json = request_.id_json;
+      return *std::move(problem);
+    }
+    return std::move(request_);
+  }
+
+ private:
+  struct Field {
+    std::string_view name;
+    void (JobHandler::*take)(const Event& event);
+    Body of = Body::request;
+  };
+  static std::span<const Field> fields();
+
+  std::optional<BadRequest> find_problem() {
+    Job& job = request_.job;
+    const bool is_job = request_.line == JobRequest::Line::job;
+    if (is_job && !seen_.contains("script") && job.script.empty())
+      return BadRequest{400, "'script' field is required"};
+    if (is_job && seen_.contains("progress_ms"))
+      report("'progress_ms' field is for a first line with \"defaults\": true");
+    report(files_.check());
     if (problem_) return BadRequest{400, *problem_};
     if (unknown_field_) return BadRequest{400, "unknown field " + quoted(*unknown_field_)};
-    Job& job = request_.job;
-    if (args_.GetSize() > 0) job.args.assign(args_.GetString(), args_.GetSize());
+    if (seen_.contains("args")) job.args = args_.json();
+    if (seen_.contains("files")) job.files = files_.release();
     if (job.script.size() > caps_.script_bytes)
       return BadRequest{413, "script is " + std::to_string(job.script.size()) +
                                  " bytes, more than the limit of " +
@@ -53,15 +79,8 @@ class JobHandler {
       return BadRequest{413, "args, stdin, files and env are " + std::to_string(input) +
                                  " bytes together, more than the limit of " +
                                  std::to_string(caps_.input_bytes)};
-    return std::move(request_);
+    return std::nullopt;
   }
-
- private:
-  struct Field {
-    std::string_view name;
-    void (JobHandler::*take)(const Event& event);
-  };
-  static std::span<const Field> fields();
 
   static std::uint64_t input_bytes(const Job& job) {
     std::uint64_t bytes = job.args.size() + job.stdin_text.size();
@@ -70,7 +89,7 @@ class JobHandler {
     return bytes;
   }
 
-  void report(std::string problem) {
+  void report(std::optional<std::string> problem) {
     if (!problem_) problem_ = std::move(problem);
   }
   void report_type(const Event& event, const char* wanted) {
@@ -94,9 +113,64 @@ class JobHandler {
     take_number(event, caps_.output_bytes, request_.output_bytes);
   }
   void take_memory(const Event& event) {
-    std::uint64_t mebibytes = 0;
-    take_number(event, caps_.memory_mb, mebibytes);
-    request_.job.memory_bytes = mebibytes << 20;
+    take_number(event, caps_.memory_mb, request_.memory_mb);
+    request_.job.memory_bytes = request_.memory_mb << 20;
+  }
+  void take_progress(const Event& event) {
+    take_number(event, kMostProgressMs, request_.progress_ms);
+    if (request_.progress_ms < kLeastProgressMs)
+      report("'progress_ms' field must be at least " + std::to_string(kLeastProgressMs));
+  }
+
+  void take_verbose(const Event& event) {
+    if (event.level > 0 || event.what == Event::What::end) return;
+    if (event.what != Event::What::boolean) return report_type(event, "true or false");
+    request_.detail = event.text == "true" ? AnswerDetail::verbose : AnswerDetail::plain;
+    request_.job.wants.error_detail = event.text == "true" ? 1 : 0;
+  }
+  void take_defaults(const Event& event) {
+    if (event.level > 0 || event.what == Event::What::end) return;
+    if (event.what != Event::What::boolean || event.text != "true")
+      return report("'defaults' field must be true");
+    request_.line = JobRequest::Line::defaults;
+  }
+  void take_id(const Event& event) {
+    using What = Event::What;
+    if (event.level > 0 || event.what == What::end) return;
+    const bool is_whole =
+        event.what == What::number && event.text.find_first_of(".eE") == std::string_view::npos;
+    if (event.what != What::string && !is_whole)
+      return report_type(event, "a string or a whole number");
+    if (event.text.size() > kIdBytes)
+      return report("'id' is longer than " + std::to_string(kIdBytes) + " bytes");
+    request_.id_json.clear();
+    if (is_whole)
+      request_.id_json = event.text;
+    else
+      append_json_string(request_.id_json, event.text);
+  }
+
+  void take_return_files(const Event& event) {
+    using What = Event::What;
+    Wants& wants = request_.job.wants;
+    if (event.level == 0) {
+      if (event.what == What::end) return;
+      if (event.what != What::array) return report_type(event, "an array");
+      wants.return_files.clear();
+      wants.files_bytes = caps_.files_bytes;
+      wants.files_count = caps_.files_count;
+      wants.files_depth = caps_.files_depth;
+      return;
+    }
+    if (event.what != What::string || event.level > 1)
+      return report(std::string("'return_files' entries must be strings, not ") +
+                    name_of(event.what));
+    const std::string pattern(event.text);
+    if (const auto problem = problem_with_name(pattern))
+      return report("'return_files' entry " + quoted(pattern) + " " + *problem);
+    if (wants.return_files.size() == kMostPatterns)
+      return report("'return_files' has more than " + std::to_string(kMostPatterns) + " entries");
+    wants.return_files.push_back(pattern);
   }
   void take_number(const Event& event, std::uint64_t most, std::uint64_t& out) {
     if (event.level > 0 || event.what == Event::What::end) return;
@@ -115,96 +189,27 @@ class JobHandler {
   }
 
   void take_args(const Event& event) {
-    using What = Event::What;
-    const bool opens = event.what == What::object || event.what == What::array;
-    if (event.level == 0 && !opens && event.what != What::end)
+    if (event.level == 0 && event.what != Event::What::object && event.what != Event::What::array &&
+        event.what != Event::What::end)
       return report_type(event, "an array or an object");
-    if (opens && static_cast<std::uint64_t>(event.level) >= caps_.args_depth)
-      return report("'args' is nested deeper than the limit of " +
-                    std::to_string(caps_.args_depth) + " levels");
-    const auto size = static_cast<rapidjson::SizeType>(event.text.size());
-    switch (event.what) {
-      case What::null:
-        writer_.Null();
-        break;
-      case What::boolean:
-        writer_.Bool(event.text == "true");
-        break;
-      case What::number:
-        writer_.RawValue(event.text.data(), event.text.size(), rapidjson::kNumberType);
-        break;
-      case What::string:
-        writer_.String(event.text.data(), size);
-        break;
-      case What::key:
-        writer_.Key(event.text.data(), size);
-        break;
-      case What::object:
-        open_args_.push_back(event.what);
-        writer_.StartObject();
-        break;
-      case What::array:
-        open_args_.push_back(event.what);
-        writer_.StartArray();
-        break;
-      case What::end:
-        if (open_args_.empty()) break;  // of what was refused
-        open_args_.back() == What::object ? writer_.EndObject() : writer_.EndArray();
-        open_args_.pop_back();
-        break;
-    }
+    report(args_.take(event));
   }
-
   void take_files(const Event& event) {
-    using What = Event::What;
-    if (event.what == What::key) return void((event.level == 1 ? name_ : inner_) = event.text);
-    if (event.level == 0) {
-      if (event.what != What::object && event.what != What::end) report_type(event, "an object");
-    } else if (event.level == 1) {
-      if (event.what == What::string)
-        add_file(std::string(event.text));
-      else if (event.what == What::object)
-        decoded_.reset();
-      else if (event.what == What::end && decoded_)
-        add_file(*std::move(decoded_));
-      else
-        report("'files' entry " + quoted(name_) + " must be a string or {\"base64\": \"...\"}");
-    } else if (event.level == 2 && inner_ != "base64") {
-      report("unknown field " + quoted(inner_) + " in 'files' entry " + quoted(name_));
-    } else if (event.level == 2) {
-      decoded_ = event.what == What::string ? decode_base64(event.text) : std::nullopt;
-      if (!decoded_) report("'base64' of 'files' entry " + quoted(name_) + " is not base64");
-    }
-  }
-  void add_file(std::string bytes) {
-    if (const auto problem = problem_with_name(name_))
-      return report("name of 'files' entry " + quoted(name_) + " " + *problem);
-    if (request_.job.files.size() == kMostFiles)
-      return report("'files' has more than " + std::to_string(kMostFiles) + " entries");
-    request_.job.files.push_back({name_, std::move(bytes)});
-  }
-  void check_files() {
-    std::set<std::string_view> names;
-    for (const NamedBytes& file : request_.job.files)
-      if (!names.insert(file.name).second)
-        report("'files' entry " + quoted(file.name) + " is given twice");
-    for (const std::string_view name : names)
-      for (std::size_t at = name.find('/'); at != std::string_view::npos;
-           at = name.find('/', at + 1))
-        if (names.contains(name.substr(0, at)))
-          report("'files' entry " + quoted(name.substr(0, at)) + " is a file and, for " +
-                 quoted(name) + ", a directory");
+    if (event.level == 0 && event.what != Event::What::object && event.what != Event::What::end)
+      return report_type(event, "an object");
+    report(files_.take(event));
   }
 
   void take_env(const Event& event) {
     using What = Event::What;
     if (event.what == What::key && event.level == 1) return void(name_ = event.text);
     if (event.what == What::key || event.what == What::end || event.level > 1) return;
+    auto& list = request_.job.environment;
     if (event.level == 0) {
       if (event.what != What::object) report_type(event, "an object");
+      list.clear();
       return;
     }
-    auto& list = request_.job.environment;
     if (event.what != What::string)
       return report("'env' entry " + quoted(name_) + " must be a string, not " +
                     name_of(event.what));
@@ -222,22 +227,31 @@ class JobHandler {
   }
 
   const JobCaps& caps_;
-  rapidjson::StringBuffer args_;
-  rapidjson::Writer<rapidjson::StringBuffer> writer_;
-  std::vector<Event::What> open_args_;
+  Body body_;
+  ArgsWriter args_;
+  InputFiles files_;
   JobRequest request_;
   const Field* field_ = nullptr;  // nullptr: one that is not known
   std::set<std::string_view> seen_;
-  std::string name_, inner_;  // of the entry, and of what is in it
-  std::optional<std::string> decoded_, unknown_field_, problem_;
+  std::string name_;  // of the entry
+  std::optional<std::string> unknown_field_, problem_;
 };
 
 std::span<const JobHandler::Field> JobHandler::fields() {
   static constexpr Field kFields[] = {
-      {"script", &JobHandler::take_script},    {"args", &JobHandler::take_args},
-      {"stdin", &JobHandler::take_stdin},      {"files", &JobHandler::take_files},
-      {"env", &JobHandler::take_env},          {"timeout_ms", &JobHandler::take_timeout},
-      {"memory_mb", &JobHandler::take_memory}, {"output_bytes", &JobHandler::take_output},
+      {"script", &JobHandler::take_script},
+      {"args", &JobHandler::take_args},
+      {"stdin", &JobHandler::take_stdin},
+      {"files", &JobHandler::take_files},
+      {"env", &JobHandler::take_env},
+      {"timeout_ms", &JobHandler::take_timeout},
+      {"memory_mb", &JobHandler::take_memory},
+      {"output_bytes", &JobHandler::take_output},
+      {"verbose", &JobHandler::take_verbose},
+      {"return_files", &JobHandler::take_return_files},
+      {"id", &JobHandler::take_id, Body::batch_line},
+      {"defaults", &JobHandler::take_defaults, Body::batch_line},
+      {"progress_ms", &JobHandler::take_progress, Body::batch_line},
   };
   return kFields;
 }
@@ -253,10 +267,27 @@ std::uint64_t largest_body_bytes(const JobCaps& caps) {
   return 6 * caps.script_bytes + 2 * caps.input_bytes + kRest;
 }
 
+JobRequest plain_request(const JobCaps& caps) {
+  JobRequest request;
+  request.timeout_ms = caps.timeout_ms;
+  request.memory_mb = caps.memory_mb;
+  request.output_bytes = caps.output_bytes;
+  request.job.wants.denied_imports = caps.denied_imports;
+  return request;
+}
+
 boost::system::result<JobRequest, BadRequest> parse_job(std::string_view body,
                                                         const JobCaps& caps) {
-  JobHandler handler(caps);
+  JobHandler handler(caps, Body::request, plain_request(caps));
   if (const auto problem = read_fields(body, handler)) return BadRequest{400, *problem};
+  return handler.finish();
+}
+
+boost::system::result<JobRequest, BadRequest> parse_batch_line(std::string_view line,
+                                                               const JobCaps& caps,
+                                                               const JobRequest& defaults) {
+  JobHandler handler(caps, Body::batch_line, defaults);
+  if (const auto problem = read_fields(line, handler)) return BadRequest{400, *problem};
   return handler.finish();
 }
 

@@ -5,30 +5,30 @@
 #include <string>
 #include <string_view>
 
+#include "server/job_fields.h"
 #include "worker/protocol/job.h"
 
 namespace pyexec {
 
-// What a job gets if it does not ask, and the most that it may ask for.
-struct JobCaps {
-  std::uint64_t script_bytes;
-  std::uint64_t input_bytes;  // of args, stdin, files and env together
-  std::uint64_t args_depth;
-  std::uint64_t timeout_ms;
-  std::uint64_t memory_mb;
-  std::uint64_t output_bytes;
-  std::string env_names;  // that a job may be given: comma-separated, "X_*" for all that begin so
-};
+// verbose: all that is known of the job, not only its result and what it printed.
+enum class AnswerDetail { plain, verbose };
 
 struct JobRequest {
-  Job job;
-  std::uint64_t timeout_ms;
-  std::uint64_t output_bytes;
+  Job job = {};
+  std::uint64_t timeout_ms = 0;
+  std::uint64_t memory_mb = 0;
+  std::uint64_t output_bytes = 0;
+  AnswerDetail detail = AnswerDetail::plain;
+  // Of a line of a batch.
+  std::string id_json = "null";  // as it was sent
+  enum class Line { job, defaults } line = Line::job;
+  std::uint64_t progress_ms = 0;  // 0: none
 };
 
 struct BadRequest {
   unsigned status;  // 400 or 413
   std::string message;
+  std::string id_json = "null";  // of a line of a batch, if it could be read
 };
 
 // For boost::system::result, which throws this where a value is taken without a look; nobody does.
@@ -37,6 +37,13 @@ struct BadRequest {
 
 // Strict JSON, in UTF-8, of one object: an unknown, repeated or wrongly typed field is named.
 boost::system::result<JobRequest, BadRequest> parse_job(std::string_view body, const JobCaps& caps);
+
+// The same of a line of a batch. What it does not say is as in `defaults`.
+boost::system::result<JobRequest, BadRequest> parse_batch_line(std::string_view line,
+                                                               const JobCaps& caps,
+                                                               const JobRequest& defaults);
+// A request that says nothing.
+JobRequest plain_request(const JobCaps& caps);
 
 // The largest body that can hold a script and input of the allowed sizes: each byte of the script
 // may be escaped as \u00XX; of the input, which may be large, as base64 or with few escapes.

@@ -19,6 +19,16 @@ namespace {
 constexpr int kExitFailure = 1, kExitUsage = 2;
 constexpr std::chrono::milliseconds kLastAnswers{2000}, kChildrenTime{5000};
 
+void reload_on_request(net::signal_set& signals, Access& access) {
+  signals.async_wait([&](error_code error, int) {
+    if (error) return;
+    const auto problem = access.reload();
+    log_line(problem ? "the API keys stay as they were: " + *problem
+                     : "the API keys have been read again");
+    reload_on_request(signals, access);
+  });
+}
+
 void watch_children(net::signal_set& signals) {
   signals.async_wait([&signals](error_code error, int) {
     if (error) return;
@@ -34,7 +44,8 @@ std::string greeting(const Service& service, const net::ip::tcp::acceptor& accep
   out << "pyexec " PYEXEC_VERSION " listening on http://" << endpoint << ", isolation level "
       << level << " (" << isolation_name(level) << "), " << service.isolation.selftest_blocked
       << " of " << service.isolation.selftest_run << " attacks on itself blocked, "
-      << service.config.pool_workers << " workers ready";
+      << service.config.pool_workers << " workers ready"
+      << (service.access.has_keys() ? "" : "; no API keys: who reaches the port can run scripts");
   return out.str();
 }
 
@@ -66,6 +77,13 @@ awaitable<net::ip::tcp::acceptor> start(Service& service, Launcher& launcher) {
   if (const auto problem = below_minimum(*probed, service.config)) refuse_to_start(*problem);
   if (const auto error = sandbox::confine_front_end(probed->front_end_uid); error.failed())
     refuse_to_start("the server cannot give up its rights: " + sandbox::describe(error));
+  // Now rather than when it is changed and SIGHUP comes.
+  if (service.access.has_keys())
+    if (const auto problem = service.access.reload())
+      refuse_to_start("uid " + std::to_string(probed->front_end_uid) +
+                      ", under which the server runs, must be able to read the file of API keys, "
+                      "which holds hashes only: " +
+                      *problem);
   if (const auto problem = co_await service.pool.start())
     refuse_to_start("cannot provide isolation level " + std::to_string(probed->level) + " (" +
                     isolation_name(probed->level) + "): " + *problem);
@@ -80,7 +98,9 @@ awaitable<int> serve(Service& service, Launcher& launcher, Sessions& sessions) {
   const auto executor = co_await net::this_coro::executor;
   net::signal_set stop(executor, SIGTERM, SIGINT);
   net::signal_set children(executor, SIGCHLD);
+  net::signal_set reload(executor, SIGHUP);
   watch_children(children);
+  reload_on_request(reload, service.access);
 
   auto acceptor = co_await start(service, launcher);
   start_listening(acceptor);
@@ -90,6 +110,8 @@ awaitable<int> serve(Service& service, Launcher& launcher, Sessions& sessions) {
   co_await stop.async_wait(kAsTuple);
   error_code ignored;
   acceptor.close(ignored);
+  service.draining = true;
+  for (Signal* watcher : service.drain_watchers) watcher->set();
   sessions.drain();
   co_await sessions.wait_fewer_than(
       1, Clock::now() + std::chrono::milliseconds(service.config.drain_ms));
@@ -108,6 +130,17 @@ awaitable<int> probe(Launcher& launcher) {
   co_return 0;
 }
 
+ClientPolicy client_policy(const Config& config) {
+  auto cors = CorsPolicy::parse(config.cors_origins);
+  if (!cors) refuse_to_start("PYEXEC_CORS_ORIGINS: " + cors.error().message);
+  ClientPolicy policy = {*std::move(cors), std::nullopt};
+  if (config.keys_file.empty()) return policy;
+  auto keys = read_key_file(config.keys_file);
+  if (!keys) refuse_to_start("PYEXEC_KEYS_FILE: " + keys.error().message);
+  policy.keys = *std::move(keys);
+  return policy;
+}
+
 [[noreturn]] void run(Config config, ConfigResult::Next next) {
   const auto descriptors = raise_descriptor_limit();
   if (next == ConfigResult::Next::serve) limit_connections(config, descriptors);
@@ -116,14 +149,16 @@ awaitable<int> probe(Launcher& launcher) {
   int exit_code = kExitFailure;
   net::io_context context(1);
   std::optional<Launcher> started;
+  std::optional<ClientPolicy> policy;
   try {
+    policy = client_policy(config);
     started.emplace(context.get_executor(), config);
-  } catch (const std::system_error& error) {
+  } catch (const std::exception& error) {
     std::cerr << "pyexec-server: " << error.what() << "\n";
     std::_Exit(kExitFailure);
   }
   Launcher& launcher = *started;
-  Service service(context.get_executor(), config, launcher);
+  Service service(context.get_executor(), config, launcher, *std::move(policy));
   Sessions sessions;
   auto life =
       next == ConfigResult::Next::probe ? probe(launcher) : serve(service, launcher, sessions);

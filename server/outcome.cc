@@ -8,22 +8,31 @@ namespace {
 struct OutcomeRow {
   std::string_view name;
   unsigned status;
+  std::string_view when;
 };
 
 constexpr OutcomeRow kRows[] = {
-#define X(name, status) {#name, status},
+#define X(name, status, when) {#name, status, when},
     PYEXEC_OUTCOMES(X)
 #undef X
 };
 
+const OutcomeRow& row(OutcomeKind kind) {
+  return kRows[static_cast<std::size_t>(kind)];
+}
+
 }  // namespace
 
 std::string_view outcome_name(OutcomeKind kind) {
-  return kRows[static_cast<std::size_t>(kind)].name;
+  return row(kind).name;
 }
 
 unsigned outcome_status(OutcomeKind kind) {
-  return kRows[static_cast<std::size_t>(kind)].status;
+  return row(kind).status;
+}
+
+std::string_view outcome_meaning(OutcomeKind kind) {
+  return row(kind).when;
 }
 
 }  // namespace pyexec

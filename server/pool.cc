@@ -139,6 +139,7 @@ awaitable<void> Pool::await_ready(std::shared_ptr<WorkerHandle> worker) {
   metrics_.observe(RefillPhase::enter, times->enter_ns);
   metrics_.observe(RefillPhase::warm_up, times->warm_up_ns);
   metrics_.observe(RefillPhase::total, sandbox::monotonic_ns() - wanted.mapped().asked_ns);
+  worker->set_ready(times->usage);
   pause_ = kFirstPause;
   parked_.push_back(std::move(worker));
   if (!started_ && parked_.size() >= config_.pool_workers) {
@@ -166,7 +167,7 @@ void Pool::worker_exited(const WorkerExited& exited) {
   const auto worker = entry->second.lock();
   workers_.erase(entry);
   if (!worker) return;
-  worker->set_exited(exited.wait_status, exited.out_of_memory == 1);
+  worker->set_exited(exited);
   // One that was parked: nobody asked it to end.
   if (std::erase(parked_, worker) > 0) {
     log_line("a parked worker ended");
@@ -193,12 +194,17 @@ void Pool::zygote_lost() {
   }
 }
 
-awaitable<std::optional<Pool::Lease>> Pool::take(Warmth warmth, Deadline deadline,
+awaitable<std::optional<Pool::Lease>> Pool::take(Wish wish, Deadline deadline,
                                                  Cancellation& cancellation) {
   constexpr double kMemory = 32;  // jobs
-  pandas_share_ += ((warmth == Warmth::pandas ? 1 : 0) - pandas_share_) / kMemory;
-  const auto waiter = std::make_shared<Waiter>(Waiter{warmth, Event(executor_), nullptr});
-  waiters_.push_back(waiter);
+  pandas_share_ += ((wish.warmth == Warmth::pandas ? 1 : 0) - pandas_share_) / kMemory;
+  const auto waiter = std::make_shared<Waiter>(Waiter{wish, Event(executor_), nullptr});
+  const auto place = wish.rank == Rank::batch
+                         ? waiters_.end()
+                         : std::find_if(waiters_.begin(), waiters_.end(), [](const auto& other) {
+                             return other->wish.rank == Rank::batch;
+                           });
+  waiters_.insert(place, waiter);
   hand_out();
   const bool hit = waiter->worker != nullptr;
   if (!hit) {
@@ -232,7 +238,7 @@ void Pool::hand_out() {
   while (!waiters_.empty() && !parked_.empty() && running_ < config_.running_jobs) {
     const auto waiter = waiters_.front();
     waiters_.pop_front();
-    waiter->worker = take_parked(waiter->warmth);
+    waiter->worker = take_parked(waiter->wish.warmth);
     ++running_;
     waiter->wake.set();
   }

@@ -15,6 +15,9 @@
 
 namespace pyexec {
 
+// single: a request of its own. batch: one of many, which lets those go first.
+enum class Rank { single, batch };
+
 // Keeps `pool_workers` parked or on their way, lets at most `running_jobs` be out, and starts a new
 // zygote when one is lost. All on the server's thread.
 class Pool {
@@ -41,10 +44,13 @@ class Pool {
     std::shared_ptr<WorkerHandle> worker_;
   };
 
-  // Waits its turn, first come first served, until `deadline` or until cancelled. Of the workers
-  // that are there takes one of this warmth, if any is.
-  awaitable<std::optional<Lease>> take(Warmth warmth, Deadline deadline,
-                                       Cancellation& cancellation);
+  struct Wish {
+    Warmth warmth;
+    Rank rank;
+  };
+  // Waits its turn, first come first served within a rank, until `deadline` or until cancelled. Of
+  // the workers that are there takes one of this warmth, if any is.
+  awaitable<std::optional<Lease>> take(Wish wish, Deadline deadline, Cancellation& cancellation);
 
   // Ends the zygote and all jails. No worker is made any more.
   void close();
@@ -54,7 +60,7 @@ class Pool {
 
  private:
   struct Waiter {
-    Warmth warmth;
+    Wish wish;
     Event wake;
     std::shared_ptr<WorkerHandle> worker;
   };

@@ -1,5 +1,8 @@
 #include "server/response.h"
 
+#include <array>
+#include <cstdio>
+
 #include "server/untrusted_json.h"
 #include "server/utf8.h"
 
@@ -9,13 +12,21 @@ namespace {
 constexpr std::string_view kOutcomeHeader = "Pyexec-Outcome";
 constexpr const char* kRetryAfterSeconds = "1";
 
+// As of the Server-Timing specification: durations in milliseconds.
+std::string server_timing(const JobUsage& usage) {
+  const auto ms = [](std::uint64_t ns) { return static_cast<double>(ns) / 1e6; };
+  std::array<char, 120> text;
+  std::snprintf(text.data(), text.size(), "queue;dur=%.3f, run;dur=%.3f, total;dur=%.3f",
+                ms(usage.queue_ns), ms(usage.run_ns), ms(usage.total_ns));
+  return text.data();
+}
+
 }  // namespace
 
 Response error_response(unsigned status, std::string_view message) {
-  Response response = {status, R"({"error": )"};
-  append_json_string(response.body, to_valid_utf8(message));
-  response.body += "}";
-  return response;
+  Members members;
+  members.text("error", message);
+  return {status, members.object()};
 }
 
 Response execute_error(OutcomeKind kind, unsigned status, std::string_view message) {
@@ -31,24 +42,16 @@ Response busy_response(std::string_view message) {
   return response;
 }
 
-Response outcome_response(const Outcome& outcome) {
-  Response response = {outcome_status(outcome.kind), ""};
+Response outcome_response(const Outcome& outcome, const JobOutput& output,
+                          const JobRequest& request) {
+  if (outcome.kind == OutcomeKind::busy) return busy_response(outcome.error);
+  Members members;
+  add_answer(members, outcome, output, request);
+  if (request.detail == AnswerDetail::verbose) members.text("outcome", outcome_name(outcome.kind));
+  Response response = {outcome_status(outcome.kind), members.object()};
   response.headers.emplace_back(kOutcomeHeader, outcome_name(outcome.kind));
+  response.headers.emplace_back("Server-Timing", server_timing(outcome.usage));
   response.outcome = outcome.kind;
-  std::string& body = response.body;
-  body.reserve(outcome.result_json.size() + outcome.error.size() + outcome.stdout_bytes.size() +
-               64);
-  if (outcome.kind == OutcomeKind::ok) {
-    body += R"({"result": )";
-    body += outcome.result_json;
-  } else {
-    body += R"({"error": )";
-    append_json_string(body, outcome.error);
-  }
-  body += R"(, "stdout": )";
-  append_json_string(body, to_valid_utf8(outcome.stdout_bytes));
-  if (outcome.stdout_truncated) body += R"(, "stdout_truncated": true)";
-  body += "}";
   return response;
 }
 

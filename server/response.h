@@ -1,4 +1,4 @@
-// An answer before it becomes HTTP, and the one place where outcomes become bodies.
+// An answer before it becomes HTTP.
 #pragma once
 
 #include <optional>
@@ -7,14 +7,15 @@
 #include <utility>
 #include <vector>
 
-#include "server/outcome.h"
+#include "server/answer.h"
+#include "server/headers.h"
 
 namespace pyexec {
 
 struct Response {
   unsigned status;
   std::string body;
-  std::vector<std::pair<std::string_view, std::string>> headers = {};
+  Headers headers = {};
   std::string_view content_type = "application/json";
   std::optional<OutcomeKind> outcome = {};  // of /execute's answers
   // When its making began, in ns of CLOCK_MONOTONIC, if the time until it is out is wanted.
@@ -26,7 +27,8 @@ Response error_response(unsigned status, std::string_view message);
 Response execute_error(OutcomeKind kind, unsigned status, std::string_view message);
 // For 429: Retry-After.
 Response busy_response(std::string_view message);
-// {"result": ..., "stdout": ...} or {"error": ..., "stdout": ...}.
-Response outcome_response(const Outcome& outcome);
+// {"result": ..., "stdout": ...} or {"error": ..., "stdout": ...}, and what was asked for beside.
+Response outcome_response(const Outcome& outcome, const JobOutput& output,
+                          const JobRequest& request);
 
 }  // namespace pyexec

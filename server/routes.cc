@@ -3,74 +3,162 @@
 #include <boost/algorithm/string/predicate.hpp>
 #include <boost/algorithm/string/trim.hpp>
 
+#include "server/batch.h"
 #include "server/execute.h"
 #include "server/health.h"
-#include "server/job_request.h"
+#include "server/openapi.h"
+#include "server/pages.h"
 
 namespace pyexec {
 namespace {
 
 namespace http = boost::beast::http;
 
-constexpr std::string_view kExecute = "/execute";
+struct Call {
+  Service& service;
+  Exchange& exchange;
+};
+using Handler = awaitable<std::optional<Response>> (*)(Call call);
 
 struct Route {
   std::string_view path;
   http::verb method;
+  bool runs_jobs;  // asks for a key, and names its outcome
+  Handler handler;
 };
+
+bool is_json(const Exchange::Head& head) {
+  const std::string_view sent = head[http::field::content_type];
+  return boost::iequals(boost::trim_copy(std::string(sent.substr(0, sent.find(';')))),
+                        "application/json");
+}
+
+Response unauthorized() {
+  Response response = execute_error(OutcomeKind::unauthorized, 401,
+                                    "this service wants an API key: Authorization: Bearer KEY");
+  response.headers.emplace_back("WWW-Authenticate", "Bearer realm=\"pyexec\"");
+  return response;
+}
+
+Response too_often(const char* why, const Headers& headers) {
+  Response response = execute_error(OutcomeKind::rate_limited, 429, why);
+  response.headers = headers;
+  response.headers.emplace_back("Pyexec-Outcome", outcome_name(OutcomeKind::rate_limited));
+  return response;
+}
+
+awaitable<std::optional<Response>> answer_execute(Call call) {
+  auto& [service, exchange] = call;
+  const auto grant = service.access.identify(exchange);
+  if (!grant) co_return unauthorized();
+  if (const auto verdict = service.access.take_token(*grant)) {
+    const Headers headers = rate_limit_headers(*verdict);
+    if (!verdict->allowed) co_return too_often("too many requests; try again later", headers);
+    exchange.add_headers(headers);
+  }
+  const auto running = service.access.try_run(*grant);
+  if (!running)
+    co_return too_often("too many jobs of this API key are running; try again later",
+                        {{"Retry-After", "1"}});
+  if (!is_json(exchange.head()))
+    co_return execute_error(OutcomeKind::invalid_request, 415,
+                            "Content-Type must be application/json");
+  co_return co_await execute(service, exchange);
+}
+
+awaitable<std::optional<Response>> answer_batch(Call call) {
+  auto& [service, exchange] = call;
+  const auto grant = service.access.identify(exchange);
+  if (!grant) co_return unauthorized();
+  co_return co_await execute_batch(service, exchange, *grant);
+}
+
+awaitable<std::optional<Response>> answer_health(Call call) {
+  co_return health(call.service);
+}
+awaitable<std::optional<Response>> answer_healthz(Call) {
+  co_return healthz();
+}
+awaitable<std::optional<Response>> answer_metrics(Call call) {
+  co_return metrics(call.service);
+}
+awaitable<std::optional<Response>> answer_openapi(Call call) {
+  co_return Response{200, openapi_document(call.service.job_caps)};
+}
+awaitable<std::optional<Response>> answer_page(Call call) {
+  Response response = {200, front_page(call.service.job_caps)};
+  response.content_type = "text/html; charset=utf-8";
+  response.headers.emplace_back("Content-Security-Policy",
+                                "default-src 'none'; style-src 'unsafe-inline'");
+  co_return response;
+}
 
 constexpr Route kRoutes[] = {
-    {kExecute, http::verb::post},
-    {"/health", http::verb::get},
-    {"/healthz", http::verb::get},
-    {"/metrics", http::verb::get},
+    {"/execute", http::verb::post, true, answer_execute},
+    {"/execute/batch", http::verb::post, true, answer_batch},
+    {"/health", http::verb::get, false, answer_health},
+    {"/healthz", http::verb::get, false, answer_healthz},
+    {"/metrics", http::verb::get, false, answer_metrics},
+    {"/openapi.json", http::verb::get, false, answer_openapi},
+    {"/", http::verb::get, false, answer_page},
 };
 
-std::string_view path_of(std::string_view target) {
-  return target.substr(0, target.find('?'));
+const Route* find_route(std::string_view target) {
+  const std::string_view path = target.substr(0, target.find('?'));
+  const auto known = std::find_if(std::begin(kRoutes), std::end(kRoutes),
+                                  [&](const Route& row) { return row.path == path; });
+  return known == std::end(kRoutes) ? nullptr : &*known;
 }
 
-bool is_json(std::string_view content_type) {
-  const std::string_view type = content_type.substr(0, content_type.find(';'));
-  return boost::iequals(boost::trim_copy(std::string(type)), "application/json");
+std::string methods_of(const Route& route) {
+  return route.method == http::verb::get ? "GET, HEAD, OPTIONS" : "POST, OPTIONS";
 }
 
-Response refuse(std::string_view path, unsigned status, const std::string& message) {
-  return path == kExecute ? execute_error(OutcomeKind::invalid_request, status, message)
-                          : error_response(status, message);
+// What may be sent here; to a page of another origin, what it may send.
+Response options(const Service& service, const Exchange& exchange, const Route* route) {
+  const Exchange::Head& head = exchange.head();
+  Response response = {204, ""};
+  if (route != nullptr) response.headers.emplace_back("Allow", methods_of(*route));
+  const auto wanted = head[http::field::access_control_request_method];
+  if (!wanted.empty())
+    for (auto& header : service.cors.preflight(head[http::field::origin], wanted))
+      response.headers.push_back(std::move(header));
+  return response;
+}
+
+Response refuse(const Route* route, unsigned status, const std::string& message) {
+  return route != nullptr && route->runs_jobs
+             ? execute_error(OutcomeKind::invalid_request, status, message)
+             : error_response(status, message);
 }
 
 }  // namespace
 
-awaitable<Response> route(Service& service, const Request& request, Cancellation& cancellation) {
-  const std::string_view path = path_of(request.target());
-  const auto known = std::find_if(std::begin(kRoutes), std::end(kRoutes),
-                                  [&](const Route& row) { return row.path == path; });
-  if (known == std::end(kRoutes)) co_return error_response(404, "no such path; try POST /execute");
-  // HEAD is GET without the body, which the session leaves out.
-  const auto method = request.method() == http::verb::head ? http::verb::get : request.method();
+awaitable<std::optional<Response>> route(Service& service, Exchange& exchange) {
+  const Exchange::Head& head = exchange.head();
+  const Route* known = find_route(head.target());
+  if (head.method() == http::verb::options && (known != nullptr || head.target() == "*"))
+    co_return options(service, exchange, known);
+  if (known == nullptr) co_return error_response(404, "no such path; try POST /execute, or GET /");
+  // HEAD is GET without the body, which is left out later.
+  const auto method = head.method() == http::verb::head ? http::verb::get : head.method();
   if (method != known->method) {
-    const std::string allowed = http::to_string(known->method);
-    Response response = refuse(path, 405, "method not allowed; use " + allowed);
-    response.headers.emplace_back("Allow", allowed);
+    Response response = refuse(known, 405, "method not allowed; use " + methods_of(*known));
+    response.headers.emplace_back("Allow", methods_of(*known));
     co_return response;
   }
-  if (path == "/healthz") co_return healthz();
-  if (path == "/health") co_return health(service);
-  if (path == "/metrics") co_return metrics(service);
-  if (!is_json(request[http::field::content_type]))
-    co_return refuse(path, 415, "Content-Type must be application/json");
-  co_return co_await execute(service, request.body(), cancellation);
+  co_return co_await known->handler({service, exchange});
 }
 
 Response too_busy(std::string_view target) {
   constexpr const char* kWhy = "too many bytes of requests are being read; try again later";
-  return path_of(target) == kExecute ? busy_response(kWhy) : error_response(429, kWhy);
+  const Route* known = find_route(target);
+  return known != nullptr && known->runs_jobs ? busy_response(kWhy) : error_response(429, kWhy);
 }
 
 Response too_large(const Service& service, std::string_view target) {
   const auto limit = largest_body_bytes(service.job_caps);
-  return refuse(path_of(target), 413,
+  return refuse(find_route(target), 413,
                 "request body is larger than the limit of " + std::to_string(limit) + " bytes");
 }
 

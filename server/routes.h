@@ -1,16 +1,15 @@
 // Which (path, method) is answered by whom.
 #pragma once
 
-#include <boost/beast/http.hpp>
+#include <span>
 
-#include "server/response.h"
+#include "server/exchange.h"
 #include "server/service.h"
 
 namespace pyexec {
 
-using Request = boost::beast::http::request<boost::beast::http::string_body>;
-
-awaitable<Response> route(Service& service, const Request& request, Cancellation& cancellation);
+// Nothing if the handler has answered itself, piece by piece, or nobody is there any more.
+awaitable<std::optional<Response>> route(Service& service, Exchange& exchange);
 
 // For a request whose body there is no room for now.
 Response too_busy(std::string_view target);

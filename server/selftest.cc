@@ -34,11 +34,13 @@ awaitable<std::optional<std::string>> run_selftest(Service& service, const Selft
                                                    pid_t launcher) {
   Cancellation never;
   const Deadline deadline = Clock::now() + kTime;
-  auto lease = co_await service.pool.take(Warmth::basic, deadline, never);
+  auto lease = co_await service.pool.take({Warmth::basic, Rank::single}, deadline, never);
   if (!lease) co_return "the self-test got no worker";
   const Job job = {targets.python(launcher) + kSelftestSource};
-  const Outcome outcome = co_await run_job(*std::move(lease), job, {1 << 16, 1 << 20, 8}, deadline,
-                                           never, service.metrics);
+  JobRun what = {
+      job, {1 << 20, 8}, deadline, Accounting::quick, std::make_shared<JobOutput>(1 << 16)};
+  const Outcome outcome =
+      co_await run_job(*std::move(lease), std::move(what), never, service.metrics);
   if (outcome.kind != OutcomeKind::ok)
     co_return "the self-test did not finish: " + std::string(outcome_name(outcome.kind)) + ": " +
         outcome.error;

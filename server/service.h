@@ -3,18 +3,30 @@
 
 #include <algorithm>
 #include <set>
+#include <thread>
 
+#include "server/access.h"
 #include "server/admission.h"
+#include "server/batch_share.h"
 #include "server/config.h"
+#include "server/cors.h"
 #include "server/isolation.h"
 #include "server/job_request.h"
 #include "server/metrics.h"
 #include "server/pool.h"
+#include "server/request_id.h"
 
 namespace pyexec {
 
+// What the operator says of clients, read before there are any.
+struct ClientPolicy {
+  CorsPolicy cors;
+  std::optional<ApiKeys> keys;
+};
+
 struct Service {
-  Service(net::any_io_executor executor, const Config& configuration, Launcher& launcher)
+  Service(net::any_io_executor executor, const Config& configuration, Launcher& launcher,
+          ClientPolicy policy)
       : config(configuration),
         job_caps({.script_bytes = config.script_bytes,
                   .input_bytes = config.input_bytes,
@@ -22,19 +34,41 @@ struct Service {
                   .timeout_ms = config.timeout_ms,
                   .memory_mb = config.memory_mb,
                   .output_bytes = config.stdout_bytes,
-                  .env_names = config.env_names}),
+                  .env_names = config.env_names,
+                  .files_bytes = config.return_bytes,
+                  .files_count = config.return_files,
+                  .files_depth = config.return_depth,
+                  .denied_imports = config.deny_imports}),
+        access(config, std::move(policy.keys)),
+        cors(std::move(policy.cors)),
         admission(configuration.running_jobs + configuration.queued_jobs),
         body_bytes(std::max(configuration.body_mb << 20, largest_body_bytes(job_caps))),
+        batch_share(batch_limits(config)),
         pool(executor, configuration, launcher, metrics) {}
+
+  // A batch alone keeps all cores at work, and beside others leaves one to them.
+  static BatchShare::Limits batch_limits(const Config& config) {
+    const std::uint64_t cores = std::max(1u, std::thread::hardware_concurrency());
+    const auto up_to = [&](std::uint64_t jobs) {
+      return std::clamp<std::uint64_t>(jobs, 1, config.running_jobs);
+    };
+    return {up_to(2 * cores), up_to(cores - 1)};
+  }
 
   const Config& config;
   const JobCaps job_caps;
   Metrics metrics;
-  Admission admission;   // of jobs
-  Admission body_bytes;  // of requests, as they come in
+  Access access;
+  const CorsPolicy cors;
+  RequestIds request_ids;
+  Admission admission;     // of single jobs
+  Admission body_bytes;    // of requests, as they come in
+  BatchShare batch_share;  // of jobs of batches
   Pool pool;
   Isolation isolation;           // known before the first request
   std::set<Cancellation*> jobs;  // in work, so that a shutdown can end them
+  bool draining = false;         // nothing new is begun
+  std::set<Signal*> drain_watchers;
 };
 
 }  // namespace pyexec

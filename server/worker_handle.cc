@@ -8,8 +8,9 @@ WorkerHandle::WorkerHandle(net::any_io_executor executor, Identity identity, FdM
     : identity_(identity),
       job_(executor, net::local::stream_protocol(), message.fds[0].release()),
       output_(executor, message.fds[1].release()),
-      leash_(executor, net::local::stream_protocol(), message.fds[2].release()),
-      init_(executor, message.fds[3].release()),
+      errors_(executor, message.fds[2].release()),
+      leash_(executor, net::local::stream_protocol(), message.fds[3].release()),
+      init_(executor, message.fds[4].release()),
       gone_(executor) {}
 
 awaitable<bool> WorkerHandle::kill_job() {
@@ -46,9 +47,10 @@ awaitable<bool> WorkerHandle::hear() {
   co_return empty_;
 }
 
-void WorkerHandle::set_exited(int wait_status, bool out_of_memory) {
-  out_of_memory_ = out_of_memory;
-  wait_status_ = wait_status;
+void WorkerHandle::set_exited(const WorkerExited& exited) {
+  out_of_memory_ = exited.out_of_memory == 1;
+  wait_status_ = exited.wait_status;
+  used_ = exited.usage;
   announce();
 }
 

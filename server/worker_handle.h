@@ -18,13 +18,14 @@ class WorkerHandle : public std::enable_shared_from_this<WorkerHandle> {
     Warmth warmth;
   };
 
-  // Takes the four descriptors of a WORKER message.
+  // Takes the five descriptors of a WORKER message.
   WorkerHandle(net::any_io_executor executor, Identity identity, FdMessage& message);
 
   std::uint32_t id() const { return identity_.id; }
   Warmth warmth() const { return identity_.warmth; }
   net::local::stream_protocol::socket& job_socket() { return job_; }
   net::posix::stream_descriptor& output() { return output_; }
+  net::posix::stream_descriptor& errors() { return errors_; }
 
   // Ends the job. After `kill_job` none of its processes is left, or only the worker, alone and
   // stopped, which is killed a moment later (sandbox/base/leash.h). After `await_empty`, which
@@ -39,11 +40,15 @@ class WorkerHandle : public std::enable_shared_from_this<WorkerHandle> {
 
   // Told by the pool: the worker process itself has ended, with a status as of waitpid(2), or its
   // zygote has, and nobody will ever know.
-  void set_exited(int wait_status, bool out_of_memory);
+  void set_exited(const WorkerExited& exited);
   void set_lost();
   bool lost() const { return lost_; }
   std::optional<int> wait_status() const { return wait_status_; }
   bool out_of_memory() const { return out_of_memory_; }  // the kernel ended it, or a child of it
+  // What it had used when it was ready, and, once it has ended, all in all.
+  void set_ready(const sandbox::Usage& usage) { when_ready_ = usage; }
+  const sandbox::Usage& when_ready() const { return when_ready_; }
+  const std::optional<sandbox::Usage>& used() const { return used_; }
   Event& gone() { return gone_; }
   // Called once, at either.
   std::function<void()> on_gone;
@@ -57,9 +62,12 @@ class WorkerHandle : public std::enable_shared_from_this<WorkerHandle> {
   Identity identity_;
   net::local::stream_protocol::socket job_;
   net::posix::stream_descriptor output_;
+  net::posix::stream_descriptor errors_;
   net::local::stream_protocol::socket leash_;
   net::posix::stream_descriptor init_;
   std::optional<int> wait_status_;
+  sandbox::Usage when_ready_ = {};
+  std::optional<sandbox::Usage> used_;
   bool lost_ = false, out_of_memory_ = false;
   Event gone_;
 };

@@ -62,9 +62,11 @@ Forker::Forker(const Interpreter& interpreter, const Configure& configure,
 }
 
 SetupError Forker::fork_worker(sandbox::EmptyJail& jail, const Readiness& readiness) {
-  int out[2];
+  int out[2], errors[2];
   PYEXEC_TRY(sandbox::check(::pipe2(out, O_CLOEXEC), Step::fork, 1));
   UniqueFd server_out(out[0]), worker_out(out[1]);
+  PYEXEC_TRY(sandbox::check(::pipe2(errors, O_CLOEXEC), Step::fork, 7));
+  UniqueFd server_errors(errors[0]), worker_errors(errors[1]);
 
   if (slot_ != nullptr) memory_kills_ = slot_->memory_kills();
   pid_t pid = -1;
@@ -72,9 +74,14 @@ SetupError Forker::fork_worker(sandbox::EmptyJail& jail, const Readiness& readin
   const SetupError forked = spawner_.fork_into(jail, pid);
   if (pid == 0) {
     jail.server_job.reset();  // or it would not notice that the server let go
-    const sandbox::JailEntry entry = {
-        plan_,   jail.worker_id, jail.init_pidfd.get(), worker_out.get(), jail.worker_job.get(),
-        limits_, filter_};
+    const sandbox::JailEntry entry = {plan_,
+                                      jail.worker_id,
+                                      jail.init_pidfd.get(),
+                                      worker_out.get(),
+                                      worker_errors.get(),
+                                      jail.worker_job.get(),
+                                      limits_,
+                                      filter_};
     worker_main(interpreter_,
                 {entry, caps_, forked, working_sets_[static_cast<std::size_t>(readiness.pages)],
                  readiness.scripts, memory_bytes_});
@@ -84,7 +91,8 @@ SetupError Forker::fork_worker(sandbox::EmptyJail& jail, const Readiness& readin
 
   workers_[pid] = jail.worker_id;
   const std::array<int, kWorkerFds> fds = {jail.server_job.get(), server_out.get(),
-                                           jail.leash.get(), jail.init_pidfd.get()};
+                                           server_errors.get(), jail.leash.get(),
+                                           jail.init_pidfd.get()};
   if (!tell_server(WorkerSpawned{jail.worker_id, pid, jail.times, fork_ns}, fds)) ::_exit(1);
   return sandbox::ok();
 }
@@ -95,14 +103,16 @@ bool Forker::reap() {
   }
   bool told = true;
   int status;
-  for (pid_t pid; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
+  rusage used = {};
+  for (pid_t pid; (pid = ::wait4(-1, &status, WNOHANG, &used)) > 0;) {
     const auto worker = workers_.find(pid);
     if (worker == workers_.end()) continue;  // the jailer, a slot: their sockets say so too
     const bool out_of_memory =
         slot_ != nullptr && WIFSIGNALED(status) && slot_->memory_kills() > memory_kills_;
     // Where the init reaps the worker, what ends here is only the maker of its jail (chain.h).
     if (spawner_.exits() == -1 || status != 0)
-      told = told && tell_server(WorkerExited{worker->second, status, out_of_memory ? 1u : 0u});
+      told = told && tell_server(WorkerExited{worker->second, status, out_of_memory ? 1u : 0u, 0,
+                                              sandbox::usage_of(used)});
     workers_.erase(worker);
   }
   return told;

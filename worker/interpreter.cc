@@ -96,6 +96,30 @@ py::object inputs_of(const Job& job) {
                         pairs(job.environment));
 }
 
+// The same for what a report is to hold beside the result.
+py::object wants_of(const Wants& wants) {
+  if (wants.error_detail == 0 && wants.return_files.empty() && wants.denied_imports.empty())
+    return py::none();
+  py::list patterns, denied;
+  for (const std::string& pattern : wants.return_files) patterns.append(py::str(pattern));
+  for (std::string_view rest = wants.denied_imports; !rest.empty();) {
+    const std::string_view name = rest.substr(0, rest.find(','));
+    rest.remove_prefix(std::min(rest.size(), name.size() + 1));
+    if (!name.empty()) denied.append(py::str(name.data(), name.size()));
+  }
+  return py::make_tuple(wants.error_detail == 1, patterns, wants.files_bytes, wants.files_count,
+                        wants.files_depth, denied);
+}
+
+std::vector<NamedBytes> named_bytes(const py::list& entries) {
+  std::vector<NamedBytes> out;
+  for (const py::handle entry : entries) {
+    const auto pair = py::reinterpret_borrow<py::tuple>(entry);
+    out.push_back({pair[0].cast<std::string>(), pair[1].cast<std::string>()});
+  }
+  return out;
+}
+
 // Found before any script can rebind it. Leaked on purpose: see ~Interpreter.
 struct Functions {
   py::object run, after_fork;
@@ -142,10 +166,16 @@ Report Interpreter::run(const Job& job, const ReportCaps& caps) const {
   try {
     // The server has checked that the script is UTF-8.
     const py::str source(job.script);
-    const auto result = functions->run(source, caps.result_bytes, caps.error_bytes, inputs_of(job))
-                            .cast<py::tuple>();
+    const auto result =
+        functions
+            ->run(source, caps.result_bytes, caps.error_bytes, inputs_of(job), wants_of(job.wants))
+            .cast<py::tuple>();
     const auto kind = static_cast<ReportKind>(result[0].cast<std::uint8_t>());
-    return {kind, result[1].cast<std::string>()};
+    return {kind,
+            result[1].cast<std::string>(),
+            {},
+            named_bytes(result[2].cast<py::list>()),
+            named_bytes(result[3].cast<py::list>())};
   } catch (const py::error_already_set& error) {
     if (error.matches(PyExc_MemoryError))
       return {ReportKind::memory_limit, "memory limit exceeded"};

@@ -22,6 +22,12 @@ bool send_frame(int socket, const std::string& frame) {
   return sys::send_all(socket, frame.data(), frame.size());
 }
 
+sandbox::Usage own_usage() {
+  rusage used = {};
+  ::getrusage(RUSAGE_SELF, &used);
+  return sandbox::usage_of(used);
+}
+
 [[noreturn]] void give_up(int socket, const sandbox::SetupError& error) {
   send_frame(socket, encode_setup_failed(error));
   ::_exit(1);
@@ -48,16 +54,16 @@ void lower_memory(const WorkerStart& start, std::uint64_t wanted) {
     ::_exit(kExitBadFrame);
 }
 
-Report read_and_run(const Interpreter& interpreter, const WorkerStart& start) {
+std::string read_and_run(const Interpreter& interpreter, const WorkerStart& start) {
   try {
     const Job job = read_job();
     lower_memory(start, job.memory_bytes);
     const std::uint64_t began_ns = sandbox::monotonic_ns();
     Report report = interpreter.run(job, start.caps);
     report.times = {began_ns, sandbox::monotonic_ns()};
-    return report;
-  } catch (const std::bad_alloc&) {  // a job whose input is larger than its memory
-    return {ReportKind::memory_limit, "memory limit exceeded"};
+    return encode_report(report);
+  } catch (const std::bad_alloc&) {  // a job whose input or output is larger than its memory
+    return encode_report({ReportKind::memory_limit, "memory limit exceeded"});
   }
 }
 
@@ -86,11 +92,11 @@ void worker_main(const Interpreter& interpreter, const WorkerStart& start) {
   if (!interpreter.warm_up(start.warm_up))
     give_up(sandbox::kJobFd, sandbox::fail(sandbox::Step::warm_up, 0));
   times.warm_up_ns = lap.ns();
+  times.usage = own_usage();
   if (!send_frame(sandbox::kJobFd, encode_ready(times))) ::_exit(0);
 
-  const Report report = read_and_run(interpreter, start);
-  const bool sent =
-      send_frame(sandbox::kJobFd, encode_report(report.kind, report.text, report.times));
+  const std::string report = read_and_run(interpreter, start);
+  const bool sent = send_frame(sandbox::kJobFd, report);
   if (!sent) ::_exit(kExitChannelLost);
   ::shutdown(sandbox::kJobFd, SHUT_WR);  // which its init takes for the end of the job
   // Waits to be killed, behind everybody else: an exit is a millisecond of the kernel's work, and

@@ -89,7 +89,7 @@ class Zygote {
   bool take_exit() {
     sandbox::WorkerExit exit;
     return spawner_.take_exit(exit) &&
-           tell_server(WorkerExited{exit.worker_id, exit.wait_status, 0});
+           tell_server(WorkerExited{exit.worker_id, exit.wait_status, 0, 0, exit.usage});
   }
 
   Forker& forker_;

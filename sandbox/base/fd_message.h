@@ -11,7 +11,7 @@
 namespace pyexec {
 
 inline constexpr std::size_t kMaxMessageBytes = 4096;
-inline constexpr std::size_t kMaxMessageFds = 4;
+inline constexpr std::size_t kMaxMessageFds = 5;
 
 struct FdMessage {
   std::array<std::byte, kMaxMessageBytes> bytes;

@@ -1,6 +1,8 @@
-// How long the steps of making a worker take. Nanoseconds of CLOCK_MONOTONIC, which all processes
-// of a host share.
+// How long the steps of making a worker take, and what processes use. Nanoseconds of
+// CLOCK_MONOTONIC, which all processes of a host share.
 #pragma once
+
+#include <sys/resource.h>
 
 #include <ctime>
 
@@ -33,5 +35,19 @@ struct JailTimes {
   std::uint64_t namespaces_ns;  // until its init or keeper runs, and its ids are mapped
   std::uint64_t mounts_ns;      // until that has finished the jail from inside
 };
+
+// What a process has used since its birth, with the children that it has waited for.
+struct Usage {
+  std::uint64_t cpu_ns;          // of user and system
+  std::uint64_t peak_rss_bytes;  // of the largest of them; 0 where the kernel does not tell
+};
+
+inline Usage usage_of(const rusage& raw) {
+  const auto ns = [](const timeval& time) {
+    return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000 +
+           static_cast<std::uint64_t>(time.tv_usec) * 1'000;
+  };
+  return {ns(raw.ru_utime) + ns(raw.ru_stime), static_cast<std::uint64_t>(raw.ru_maxrss) * 1024};
+}
 
 }  // namespace pyexec::sandbox

@@ -100,7 +100,7 @@ Inside enter(Jail& jail, const Limits& limits, const std::vector<sock_filter>& f
   const pid_t pid = ::fork();
   if (pid == 0) {
     const SetupError error =
-        enter_jail({kPlan, 7, jail.init_pidfd.get(), write_end.get(), inner.get(), limits, filter});
+        enter_jail({kPlan, 7, jail.init_pidfd.get(), write_end.get(), STDERR_FILENO, inner.get(), limits, filter});
     const int socket = error.failed() && error.step <= Step::descriptors ? inner.get() : kJobFd;
     sys::send_all(socket, &error, sizeof error);
     if (!error.failed()) probe();
@@ -256,7 +256,7 @@ TEST_CASE("a jail whose init is gone cannot be entered", "[jail]") {
   CHECK_FALSE(sys::read_all(jail.leash.get(), &word, 1));
   const pid_t pid = ::fork();
   if (pid == 0) {
-    const SetupError error = enter_jail({kPlan, 7, jail.init_pidfd.get(), 1, 1, kLimits, {}});
+    const SetupError error = enter_jail({kPlan, 7, jail.init_pidfd.get(), 1, 2, 1, kLimits, {}});
     ::_exit(error.step == Step::join_namespaces ? 0 : 1);
   }
   int status;

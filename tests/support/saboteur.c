@@ -367,6 +367,7 @@ FAULT(ssize_t, recvmsg, -1, (int fd, struct msghdr* message, int flags), (fd, me
 FAULT(ssize_t, read, -1, (int fd, void* data, size_t size), (fd, data, size))
 FAULT(ssize_t, pread, -1, (int fd, void* data, size_t size, off_t at), (fd, data, size, at))
 FAULT(pid_t, waitpid, -1, (pid_t pid, int* status, int flags), (pid, status, flags))
+FAULT(pid_t, wait4, -1, (pid_t pid, int* status, int flags, struct rusage* used), (pid, status, flags, used))
 FAULT(int, sigprocmask, -1, (int how, const sigset_t* set, sigset_t* old), (how, set, old))
 FAULT(sighandler_t, signal, SIG_ERR, (int number_, sighandler_t handler), (number_, handler))
 FAULT(int, inotify_init1, -1, (int flags), (flags))

@@ -18,7 +18,7 @@ namespace pyexec {
 
 // The launcher finds its end of its control socket here, and the zygote of its own.
 inline constexpr int kControlFd = 3;
-inline constexpr std::uint32_t kProtocolVersion = 4;
+inline constexpr std::uint32_t kProtocolVersion = 5;
 
 enum class ControlType : std::uint32_t {
   configure = 1,
@@ -110,7 +110,7 @@ struct Spawn {
   Readiness readiness;
 };
 
-// With three descriptors: job socket, stdout, leash; and a fourth, the init's pidfd. The worker is
+// With five descriptors: job socket, stdout, stderr, leash, and the init's pidfd. The worker is
 // not ready yet: it says so itself, on the job socket.
 struct WorkerSpawned {
   static constexpr auto kType = ControlType::worker;
@@ -119,7 +119,7 @@ struct WorkerSpawned {
   sandbox::JailTimes jail_times;
   std::uint64_t fork_ns;
 };
-inline constexpr std::size_t kWorkerFds = 4;
+inline constexpr std::size_t kWorkerFds = 5;
 
 // Before HELLO, for a zygote that cannot build jails at all, with worker_id kNoWorker.
 struct SpawnFailed {
@@ -135,6 +135,8 @@ struct WorkerExited {
   std::uint32_t worker_id;
   std::int32_t wait_status;     // as of waitpid(2)
   std::uint32_t out_of_memory;  // 1: the kernel ended a process of the job for it
+  std::uint32_t reserved;
+  sandbox::Usage usage;  // from its fork on
 };
 
 template <typename Message>

@@ -17,7 +17,10 @@ enum class Section : std::uint8_t {
   stdin_text = 7,
   files = 8,
   environment = 9,
-  memory = 10
+  memory = 10,
+  detail = 11,
+  patterns = 12,
+  denied = 13
 };
 
 template <typename T>
@@ -88,9 +91,10 @@ std::string list(const std::vector<NamedBytes>& entries) {
   return out;
 }
 
-std::optional<std::vector<NamedBytes>> read_list(std::string_view bytes) {
+std::optional<std::vector<NamedBytes>> read_list(std::string_view bytes, std::uint64_t most) {
   std::vector<NamedBytes> out;
   while (!bytes.empty()) {
+    if (out.size() == most) return std::nullopt;
     NamedBytes entry;
     for (std::string* text : {&entry.name, &entry.bytes}) {
       if (bytes.size() < sizeof(std::uint32_t)) return std::nullopt;
@@ -117,7 +121,8 @@ std::optional<std::array<std::uint64_t, Count>> read_numbers(std::string_view by
 }  // namespace
 
 std::string encode_ready(const StartTimes& times) {
-  const std::string bytes = numbers({times.populate_ns, times.enter_ns, times.warm_up_ns});
+  const std::string bytes = numbers({times.populate_ns, times.enter_ns, times.warm_up_ns,
+                                     times.usage.cpu_ns, times.usage.peak_rss_bytes});
   return encode(FrameType::ready, {{Section::times, bytes}});
 }
 
@@ -128,19 +133,29 @@ std::string encode_setup_failed(const sandbox::SetupError& error) {
 }
 
 std::string encode_job(const Job& job) {
+  const Wants& wants = job.wants;
+  std::vector<NamedBytes> patterns;
+  for (const std::string& pattern : wants.return_files) patterns.push_back({pattern, ""});
   return encode(FrameType::job, {{Section::script, job.script},
                                  {Section::args, job.args},
                                  {Section::stdin_text, job.stdin_text},
                                  {Section::files, list(job.files)},
                                  {Section::environment, list(job.environment)},
-                                 {Section::memory, numbers({job.memory_bytes})}});
+                                 {Section::memory, numbers({job.memory_bytes})},
+                                 {Section::detail, numbers({wants.error_detail, wants.files_bytes,
+                                                            wants.files_count, wants.files_depth})},
+                                 {Section::patterns, list(patterns)},
+                                 {Section::denied, wants.denied_imports}});
 }
 
-std::string encode_report(ReportKind kind, std::string_view text, const RunTimes& times) {
-  const char kind_byte = static_cast<char>(kind);
-  return encode(FrameType::report, {{Section::kind, {&kind_byte, 1}},
-                                    {Section::text, text},
-                                    {Section::times, numbers({times.began_ns, times.ended_ns})}});
+std::string encode_report(const Report& report) {
+  const char kind_byte = static_cast<char>(report.kind);
+  return encode(FrameType::report,
+                {{Section::kind, {&kind_byte, 1}},
+                 {Section::text, report.text},
+                 {Section::times, numbers({report.times.began_ns, report.times.ended_ns})},
+                 {Section::detail, list(report.detail)},
+                 {Section::files, list(report.files)}});
 }
 
 std::optional<FrameHeader> decode_header(std::span<const std::byte, kFrameHeaderBytes> bytes) {
@@ -156,9 +171,9 @@ std::optional<FrameHeader> decode_header(std::span<const std::byte, kFrameHeader
 std::optional<StartTimes> decode_ready(std::string_view body) {
   const auto sections = decode(body, {Section::times});
   if (!sections) return std::nullopt;
-  const auto times = read_numbers<3>((*sections)[0]);
+  const auto times = read_numbers<5>((*sections)[0]);
   if (!times) return std::nullopt;
-  return StartTimes{(*times)[0], (*times)[1], (*times)[2]};
+  return StartTimes{(*times)[0], (*times)[1], (*times)[2], {(*times)[3], (*times)[4]}};
 }
 
 std::optional<sandbox::SetupError> decode_setup_failed(std::string_view body) {
@@ -170,26 +185,38 @@ std::optional<sandbox::SetupError> decode_setup_failed(std::string_view body) {
 }
 
 std::optional<Job> decode_job(std::string_view body) {
+  constexpr std::uint64_t kAny = ~0u;  // the server has counted
   const auto sections = decode(body, {Section::script, Section::args, Section::stdin_text,
-                                      Section::files, Section::environment, Section::memory});
+                                      Section::files, Section::environment, Section::memory,
+                                      Section::detail, Section::patterns, Section::denied});
   if (!sections) return std::nullopt;
-  auto files = read_list((*sections)[3]);
-  auto environment = read_list((*sections)[4]);
+  auto files = read_list((*sections)[3], kAny);
+  auto environment = read_list((*sections)[4], kAny);
   const auto memory = read_numbers<1>((*sections)[5]);
-  if (!files || !environment || !memory) return std::nullopt;
-  return Job{std::string((*sections)[0]), std::string((*sections)[1]), std::string((*sections)[2]),
+  const auto wants = read_numbers<4>((*sections)[6]);
+  auto patterns = read_list((*sections)[7], kAny);
+  if (!files || !environment || !memory || !wants || !patterns) return std::nullopt;
+  Job job = {std::string((*sections)[0]), std::string((*sections)[1]), std::string((*sections)[2]),
              *std::move(files),           *std::move(environment),     (*memory)[0]};
+  job.wants = {(*wants)[0], {}, (*wants)[1], (*wants)[2], (*wants)[3], std::string((*sections)[8])};
+  for (NamedBytes& pattern : *patterns) job.wants.return_files.push_back(std::move(pattern.name));
+  return job;
 }
 
-std::optional<Untrusted<Report>> decode_report(std::string_view body) {
-  const auto sections = decode(body, {Section::kind, Section::text, Section::times});
+std::optional<Untrusted<Report>> decode_report(std::string_view body, std::uint64_t most_files) {
+  const auto sections =
+      decode(body, {Section::kind, Section::text, Section::times, Section::detail, Section::files});
   if (!sections || (*sections)[0].size() != 1) return std::nullopt;
   const auto times = read_numbers<2>((*sections)[2]);
   if (!times) return std::nullopt;
   const auto kind = static_cast<std::uint8_t>((*sections)[0][0]);
   if (kind < 1 || kind > static_cast<std::uint8_t>(kLastReportKind)) return std::nullopt;
+  auto detail = read_list((*sections)[3], kMostDetails);
+  auto files = read_list((*sections)[4], most_files);
+  if (!detail || !files) return std::nullopt;
   return Untrusted(Report{static_cast<ReportKind>(kind), std::string((*sections)[1]),
-                          RunTimes{(*times)[0], (*times)[1]}});
+                          RunTimes{(*times)[0], (*times)[1]}, *std::move(detail),
+                          *std::move(files)});
 }
 
 }  // namespace pyexec

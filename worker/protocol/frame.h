@@ -12,6 +12,7 @@
 #include <string_view>
 #include <utility>
 
+#include "sandbox/base/phases.h"
 #include "sandbox/base/step.h"
 #include "worker/protocol/job.h"
 
@@ -20,8 +21,10 @@ namespace pyexec {
 inline constexpr std::size_t kFrameHeaderBytes = 12;
 // Of every section: tag and length.
 inline constexpr std::size_t kSectionHeaderBytes = 5;
-// A REPORT's body beside its text: three section headers, the kind and the times.
-inline constexpr std::size_t kReportOverheadBytes = 3 * kSectionHeaderBytes + 1 + 16;
+// A REPORT's body beside its text, its detail and its files: five section headers, the kind and the
+// times. Each entry of a list has two lengths.
+inline constexpr std::size_t kReportOverheadBytes = 5 * kSectionHeaderBytes + 1 + 16;
+inline constexpr std::size_t kEntryOverheadBytes = 8;
 
 enum class FrameType : std::uint16_t { ready = 1, job = 2, report = 3, setup_failed = 4 };
 
@@ -31,21 +34,24 @@ struct FrameHeader {
       body_bytes;  // not yet compared with any cap: the caller's duty, before it allocates
 };
 
-// How long the steps of a worker took, from its fork until it was ready.
+// How long the steps of a worker took, from its fork until it was ready, and what it had used by
+// then.
 struct StartTimes {
   std::uint64_t populate_ns, enter_ns, warm_up_ns;
+  sandbox::Usage usage;
 };
 
 std::string encode_ready(const StartTimes& times);
 std::string encode_setup_failed(const sandbox::SetupError& error);
 std::string encode_job(const Job& job);
-std::string encode_report(ReportKind kind, std::string_view text, const RunTimes& times);
+std::string encode_report(const Report& report);
 
 // Nothing where the bytes are not exactly what the encoders above write.
 std::optional<FrameHeader> decode_header(std::span<const std::byte, kFrameHeaderBytes> bytes);
 std::optional<StartTimes> decode_ready(std::string_view body);
 std::optional<sandbox::SetupError> decode_setup_failed(std::string_view body);
 std::optional<Job> decode_job(std::string_view body);
-std::optional<Untrusted<Report>> decode_report(std::string_view body);
+// Nothing, too, for more files than that.
+std::optional<Untrusted<Report>> decode_report(std::string_view body, std::uint64_t most_files);
 
 }  // namespace pyexec

@@ -16,6 +16,16 @@ struct NamedBytes {
   bool operator==(const NamedBytes&) const = default;
 };
 
+// What a job's report is to hold beside its result, and what of it is taken.
+struct Wants {
+  std::uint64_t error_detail = 0;         // 1: of a failure
+  std::vector<std::string> return_files;  // patterns of files' names; none: no files
+  std::uint64_t files_bytes = 0, files_count = 0, files_depth = 0;  // the most of them
+  std::string denied_imports;                                       // modules, comma-separated
+
+  bool operator==(const Wants&) const = default;
+};
+
 struct Job {
   std::string script;      // UTF-8, may hold anything a client can send, NUL included
   std::string args;        // of main(): a JSON array or object; "": none are given
@@ -23,6 +33,7 @@ struct Job {
   std::vector<NamedBytes> files, environment;
   // Address space of each process on top of the warm interpreter; 0: as the worker was made with.
   std::uint64_t memory_bytes = 0;
+  Wants wants;
 
   bool operator==(const Job&) const = default;
 };
@@ -55,7 +66,12 @@ struct Report {
   ReportKind kind;
   std::string text;
   RunTimes times = {};
+  // What is known of a failure, by name (ErrorDetail in server/outcome.h). At most kMostDetails.
+  std::vector<NamedBytes> detail = {};
+  std::vector<NamedBytes> files = {};
 };
+inline constexpr std::size_t kMostDetails = 16;
+inline constexpr std::uint64_t kDetailBytes = 192 << 10;  // of all of them, their names included
 
 // Marks what a process that runs a script has said, until somebody has looked at it.
 template <typename T>

@@ -1,0 +1,47 @@
+// One HTTP request as its handler sees it: what came, and how to answer piece by piece.
+#pragma once
+
+#include <boost/beast/http.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "server/asio.h"
+#include "server/response.h"
+
+namespace pyexec {
+
+class Exchange {
+ public:
+  using Head = boost::beast::http::request_header<>;
+
+  virtual ~Exchange() = default;
+
+  virtual const Head& head() const = 0;
+  virtual net::ip::address client() const = 0;
+  // The client's wish that what it asked for should end: it has gone, or the service stops. A
+  // client that goes is noticed within a second once its body has been read.
+  virtual Cancellation& cancellation() = 0;
+
+  // All of the body, which stays as long as the exchange. Nothing where it cannot be had: then
+  // `refusal` says what to answer, if anybody is there to hear it.
+  virtual awaitable<std::optional<std::string_view>> whole_body() = 0;
+  virtual std::optional<Response> refusal() = 0;
+
+  // Instead: what comes next of a body of any size, appended to `out`. broken: the client has gone,
+  // was silent for too long, or does not keep to HTTP.
+  enum class Body { more, complete, broken };
+  virtual awaitable<Body> read_body(std::string& out) = 0;
+
+  // An answer of unknown length: its head, then pieces. Each is false once the client is gone.
+  // `begin` takes no body. Not to be called again before the call before it is done.
+  virtual awaitable<bool> begin(Response head) = 0;
+  virtual awaitable<bool> write(std::string_view piece) = 0;
+  // Ends the connection at once; whoever waits for it is told that it is broken.
+  virtual void break_off() = 0;
+
+  // Go with whatever is answered.
+  virtual void add_headers(const Headers& headers) = 0;
+};
+
+}  // namespace pyexec

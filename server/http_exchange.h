@@ -1,0 +1,84 @@
+// A request and its answer on one connection: what Exchange promises, over HTTP/1.
+#pragma once
+
+#include <boost/beast/core.hpp>
+#include <boost/beast/http.hpp>
+
+#include "server/exchange.h"
+#include "server/service.h"
+
+namespace pyexec {
+
+// What a connection keeps between its requests.
+struct HttpConnection {
+  boost::beast::tcp_stream stream;
+  boost::beast::flat_buffer buffer;  // read, and not yet understood
+  net::ip::address client;
+};
+
+class HttpExchange final : public Exchange {
+ public:
+  HttpExchange(HttpConnection& connection, Service& service);
+  ~HttpExchange() override;
+
+  // The head of a request whose first bytes are in the connection's buffer, or on their way.
+  awaitable<boost::system::error_code> read_head();
+  // What to answer to a request that is not HTTP; nothing if nobody is there to hear it.
+  std::optional<Response> refuse_head(boost::system::error_code error) const;
+
+  const Head& head() const override;
+  net::ip::address client() const override { return connection_.client; }
+  Cancellation& cancellation() override { return *cancellation_; }
+  awaitable<std::optional<std::string_view>> whole_body() override;
+  std::optional<Response> refusal() override { return std::exchange(refusal_, std::nullopt); }
+  awaitable<Body> read_body(std::string& out) override;
+  awaitable<bool> begin(Response head) override;
+  awaitable<bool> write(std::string_view piece) override;
+  void break_off() override;
+  void add_headers(const Headers& headers) override {
+    headers_.insert(headers_.end(), headers.begin(), headers.end());
+  }
+
+  // The answer, or the end of what was begun. Whether the connection is good for another request.
+  enum class After { keep, close };
+  awaitable<bool> finish(std::optional<Response> response, After after);
+
+ private:
+  using HeadParser = boost::beast::http::request_parser<boost::beast::http::empty_body>;
+  using WholeParser = boost::beast::http::request_parser<boost::beast::http::string_body>;
+  using PieceParser = boost::beast::http::request_parser<boost::beast::http::buffer_body>;
+  using Message = boost::beast::http::response<boost::beast::http::string_body>;
+
+  // On the parser that has the request by now.
+  template <typename Do>
+  auto on_parser(Do action) const {
+    if (pieces_) return action(*pieces_);
+    if (whole_) return action(*whole_);
+    return action(head_);
+  }
+  bool body_is_read() const;
+  awaitable<bool> go_on();
+  awaitable<boost::system::error_code> read_all();
+  awaitable<bool> skip_body();
+  void watch_client();
+  void watch_again(std::weak_ptr<Cancellation> watched);
+  Message to_http(Response response) const;
+  template <typename Answer>
+  awaitable<bool> send(Answer& answer);
+  awaitable<void> linger();
+
+  HttpConnection& connection_;
+  Service& service_;
+  Admission::Permit body_room_;  // grows as the body comes
+  HeadParser head_;
+  std::optional<WholeParser> whole_;   // instead of head_, once the body is wanted
+  std::optional<PieceParser> pieces_;  // the same, piece by piece
+  std::shared_ptr<Cancellation> cancellation_ = std::make_shared<Cancellation>();
+  std::shared_ptr<net::steady_timer> next_look_;
+  std::string request_id_;
+  Headers headers_;
+  std::optional<Response> refusal_;
+  bool is_chunked_ = false, has_begun_ = false, is_broken_ = false;
+};
+
+}  // namespace pyexec

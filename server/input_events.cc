@@ -1,0 +1,90 @@
+#include "server/input_events.h"
+
+#include <set>
+
+#include "server/input_rules.h"
+
+namespace pyexec {
+
+using What = Event::What;
+
+std::optional<std::string> ArgsWriter::take(const Event& event) {
+  const bool opens = event.what == What::object || event.what == What::array;
+  if (opens && static_cast<std::uint64_t>(event.level) >= most_levels_)
+    return "'args' is nested deeper than the limit of " + std::to_string(most_levels_) + " levels";
+  const auto size = static_cast<rapidjson::SizeType>(event.text.size());
+  switch (event.what) {
+    case What::null:
+      writer_.Null();
+      break;
+    case What::boolean:
+      writer_.Bool(event.text == "true");
+      break;
+    case What::number:
+      writer_.RawValue(event.text.data(), event.text.size(), rapidjson::kNumberType);
+      break;
+    case What::string:
+      writer_.String(event.text.data(), size);
+      break;
+    case What::key:
+      writer_.Key(event.text.data(), size);
+      break;
+    case What::object:
+      open_.push_back(event.what);
+      writer_.StartObject();
+      break;
+    case What::array:
+      open_.push_back(event.what);
+      writer_.StartArray();
+      break;
+    case What::end:
+      if (open_.empty()) break;  // of what was refused
+      open_.back() == What::object ? writer_.EndObject() : writer_.EndArray();
+      open_.pop_back();
+      break;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> InputFiles::take(const Event& event) {
+  if (event.what == What::key) {
+    (event.level == 1 ? name_ : inner_) = event.text;
+  } else if (event.level == 1) {
+    if (event.what == What::string) return add(std::string(event.text));
+    if (event.what == What::end && decoded_) return add(*std::move(decoded_));
+    if (event.what != What::object)
+      return "'files' entry " + quoted(name_) + " must be a string or {\"base64\": \"...\"}";
+    decoded_.reset();
+  } else if (event.level == 2) {
+    if (inner_ != "base64")
+      return "unknown field " + quoted(inner_) + " in 'files' entry " + quoted(name_);
+    decoded_ = event.what == What::string ? decode_base64(event.text) : std::nullopt;
+    if (!decoded_) return "'base64' of 'files' entry " + quoted(name_) + " is not base64";
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> InputFiles::add(std::string bytes) {
+  constexpr std::size_t kMostFiles = 1000;
+  if (const auto problem = problem_with_name(name_))
+    return "name of 'files' entry " + quoted(name_) + " " + *problem;
+  if (files_.size() == kMostFiles)
+    return "'files' has more than " + std::to_string(kMostFiles) + " entries";
+  files_.push_back({name_, std::move(bytes)});
+  return std::nullopt;
+}
+
+std::optional<std::string> InputFiles::check() const {
+  std::set<std::string_view> names;
+  for (const NamedBytes& file : files_)
+    if (!names.insert(file.name).second)
+      return "'files' entry " + quoted(file.name) + " is given twice";
+  for (const std::string_view name : names)
+    for (std::size_t at = name.find('/'); at != std::string_view::npos; at = name.find('/', at + 1))
+      if (names.contains(name.substr(0, at)))
+        return "'files' entry " + quoted(name.substr(0, at)) + " is a file and, for " +
+               quoted(name) + ", a directory";
+  return std::nullopt;
+}
+
+}  // namespace pyexec

@@ -1,0 +1,47 @@
+// The fields `args` and `files` of a request, event by event. Pure.
+#pragma once
+
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "server/json_fields.h"
+#include "worker/protocol/job.h"
+
+namespace pyexec {
+
+// Each `take` returns what is wrong, if anything; the rest of the field is then of no interest.
+class ArgsWriter {
+ public:
+  explicit ArgsWriter(std::uint64_t most_levels) : most_levels_(most_levels), writer_(out_) {}
+
+  std::optional<std::string> take(const Event& event);
+  std::string json() const { return {out_.GetString(), out_.GetSize()}; }
+
+ private:
+  std::uint64_t most_levels_;
+  rapidjson::StringBuffer out_;
+  rapidjson::Writer<rapidjson::StringBuffer> writer_;
+  std::vector<Event::What> open_;
+};
+
+class InputFiles {
+ public:
+  std::optional<std::string> take(const Event& event);
+  // Of all of them together.
+  std::optional<std::string> check() const;
+  std::vector<NamedBytes> release() { return std::move(files_); }
+
+ private:
+  std::optional<std::string> add(std::string bytes);
+
+  std::vector<NamedBytes> files_;
+  std::string name_, inner_;  // of the entry, and of what is in it
+  std::optional<std::string> decoded_;
+};
+
+}  // namespace pyexec

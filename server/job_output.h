@@ -1,0 +1,18 @@
+// What a job prints, as it comes: kept up to a cap, for the answer and for who follows it live. On
+// the server's thread.
+#pragma once
+
+#include <functional>
+
+#include "server/output_capture.h"
+
+namespace pyexec {
+
+struct JobOutput {
+  explicit JobOutput(std::uint64_t cap_bytes) : standard(cap_bytes), errors(cap_bytes) {}
+
+  OutputCapture standard, errors;
+  std::function<void()> on_more;  // called after either has grown; may be empty
+};
+
+}  // namespace pyexec

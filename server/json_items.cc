@@ -1,0 +1,131 @@
+#include "server/json_items.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace pyexec {
+namespace {
+
+constexpr std::string_view kSpaces = " \t\r\n";
+
+bool is_blank(std::string_view text) {
+  return text.find_first_not_of(kSpaces) == std::string_view::npos;
+}
+
+}  // namespace
+
+std::optional<JsonItems::Item> JsonItems::next() {
+  if (is_over_) return std::nullopt;
+  return form_ == Form::lines ? next_line() : next_element();
+}
+
+void JsonItems::forget(std::size_t bytes) {
+  buffer_.erase(0, bytes);
+  at_ = 0;
+}
+
+std::optional<JsonItems::Item> JsonItems::break_off(std::string why) {
+  is_over_ = true;
+  return Item{Item::What::broken, std::move(why)};
+}
+
+// The item that ends before `end`, or word that it was too large.
+std::optional<JsonItems::Item> JsonItems::take(std::size_t end) {
+  Item item = {Item::What::item, buffer_.substr(0, end)};
+  if (is_dropping_ || end > most_bytes_)
+    item = {Item::What::too_large,
+            "this item is larger than the limit of " + std::to_string(most_bytes_) + " bytes"};
+  is_dropping_ = false;
+  forget(end);
+  return item;
+}
+
+std::optional<JsonItems::Item> JsonItems::next_line() {
+  for (;;) {
+    std::size_t end = buffer_.find('\n', at_);
+    if (end == std::string::npos) {
+      at_ = buffer_.size();
+      if (!is_ended_) {
+        if (at_ > most_bytes_) {
+          is_dropping_ = true;
+          forget(at_);
+        }
+        return std::nullopt;
+      }
+      is_over_ = true;
+      if (is_blank(buffer_) && !is_dropping_) return std::nullopt;
+      return take(buffer_.size());
+    }
+    if (is_dropping_ || !is_blank(std::string_view(buffer_).substr(0, end))) {
+      auto item = take(end);
+      forget(1);
+      return item;
+    }
+    forget(end + 1);
+  }
+}
+
+// Whether something follows.
+bool JsonItems::skip_spaces() {
+  const std::size_t next = buffer_.find_first_not_of(kSpaces);
+  forget(std::min(next, buffer_.size()));
+  return !buffer_.empty();
+}
+
+// Up to the first byte of an element. Nothing where that is there, or not yet, or never.
+std::optional<JsonItems::Item> JsonItems::begin_element() {
+  while (place_ != Place::element) {
+    if (!skip_spaces()) {
+      if (!is_ended_) return std::nullopt;
+      return break_off("the body ends before its JSON array does");
+    }
+    const char c = buffer_.front();
+    const Place before = place_;
+    if (before == Place::before && c != '[')
+      return break_off("the body must be a JSON array, or lines of JSON as application/x-ndjson");
+    if (before == Place::after_element && c != ',' && c != ']')
+      return break_off("there is no comma between two elements of the JSON array");
+    if (before == Place::before) {
+      place_ = Place::first;
+    } else if (c == ']' && before != Place::element) {
+      is_over_ = true;
+      forget(1);
+      if (skip_spaces()) return break_off("something follows the JSON array");
+      return std::nullopt;
+    } else {
+      place_ = Place::element;
+      if (before == Place::first) return std::nullopt;
+    }
+    forget(1);
+  }
+  return std::nullopt;
+}
+
+std::optional<JsonItems::Item> JsonItems::next_element() {
+  if (auto problem = begin_element()) return problem;
+  if (is_over_ || place_ != Place::element) return std::nullopt;
+  if (at_ == 0 && !is_dropping_ && !skip_spaces() && !is_ended_) return std::nullopt;
+  for (; at_ < buffer_.size(); ++at_) {
+    const char c = buffer_[at_];
+    if (in_string_) {
+      if (!std::exchange(is_escaped_, c == '\\' && !is_escaped_) && c == '"') in_string_ = false;
+    } else if (c == '"') {
+      in_string_ = true;
+    } else if (c == '{' || c == '[') {
+      ++depth_;
+    } else if (depth_ > 0 && (c == '}' || c == ']')) {
+      --depth_;
+    } else if (depth_ == 0 && (c == ',' || c == ']')) {
+      place_ = Place::after_element;
+      return take(at_);
+    }
+  }
+  if (is_ended_) return break_off("the body ends before its JSON array does");
+  if (at_ > most_bytes_) {
+    is_dropping_ = true;
+    forget(at_);
+  }
+  return std::nullopt;
+}
+
+}  // namespace pyexec

@@ -1,0 +1,21 @@
+// From what a worker said and how it died to an outcome. Pure.
+#pragma once
+
+#include <optional>
+
+#include "server/outcome.h"
+#include "server/run_job.h"
+#include "worker/protocol/job.h"
+
+namespace pyexec {
+
+Outcome failed(OutcomeKind kind, std::string error);
+
+// A report is hostile: what it says counts for this job alone, and every byte is checked. `wants`
+// bounds its files.
+Outcome judge_report(const Untrusted<Report>& report, const Wants& wants, const RunCaps& caps);
+
+// A worker that ended by itself, with a status as of waitpid(2).
+Outcome judge_death(int wait_status);
+
+}  // namespace pyexec

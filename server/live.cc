@@ -1,0 +1,168 @@
+#include "server/live.h"
+
+#include <algorithm>
+#include <array>
+#include <boost/algorithm/string/predicate.hpp>
+#include <boost/algorithm/string/trim.hpp>
+
+#include "server/answer.h"
+#include "server/judge.h"
+#include "server/perform.h"
+#include "server/utf8.h"
+
+namespace pyexec {
+namespace {
+
+namespace http = boost::beast::http;
+
+struct FormatRow {
+  LiveFormat format;
+  std::string_view media_type;
+};
+constexpr FormatRow kFormats[] = {{LiveFormat::event_stream, "text/event-stream"},
+                                  {LiveFormat::json_lines, "application/x-ndjson"}};
+
+// `fill` adds the event's own members.
+template <typename Fill>
+std::string event(LiveFormat format, std::string_view name, Fill fill) {
+  Members members;
+  if (format == LiveFormat::json_lines) members.text("event", name);
+  fill(members);
+  if (format == LiveFormat::json_lines) return members.object() + "\n";
+  return "event: " + std::string(name) + "\ndata: " + members.object() + "\n\n";
+}
+
+std::string ping(LiveFormat format) {
+  return format == LiveFormat::event_stream ? ": ping\n\n" : "{\"event\": \"ping\"}\n";
+}
+
+// What of a job's output has been told.
+class Told {
+ public:
+  Told(const OutputCapture& capture, std::string_view name) : capture_(capture), name_(name) {}
+
+  // The next event's text, if there is more; a character of which only a part has come waits for
+  // the rest, but for the last time.
+  enum class Turn { one_of_many, last };
+  std::optional<std::string> next(Turn turn) {
+    std::string_view rest = capture_.text();
+    rest.remove_prefix(std::min(told_, rest.size()));
+    if (turn == Turn::one_of_many) rest = without_cut_character(rest);
+    told_ += rest.size();
+    if (rest.empty()) return std::nullopt;
+    return to_valid_utf8(rest);
+  }
+  std::string_view name() const { return name_; }
+
+ private:
+  const OutputCapture& capture_;
+  std::string_view name_;
+  std::size_t told_ = 0;
+};
+
+struct LiveJob {
+  explicit LiveJob(net::any_io_executor executor) : news(std::move(executor)) {}
+
+  Signal news;  // output, or the outcome
+  std::optional<Outcome> outcome;
+};
+
+class Teller {
+ public:
+  Teller(Exchange& exchange, LiveFormat format, const JobOutput& output)
+      : exchange_(exchange),
+        format_(format),
+        told_{Told(output.standard, "stdout"), Told(output.errors, "stderr")} {}
+
+  // Each does nothing once the client is gone, but for asking that the job should end.
+  awaitable<void> ping() { co_await send(pyexec::ping(format_)); }
+  awaitable<void> output(Told::Turn turn) {
+    std::string events;
+    for (Told& told : told_)
+      if (const auto text = told.next(turn))
+        events += event(format_, told.name(), [&](Members& to) { to.text("text", *text); });
+    if (!events.empty()) co_await send(std::move(events));
+  }
+  awaitable<void> end(const Outcome& outcome, const JobOutput& output, const JobRequest& request) {
+    const bool is_ok = outcome.kind == OutcomeKind::ok;
+    std::string events = event(format_, is_ok ? "result" : "error", [&](Members& to) {
+      add_result(to, outcome);
+      if (!is_ok) add_error_detail(to, outcome);
+    });
+    if (!request.job.wants.return_files.empty())
+      events += event(format_, "files", [&](Members& to) { add_files(to, outcome); });
+    events += event(format_, "end", [&](Members& to) {
+      to.text("outcome", outcome_name(outcome.kind));
+      to.number("status", outcome_status(outcome.kind));
+      if (output.standard.truncated()) to.yes("stdout_truncated");
+      if (output.errors.truncated()) to.yes("stderr_truncated");
+      to.json("usage", usage_object(outcome.usage));
+      to.json("limits", limits_object(request));
+    });
+    co_await send(std::move(events));
+  }
+
+ private:
+  awaitable<void> send(std::string events) {
+    if (is_gone_) co_return;
+    is_gone_ = !co_await exchange_.write(events);
+    if (is_gone_) exchange_.cancellation().request();
+  }
+
+  Exchange& exchange_;
+  LiveFormat format_;
+  std::array<Told, 2> told_;
+  bool is_gone_ = false;
+};
+
+}  // namespace
+
+std::optional<LiveFormat> live_format(const Exchange::Head& head) {
+  std::string_view accept = head[http::field::accept];
+  while (!accept.empty()) {
+    std::string_view range = accept.substr(0, accept.find(','));
+    accept.remove_prefix(std::min(accept.size(), range.size() + 1));
+    range = range.substr(0, range.find(';'));
+    const std::string type = boost::trim_copy(std::string(range));
+    for (const FormatRow& row : kFormats)
+      if (boost::iequals(type, row.media_type)) return row.format;
+  }
+  return std::nullopt;
+}
+
+awaitable<void> perform_live(Service& service, Exchange& exchange, const JobRequest& request,
+                             LiveFormat format) {
+  const auto executor = co_await net::this_coro::executor;
+  JobRequest wanted = request;
+  wanted.detail = AnswerDetail::verbose;
+  wanted.job.wants.error_detail = 1;
+  const auto output = output_for(wanted);
+  const auto job = std::make_shared<LiveJob>(executor);
+  output->on_more = [job] { job->news.set(); };
+  net::co_spawn(executor, perform(service, wanted, Rank::single, output, exchange.cancellation()),
+                [job](std::exception_ptr exception, Outcome outcome) {
+                  if (exception) outcome = failed(OutcomeKind::internal, "internal error");
+                  job->outcome = std::move(outcome);
+                  job->news.set();
+                });
+
+  Teller teller(exchange, format, *output);
+  Response head = {200, ""};
+  head.content_type = kFormats[static_cast<std::size_t>(format)].media_type;
+  head.headers = {{"Cache-Control", "no-store"}, {"X-Accel-Buffering", "no"}};
+  if (!co_await exchange.begin(std::move(head))) exchange.cancellation().request();
+  const std::chrono::milliseconds between_pings(service.config.ping_ms);
+  while (!job->outcome) {
+    const bool is_news = co_await job->news.wait_until(Clock::now() + between_pings);
+    if (is_news)
+      co_await teller.output(Told::Turn::one_of_many);
+    else
+      co_await teller.ping();
+  }
+  output->on_more = nullptr;
+  co_await teller.output(Told::Turn::last);
+  co_await teller.end(*job->outcome, *output, wanted);
+  service.metrics.count_answer(job->outcome->kind);
+}
+
+}  // namespace pyexec
