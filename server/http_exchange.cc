@@ -1,8 +1,5 @@
 #include "server/http_exchange.h"
 
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-
 #include "sandbox/base/phases.h"
 #include "server/gzip.h"
 #include "server/routes.h"
@@ -22,30 +19,22 @@ constexpr std::size_t kSkippedBytes = 64 << 10;
 // some of what it sends is read first.
 constexpr std::size_t kLingerBytes = 16 << 20;
 constexpr std::chrono::seconds kLingerTime{2};
-constexpr std::chrono::milliseconds kBetweenLooks{250};
 constexpr std::size_t kPieceBytes = 64 << 10;
-
-// Whether the other end has closed or reset its connection, or its sending half, even where what it
-// sent before waits unread.
-bool is_gone(tcp::socket& socket) {
-  tcp_info info = {};
-  socklen_t size = sizeof info;
-  if (::getsockopt(socket.native_handle(), IPPROTO_TCP, TCP_INFO, &info, &size) == -1) return true;
-  return info.tcpi_state != TCP_ESTABLISHED;
-}
 
 }  // namespace
 
 HttpExchange::HttpExchange(HttpConnection& connection, Service& service)
-    : connection_(connection), service_(service), body_room_(*service.body_bytes.try_admit(0)) {
+    : connection_(connection),
+      service_(service),
+      watch_(connection.stream, connection.buffer),
+      body_room_(*service.body_bytes.try_admit(0)) {
   head_.header_limit(kHeaderBytes);
   head_.body_limit(boost::none);  // set once it is known whose body it is
-  service_.jobs.insert(cancellation_.get());
+  service_.jobs.insert(&cancellation_);
 }
 
 HttpExchange::~HttpExchange() {
-  service_.jobs.erase(cancellation_.get());
-  if (next_look_) next_look_->cancel();
+  service_.jobs.erase(&cancellation_);
 }
 
 const Exchange::Head& HttpExchange::head() const {
@@ -108,7 +97,7 @@ awaitable<error_code> HttpExchange::read_all() {
 
 awaitable<std::optional<std::string_view>> HttpExchange::whole_body() {
   if (head_.is_done()) {
-    watch_client();
+    watch_.start(cancellation_);
     co_return std::string_view();
   }
   const std::uint64_t limit = largest_body_bytes(service_.job_caps);
@@ -122,7 +111,7 @@ awaitable<std::optional<std::string_view>> HttpExchange::whole_body() {
   else
     error = co_await read_all();
   if (!error) {
-    watch_client();
+    watch_.start(cancellation_);
     co_return whole_->get().body();
   }
   if (error == http::error::body_limit)
@@ -151,31 +140,8 @@ awaitable<Exchange::Body> HttpExchange::read_body(std::string& out) {
   if (is_broken_) co_return Body::broken;
   out.append(piece, sizeof piece - parser.get().body().size);
   if (!parser.is_done()) co_return Body::more;
-  watch_client();
+  watch_.start(cancellation_);
   co_return Body::complete;
-}
-
-// A client that goes away cancels what it asked for. One that sends on (pipelining) is looked at
-// now and then.
-void HttpExchange::watch_client() {
-  next_look_ = std::make_shared<net::steady_timer>(connection_.stream.get_executor());
-  watch_again(cancellation_);
-}
-
-void HttpExchange::watch_again(std::weak_ptr<Cancellation> watched) {
-  auto& socket = connection_.stream.socket();
-  const auto look = [this, watched, timer = next_look_](error_code error) {
-    const auto cancellation = watched.lock();  // while it lives, so does this exchange
-    if (error || !cancellation) return;
-    if (is_gone(connection_.stream.socket()))
-      cancellation->request();
-    else
-      watch_again(watched);
-  };
-  if (connection_.buffer.size() == 0 && socket.available() == 0)
-    return socket.async_wait(tcp::socket::wait_read, look);
-  next_look_->expires_after(kBetweenLooks);
-  next_look_->async_wait(look);
 }
 
 HttpExchange::Message HttpExchange::to_http(Response response) const {
@@ -240,7 +206,8 @@ void HttpExchange::break_off() {
 // Whether all of it is read, so that the next request begins where it ends.
 awaitable<bool> HttpExchange::skip_body() {
   if (body_is_read()) co_return true;
-  if (whole_ || pieces_ || head().count(http::field::expect) > 0) co_return false;
+  if (!head_.is_header_done() || whole_ || pieces_) co_return false;
+  if (head().count(http::field::expect) > 0) co_return false;
   if (head_.content_length().value_or(0) > kSkippedBytes) co_return false;
   head_.body_limit(kSkippedBytes);
   co_return !co_await read_all();
@@ -260,9 +227,7 @@ awaitable<void> HttpExchange::linger() {
 }
 
 awaitable<bool> HttpExchange::finish(std::optional<Response> response, After after) {
-  error_code ignored;
-  if (next_look_) next_look_->cancel();
-  connection_.stream.socket().cancel(ignored);  // the watch
+  watch_.stop();
   if (is_broken_ || (!response && !has_begun_)) co_return false;
   if (!response) {
     const bool is_whole = body_is_read();

@@ -4,6 +4,7 @@
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 
+#include "server/client_watch.h"
 #include "server/exchange.h"
 #include "server/service.h"
 
@@ -28,7 +29,7 @@ class HttpExchange final : public Exchange {
 
   const Head& head() const override;
   net::ip::address client() const override { return connection_.client; }
-  Cancellation& cancellation() override { return *cancellation_; }
+  Cancellation& cancellation() override { return cancellation_; }
   awaitable<std::optional<std::string_view>> whole_body() override;
   std::optional<Response> refusal() override { return std::exchange(refusal_, std::nullopt); }
   awaitable<Body> read_body(std::string& out) override;
@@ -60,8 +61,6 @@ class HttpExchange final : public Exchange {
   awaitable<bool> go_on();
   awaitable<boost::system::error_code> read_all();
   awaitable<bool> skip_body();
-  void watch_client();
-  void watch_again(std::weak_ptr<Cancellation> watched);
   Message to_http(Response response) const;
   template <typename Answer>
   awaitable<bool> send(Answer& answer);
@@ -69,12 +68,12 @@ class HttpExchange final : public Exchange {
 
   HttpConnection& connection_;
   Service& service_;
+  ClientWatch watch_;
   Admission::Permit body_room_;  // grows as the body comes
   HeadParser head_;
   std::optional<WholeParser> whole_;   // instead of head_, once the body is wanted
   std::optional<PieceParser> pieces_;  // the same, piece by piece
-  std::shared_ptr<Cancellation> cancellation_ = std::make_shared<Cancellation>();
-  std::shared_ptr<net::steady_timer> next_look_;
+  Cancellation cancellation_;
   std::string request_id_;
   Headers headers_;
   std::optional<Response> refusal_;

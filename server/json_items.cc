@@ -76,22 +76,20 @@ bool JsonItems::skip_spaces() {
 std::optional<JsonItems::Item> JsonItems::begin_element() {
   while (place_ != Place::element) {
     if (!skip_spaces()) {
-      if (!is_ended_) return std::nullopt;
+      if (!is_ended_ || place_ == Place::after) return std::nullopt;
       return break_off("the body ends before its JSON array does");
     }
     const char c = buffer_.front();
     const Place before = place_;
+    if (before == Place::after) return break_off("something follows the JSON array");
     if (before == Place::before && c != '[')
       return break_off("the body must be a JSON array, or lines of JSON as application/x-ndjson");
     if (before == Place::after_element && c != ',' && c != ']')
       return break_off("there is no comma between two elements of the JSON array");
     if (before == Place::before) {
       place_ = Place::first;
-    } else if (c == ']' && before != Place::element) {
-      is_over_ = true;
-      forget(1);
-      if (skip_spaces()) return break_off("something follows the JSON array");
-      return std::nullopt;
+    } else if (c == ']') {
+      place_ = Place::after;
     } else {
       place_ = Place::element;
       if (before == Place::first) return std::nullopt;
@@ -103,7 +101,7 @@ std::optional<JsonItems::Item> JsonItems::begin_element() {
 
 std::optional<JsonItems::Item> JsonItems::next_element() {
   if (auto problem = begin_element()) return problem;
-  if (is_over_ || place_ != Place::element) return std::nullopt;
+  if (place_ != Place::element) return std::nullopt;
   if (at_ == 0 && !is_dropping_ && !skip_spaces() && !is_ended_) return std::nullopt;
   for (; at_ < buffer_.size(); ++at_) {
     const char c = buffer_[at_];

@@ -45,7 +45,7 @@ class JsonItems {
   std::size_t at_ = 0;  // as far as this item has been looked at
   bool is_ended_ = false, is_over_ = false, is_dropping_ = false;
   // Of arrays.
-  enum class Place { before, first, element, after_element } place_ = Place::before;
+  enum class Place { before, first, element, after_element, after } place_ = Place::before;
   std::uint64_t depth_ = 0;
   bool in_string_ = false, is_escaped_ = false;
 };

@@ -8,8 +8,8 @@ import pytest
 JSON = {"Content-Type": "application/json"}
 OK = "def main(): return 1"
 OUTCOMES = (
-    "ok invalid_request invalid_script invalid_arguments exception not_serializable time_limit memory_limit output_limit "
-    "exited killed busy internal"
+    "ok invalid_request unauthorized invalid_script invalid_arguments exception not_serializable time_limit memory_limit output_limit "
+    "exited killed busy rate_limited internal"
 ).split()
 
 
@@ -75,10 +75,11 @@ def test_body_beyond_any_script_is_413_and_the_answer_arrives(service):
     assert (answer.status, answer.outcome) == (413, "invalid_request")
 
 
-@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "OPTIONS"])
-def test_wrong_method_is_405_with_allow(service, method):
-    answer = service.request(method, "/execute")
-    assert (answer.status, answer.outcome, answer.headers["Allow"]) == (405, "invalid_request", "POST")
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])
+@pytest.mark.parametrize("path", ["/execute", "/execute/batch"])
+def test_wrong_method_is_405_with_allow(service, method, path):
+    answer = service.request(method, path)
+    assert (answer.status, answer.outcome, answer.headers["Allow"]) == (405, "invalid_request", "POST, OPTIONS")
     assert "error" in answer.body
 
 
@@ -93,10 +94,20 @@ def test_head_is_get_without_the_body(service):
 
 def test_wrong_method_on_health(service):
     answer = service.request("POST", "/health", "{}", JSON)
-    assert (answer.status, answer.headers["Allow"]) == (405, "GET")
+    assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD, OPTIONS")
 
 
-@pytest.mark.parametrize("path", ["/", "/execute/", "/executes", "/Execute", "/health/x", "//execute"])
+def test_options_tells_what_may_be_sent(service):
+    connection = service.connect()
+    for path, allow in (("/execute", "POST, OPTIONS"), ("/health", "GET, HEAD, OPTIONS"), ("*", None)):
+        answer = service.request("OPTIONS", path, connection=connection)
+        assert (answer.status, answer.raw, answer.headers["Allow"]) == (204, b"", allow)
+        assert answer.headers["Content-Length"] is None
+    assert service.request("OPTIONS", "/nowhere", connection=connection).status == 404
+    connection.close()
+
+
+@pytest.mark.parametrize("path", ["/execute/", "/execute/batch/", "/executes", "/Execute", "/health/x", "//execute"])
 def test_wrong_path_is_404(service, path):
     answer = service.request("POST", path, json.dumps({"script": OK}), JSON)
     assert answer.status == 404 and "error" in answer.body

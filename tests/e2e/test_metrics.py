@@ -102,6 +102,7 @@ def test_answers_are_counted_by_outcome(service):
 
 def test_a_job_that_waits_for_a_worker_is_a_miss(start):
     service = start(pool=1, running=1)
+    service.wait_full()  # the self-test had its worker
     before = Scrape(service)
     jobs = [threading.Thread(target=service.execute, args=["import time\ndef main(): time.sleep(0.3)"]) for _ in range(3)]
     for job in jobs:

@@ -72,7 +72,7 @@ def frame(body, kind=3, magic=b"PYX1"):
     return magic + struct.pack("<HHI", kind, 0, len(body)) + body
 def report(kind, text, began=0, ended=0):
     times = struct.pack("<BIQQ", 5, 16, began, ended)
-    return frame(struct.pack("<BIB", 2, 1, kind) + struct.pack("<BI", 3, len(text)) + text + times)
+    return frame(struct.pack("<BIB", 2, 1, kind) + struct.pack("<BI", 3, len(text)) + text + times + struct.pack("<BIBI", 11, 0, 8, 0))
 """
 
 

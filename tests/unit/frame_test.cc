@@ -25,12 +25,16 @@ std::string job_body(const std::string& script) {
   return body_of(encode_job(Job{script}));
 }
 constexpr RunTimes kTimes = {0x0102030405060708, 0xfffefdfcfbfaf9f8};
-constexpr StartTimes kStartTimes = {1, 0x8000000000000000, 0xffffffffffffffff};
+constexpr StartTimes kStartTimes = {1, 0x8000000000000000, 0xffffffffffffffff, {2, 3}};
 std::string job_body(const Job& job) {
   return body_of(encode_job(job));
 }
 std::string report_body(ReportKind kind, const std::string& text) {
-  return body_of(encode_report(kind, text, kTimes));
+  return body_of(encode_report({kind, text, kTimes}));
+}
+constexpr std::uint64_t kMostFiles = 3;
+std::optional<Untrusted<Report>> report_of(std::string_view body) {
+  return decode_report(body, kMostFiles);
 }
 std::string setup_failed_body() {
   return body_of(encode_setup_failed(sandbox::fail(Step::scratch, EPERM, 1)));
@@ -43,7 +47,7 @@ std::string with_section_length(std::string body, std::size_t offset, std::uint3
 }
 
 bool any_decoder_takes(std::string_view body) {
-  return decode_job(body) || decode_report(body) || decode_setup_failed(body) || decode_ready(body);
+  return decode_job(body) || report_of(body) || decode_setup_failed(body) || decode_ready(body);
 }
 
 TEST_CASE("a job comes back as it was sent", "[frame]") {
@@ -67,7 +71,8 @@ TEST_CASE("all of a job comes back as it was sent", "[frame]") {
   const Job jobs[] = {
       {"x", "[1]", "in", {{"f", "1"}, {"g/h", nul}}, {{"TZ", "UTC"}}, 1},
       {"", "", nul, {{"", ""}}, {{nul, ""}, {"", nul}}, 0xffffffffffffffff},
-      {"x", "{}", "", {{"f", std::string(300'000, 'x')}}, {}, 0}};
+      {"x", "{}", "", {{"f", std::string(300'000, 'x')}}, {}, 0},
+      {"x", "", "", {}, {}, 0, {1, {"*.png", "out/**"}, 2, 3, 4, "socket,os"}}};
   for (const Job& job : jobs) {
     const auto got = decode_job(job_body(job));
     REQUIRE(got);
@@ -94,18 +99,33 @@ TEST_CASE("an entry of a list that is longer than the list is rejected", "[frame
 TEST_CASE("a report of each kind comes back as it was sent", "[frame]") {
   for (auto kind = kFirstReportKind; kind <= static_cast<std::uint8_t>(kLastReportKind); ++kind)
     for (const std::string& text : {std::string(), std::string("[1, 2]"), std::string("\0x", 2)}) {
-      const std::string frame = encode_report(static_cast<ReportKind>(kind), text, kTimes);
+      const std::string frame = encode_report({static_cast<ReportKind>(kind), text, kTimes});
       const auto header = header_of(frame);
       REQUIRE(header);
       CHECK(header->type == FrameType::report);
       CHECK(header->body_bytes == kReportOverheadBytes + text.size());
-      const auto report = decode_report(body_of(frame));
+      const auto report = report_of(body_of(frame));
       REQUIRE(report);
       CHECK(static_cast<std::uint8_t>(report->unchecked().kind) == kind);
       CHECK(report->unchecked().text == text);
       CHECK(report->unchecked().times.began_ns == kTimes.began_ns);
       CHECK(report->unchecked().times.ended_ns == kTimes.ended_ns);
     }
+}
+
+TEST_CASE("details and files of a report come back as they were sent, up to their bounds", "[frame]") {
+  const std::vector<NamedBytes> entries = {{"a", std::string("\0x", 2)}, {"b/c", ""}, {"", "d"}};
+  const Report sent = {ReportKind::exception, "text", kTimes, entries, entries};
+  const auto got = report_of(body_of(encode_report(sent)));
+  REQUIRE(got);
+  CHECK((got->unchecked().detail == sent.detail));
+  CHECK((got->unchecked().files == sent.files));
+  Report more = sent;
+  more.files.push_back({"one", "more"});
+  CHECK_FALSE(report_of(body_of(encode_report(more))));
+  more = sent;
+  more.detail.assign(kMostDetails + 1, {"x", ""});
+  CHECK_FALSE(report_of(body_of(encode_report(more))));
 }
 
 TEST_CASE("the times of ready come back as they were sent", "[frame]") {
@@ -119,6 +139,8 @@ TEST_CASE("the times of ready come back as they were sent", "[frame]") {
   CHECK(times->populate_ns == kStartTimes.populate_ns);
   CHECK(times->enter_ns == kStartTimes.enter_ns);
   CHECK(times->warm_up_ns == kStartTimes.warm_up_ns);
+  CHECK(times->usage.cpu_ns == kStartTimes.usage.cpu_ns);
+  CHECK(times->usage.peak_rss_bytes == kStartTimes.usage.peak_rss_bytes);
 }
 
 TEST_CASE("a failed setup comes back as it was sent", "[frame]") {
@@ -142,7 +164,7 @@ TEST_CASE("a body cut at any byte is rejected", "[frame]") {
   for (std::size_t size = 0; size < job.size(); ++size)
     CHECK_FALSE(decode_job(job.substr(0, size)));
   for (std::size_t size = 0; size < report.size(); ++size)
-    CHECK_FALSE(decode_report(report.substr(0, size)));
+    CHECK_FALSE(report_of(report.substr(0, size)));
   for (std::size_t size = 0; size < failed.size(); ++size)
     CHECK_FALSE(decode_setup_failed(failed.substr(0, size)));
 }
@@ -152,7 +174,7 @@ TEST_CASE("bytes after a body are rejected", "[frame]") {
                     report = report_body(ReportKind::value, "null");
   for (const std::string& tail : {std::string(1, '\0'), std::string("x"), job_body("")}) {
     CHECK_FALSE(decode_job(job + tail));
-    CHECK_FALSE(decode_report(report + tail));
+    CHECK_FALSE(report_of(report + tail));
     CHECK_FALSE(decode_ready(body_of(encode_ready(kStartTimes)) + tail));
     CHECK_FALSE(decode_setup_failed(failed + tail));
   }
@@ -163,9 +185,9 @@ TEST_CASE("no decoder takes another message's body", "[frame]") {
                     report = report_body(ReportKind::value, "null");
   CHECK_FALSE(decode_job(report));
   CHECK_FALSE(decode_job(failed));
-  CHECK_FALSE(decode_report(job));
-  CHECK_FALSE(decode_report(failed));
-  CHECK_FALSE(decode_report(body_of(encode_ready(kStartTimes))));
+  CHECK_FALSE(report_of(job));
+  CHECK_FALSE(report_of(failed));
+  CHECK_FALSE(report_of(body_of(encode_ready(kStartTimes))));
   CHECK_FALSE(decode_ready(report));
   CHECK_FALSE(decode_setup_failed(job));
   CHECK_FALSE(decode_setup_failed(report));
@@ -217,26 +239,31 @@ TEST_CASE("a section with an unknown tag is rejected", "[frame]") {
     CHECK(decode_job(other).has_value() == (other == job));
     other = report;
     other[0] = static_cast<char>(tag);
-    CHECK(decode_report(other).has_value() == (other == report));
+    CHECK(report_of(other).has_value() == (other == report));
   }
 }
 
 TEST_CASE("a report with its sections swapped is rejected", "[frame]") {
   const std::string report = report_body(ReportKind::value, "x");
   const std::size_t kind_section = kSectionHeaderBytes + 1;
-  CHECK_FALSE(decode_report(report.substr(kind_section) + report.substr(0, kind_section)));
+  CHECK_FALSE(report_of(report.substr(kind_section) + report.substr(0, kind_section)));
 }
 
 TEST_CASE("a report with a section missing or repeated is rejected", "[frame]") {
   const std::string report = report_body(ReportKind::value, "x");
   const std::size_t kind_size = kSectionHeaderBytes + 1, text_size = kSectionHeaderBytes + 1;
   const std::string kind = report.substr(0, kind_size), text = report.substr(kind_size, text_size),
-                    times = report.substr(kind_size + text_size);
-  REQUIRE(decode_report(kind + text + times));
+                    times = report.substr(kind_size + text_size, kSectionHeaderBytes + 16),
+                    detail = report.substr(kind_size + text_size + times.size(),
+                                           kSectionHeaderBytes),
+                    files = report.substr(kind_size + text_size + times.size() + detail.size());
+  REQUIRE(report_of(kind + text + times + detail + files));
   for (const std::string& body :
-       {kind, text, times, kind + text, kind + times, text + times, kind + kind + text + times,
-        kind + text + text + times, kind + text + times + times, std::string()})
-    CHECK_FALSE(decode_report(body));
+       {kind, text, times, kind + text, kind + times, text + times, kind + text + times,
+        kind + text + times + detail, kind + kind + text + times + detail + files,
+        kind + text + text + times + detail + files, kind + text + times + files + detail,
+        kind + text + times + detail + files + files, std::string()})
+    CHECK_FALSE(report_of(body));
 }
 
 TEST_CASE("a section length beyond the body is rejected", "[frame]") {
@@ -244,8 +271,8 @@ TEST_CASE("a section length beyond the body is rejected", "[frame]") {
                     failed = setup_failed_body();
   for (const std::uint32_t length : {0xffffffffu, 0xfffffffbu, 0x80000000u, 0x7fffffffu, 1000u}) {
     CHECK_FALSE(decode_job(with_section_length(job, 0, length)));
-    CHECK_FALSE(decode_report(with_section_length(report, 0, length)));
-    CHECK_FALSE(decode_report(with_section_length(report, kSectionHeaderBytes + 1, length)));
+    CHECK_FALSE(report_of(with_section_length(report, 0, length)));
+    CHECK_FALSE(report_of(with_section_length(report, kSectionHeaderBytes + 1, length)));
     CHECK_FALSE(decode_setup_failed(with_section_length(failed, 0, length)));
   }
 }
@@ -255,14 +282,14 @@ TEST_CASE("a report kind outside the list is rejected", "[frame]") {
   for (int kind = 0; kind < 256; ++kind) {
     report[kSectionHeaderBytes] = static_cast<char>(kind);
     const bool known = kind >= kFirstReportKind && kind <= static_cast<int>(kLastReportKind);
-    CHECK(decode_report(report).has_value() == known);
+    CHECK(report_of(report).has_value() == known);
   }
 }
 
 TEST_CASE("a kind that is not one byte is rejected", "[frame]") {
   const std::string text = report_body(ReportKind::value, "null").substr(kSectionHeaderBytes + 1);
-  CHECK_FALSE(decode_report(std::string("\x02\0\0\0\0", 5) + text));
-  CHECK_FALSE(decode_report(std::string("\x02\x02\0\0\0\x01\x01", 7) + text));
+  CHECK_FALSE(report_of(std::string("\x02\0\0\0\0", 5) + text));
+  CHECK_FALSE(report_of(std::string("\x02\x02\0\0\0\x01\x01", 7) + text));
 }
 
 TEST_CASE("a setup error that is a byte too long is rejected", "[frame]") {
@@ -280,9 +307,8 @@ TEST_CASE("flipping bytes of a body yields nothing or what the bytes say", "[fra
         flipped[i] = static_cast<char>(byte);
         if (const auto job = decode_job(flipped); job && job_body(*job) != flipped)
           FAIL("job byte " << i << " as " << byte);
-        if (const auto report = decode_report(flipped);
-            report && body_of(encode_report(report->unchecked().kind, report->unchecked().text,
-                                            report->unchecked().times)) != flipped)
+        if (const auto report = report_of(flipped);
+            report && body_of(encode_report(report->unchecked())) != flipped)
           FAIL("report byte " << i << " as " << byte);
         if (const auto error = decode_setup_failed(flipped);
             error && body_of(encode_setup_failed(*error)) != flipped)

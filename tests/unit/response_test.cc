@@ -10,7 +10,7 @@ namespace pyexec {
 namespace {
 
 constexpr OutcomeKind kKinds[] = {
-#define X(name, status) OutcomeKind::name,
+#define X(name, status, when) OutcomeKind::name,
     PYEXEC_OUTCOMES(X)
 #undef X
 };
@@ -25,11 +25,24 @@ std::vector<std::string> header(const Response& response, std::string_view name)
 
 using Values = std::vector<std::string>;
 
+JobRequest plain() {
+  return plain_request({.timeout_ms = 1000, .memory_mb = 64, .output_bytes = 10});
+}
+
+// What is said of a job that printed so, on both pipes, with room for `cap` bytes of each.
+Response response_of(const Outcome& outcome, std::string_view printed = "", std::uint64_t cap = 99,
+                     const JobRequest& request = plain()) {
+  JobOutput output(cap);
+  output.standard.append(printed);
+  output.errors.append(printed);
+  return outcome_response(outcome, output, request);
+}
+
 TEST_CASE("the outcomes are exactly the published list", "[response]") {
   const std::vector<std::string_view> published = {
-      "ok",         "invalid_request", "invalid_script", "invalid_arguments", "exception", "not_serializable",
-      "time_limit", "memory_limit",    "output_limit",   "exited",    "killed",
-      "busy",       "internal"};
+      "ok",        "invalid_request",  "unauthorized", "invalid_script", "invalid_arguments",
+      "exception", "not_serializable", "time_limit",   "memory_limit",   "output_limit",
+      "exited",    "killed",           "busy",         "rate_limited",   "internal"};
   std::vector<std::string_view> names;
   for (const OutcomeKind kind : kKinds) names.push_back(outcome_name(kind));
   CHECK(names == published);
@@ -38,6 +51,8 @@ TEST_CASE("the outcomes are exactly the published list", "[response]") {
 TEST_CASE("every outcome has its status", "[response]") {
   CHECK(outcome_status(OutcomeKind::ok) == 200);
   CHECK(outcome_status(OutcomeKind::busy) == 429);
+  CHECK(outcome_status(OutcomeKind::rate_limited) == 429);
+  CHECK(outcome_status(OutcomeKind::unauthorized) == 401);
   CHECK(outcome_status(OutcomeKind::internal) == 500);
   for (const OutcomeKind kind : {OutcomeKind::invalid_request, OutcomeKind::invalid_script})
     CHECK(outcome_status(kind) == 400);
@@ -50,7 +65,7 @@ TEST_CASE("every outcome has its status", "[response]") {
 
 TEST_CASE("a job that went well has a result and its output", "[response]") {
   const Response response =
-      outcome_response({.kind = OutcomeKind::ok, .result_json = "[1, 2]", .stdout_bytes = "a\n"});
+      response_of({.kind = OutcomeKind::ok, .result_json = "[1, 2]"}, "a\n");
   CHECK(response.status == 200);
   CHECK(response.body == R"({"result": [1, 2], "stdout": "a\n"})");
   CHECK(header(response, "Pyexec-Outcome") == Values{"ok"});
@@ -58,45 +73,44 @@ TEST_CASE("a job that went well has a result and its output", "[response]") {
 
 TEST_CASE("a failed job has an error and its output", "[response]") {
   for (const OutcomeKind kind : kKinds) {
-    if (kind == OutcomeKind::ok) continue;
-    const Response response = outcome_response(
-        {.kind = kind, .result_json = "1", .error = "say \"no\"", .stdout_bytes = "seen"});
+    if (kind == OutcomeKind::ok || kind == OutcomeKind::busy) continue;
+    const Response response =
+        response_of({.kind = kind, .result_json = "1", .error = "say \"no\""}, "seen");
     CHECK(response.status == outcome_status(kind));
     CHECK(response.body == R"({"error": "say \"no\"", "stdout": "seen"})");
     CHECK(header(response, "Pyexec-Outcome") == Values{std::string(outcome_name(kind))});
   }
 }
 
+TEST_CASE("a job that got no worker has an error alone, and when to try again", "[response]") {
+  const Response response = response_of({.kind = OutcomeKind::busy, .error = "later"});
+  CHECK(response.body == R"({"error": "later"})");
+  CHECK(header(response, "Retry-After") == Values{"1"});
+}
+
 TEST_CASE("a job that printed nothing has an empty output", "[response]") {
-  CHECK(outcome_response({.kind = OutcomeKind::ok, .result_json = "null"}).body ==
+  CHECK(response_of({.kind = OutcomeKind::ok, .result_json = "null"}).body ==
         R"({"result": null, "stdout": ""})");
-  CHECK(outcome_response({.kind = OutcomeKind::killed}).body == R"({"error": "", "stdout": ""})");
+  CHECK(response_of({.kind = OutcomeKind::killed}).body == R"({"error": "", "stdout": ""})");
 }
 
 TEST_CASE("output that was cut is marked, good or failed", "[response]") {
-  CHECK(outcome_response({.kind = OutcomeKind::ok,
-                          .result_json = "{}",
-                          .stdout_bytes = "a",
-                          .stdout_truncated = true})
-            .body == R"({"result": {}, "stdout": "a", "stdout_truncated": true})");
-  CHECK(outcome_response({.kind = OutcomeKind::time_limit,
-                          .error = "late",
-                          .stdout_bytes = "a",
-                          .stdout_truncated = true})
-            .body == R"({"error": "late", "stdout": "a", "stdout_truncated": true})");
+  CHECK(response_of({.kind = OutcomeKind::ok, .result_json = "{}"}, "ab", 1).body ==
+        R"({"result": {}, "stdout": "a", "stdout_truncated": true})");
+  CHECK(response_of({.kind = OutcomeKind::time_limit, .error = "late"}, "ab", 1).body ==
+        R"({"error": "late", "stdout": "a", "stdout_truncated": true})");
 }
 
 TEST_CASE("output that is not UTF-8 has replacement characters", "[response]") {
-  const Response response = outcome_response(
-      {.kind = OutcomeKind::ok, .result_json = "1", .stdout_bytes = "a\xff\xe2\x82z"});
+  const Response response =
+      response_of({.kind = OutcomeKind::ok, .result_json = "1"}, "a\xff\xe2\x82z");
   CHECK(response.body == "{\"result\": 1, \"stdout\": \"a\ufffd\ufffdz\"}");
 }
 
 TEST_CASE("any output byte gives a body of valid JSON", "[response]") {
   for (int byte = 0; byte < 256; ++byte) {
     const std::string bytes(2, static_cast<char>(byte));
-    const Response response =
-        outcome_response({.kind = OutcomeKind::ok, .result_json = "1", .stdout_bytes = bytes});
+    const Response response = response_of({.kind = OutcomeKind::ok, .result_json = "1"}, bytes);
     const auto checked = reserialise(response.body, 1);
     REQUIRE(checked.has_value());
     CHECK(*checked == response.body);
@@ -105,8 +119,40 @@ TEST_CASE("any output byte gives a body of valid JSON", "[response]") {
 
 TEST_CASE("a result is put into the body as it stands", "[response]") {
   const std::string digits(400, '7');
-  CHECK(outcome_response({.kind = OutcomeKind::ok, .result_json = digits}).body ==
+  CHECK(response_of({.kind = OutcomeKind::ok, .result_json = digits}).body ==
         R"({"result": )" + digits + R"(, "stdout": ""})");
+}
+
+TEST_CASE("a verbose answer has all that is known", "[response]") {
+  JobRequest request = plain();
+  request.detail = AnswerDetail::verbose;
+  Outcome outcome = {.kind = OutcomeKind::exception, .error = "e"};
+  outcome.error_detail = {"ValueError", "say \"x\"", "trace", 3, std::nullopt, "a\nb", 2};
+  outcome.usage = {1'500'000, 2'000'999, 4'000'000, 5'000'000, std::nullopt, 7, 9};
+  CHECK(response_of(outcome, "abc", 2, request).body ==
+        R"({"error": "e", "stdout": "ab", "stdout_truncated": true, "stderr": "ab", )"
+        R"("stderr_truncated": true, "error_detail": {"type": "ValueError", )"
+        R"("message": "say \"x\"", "line": 3, "column": null, "traceback": "trace", )"
+        R"("source": "a\nb", "source_line": 2}, "usage": {"queue_ms": 1.500, "run_ms": 2.000, )"
+        R"("total_ms": 4.000, "cpu_ms": 5.000, "peak_memory_bytes": null, "exit_code": 7, )"
+        R"("signal": "SIGKILL"}, "limits": {"timeout_ms": 1000, "memory_mb": 64, )"
+        R"("output_bytes": 10}, "outcome": "exception"})");
+  CHECK(header(response_of(outcome, "", 1, request), "Server-Timing") ==
+        Values{"queue;dur=1.500, run;dur=2.001, total;dur=4.000"});
+}
+
+TEST_CASE("files are in the answer that asked for some, with size and media type", "[response]") {
+  JobRequest request = plain();
+  request.job.wants.return_files = {"*"};
+  Outcome outcome = {.kind = OutcomeKind::ok, .result_json = "1"};
+  CHECK(response_of(outcome, "", 1, request).body ==
+        R"({"result": 1, "stdout": "", "files": {}})");
+  outcome.files = {{"a.PNG", std::string("\0\xff", 2)}, {"d/\"e\"", "abc"}};
+  CHECK(response_of(outcome, "", 1, request).body ==
+        R"({"result": 1, "stdout": "", "files": {"a.PNG": {"base64": "AP8=", "size": 2, )"
+        R"("media_type": "image/png"}, "d/\"e\"": {"base64": "YWJj", "size": 3, )"
+        R"("media_type": "application/octet-stream"}}})");
+  CHECK(response_of(outcome).body == R"({"result": 1, "stdout": ""})");
 }
 
 TEST_CASE("an error answer has an error and no outcome", "[response]") {
