@@ -5,7 +5,9 @@ Whatever a script does to this interpreter, it can only change its own report: t
 re-serialises it.
 """
 
+import ast
 import asyncio
+import contextlib
 import inspect
 import json
 import linecache
@@ -19,14 +21,20 @@ import traceback
 import types
 from importlib.machinery import ModuleSpec
 
+import _pyexec_denied_imports as denied_imports
+import _pyexec_failures as failures
+import _pyexec_results as results
+import _pyexec_returned_files as returned_files
+from _pyexec_failures import FILENAME
+
 # Values of ReportKind (worker/protocol/job.h).
 VALUE, INVALID_SCRIPT, EXCEPTION, NOT_SERIALIZABLE, MEMORY_LIMIT, OUTPUT_LIMIT, EXITED, INVALID_ARGUMENTS = range(1, 9)
 
 DEFAULT_TMPDIR = "/tmp"
 MODULE = "script"
 PIPE_BYTES = 65536  # that a new pipe holds, while its user has not many of them
-FILENAME = "/tmp/script.py"  # no such file: `Loader` and linecache hold the source
-OWN_FRAMES = (__file__, os.path.dirname(asyncio.__file__) + "/")
+OWN_FRAMES = (__file__, results.__file__, os.path.dirname(asyncio.__file__) + "/")
+NO_MAIN_RAN = (INVALID_SCRIPT, INVALID_ARGUMENTS)
 
 _MISSING = object()
 # Found before any script can rebind them.
@@ -35,7 +43,7 @@ _seed_random, _set_native_id = random.seed, threading.main_thread()._set_native_
 _encoder = json.JSONEncoder(allow_nan=False, ensure_ascii=False)
 # What the encoder makes anew for each value that it encodes. The first argument finds circles.
 _chunks_of = json.encoder.c_make_encoder(
-    {}, _encoder.default, json.encoder.encode_basestring, None, _encoder.key_separator, _encoder.item_separator,
+    {}, results.convert, json.encoder.encode_basestring, None, _encoder.key_separator, _encoder.item_separator,
     _encoder.sort_keys, _encoder.skipkeys, _encoder.allow_nan,
 )
 
@@ -78,28 +86,70 @@ def after_fork(temporary_directory):
 
 
 def run(source: str, result_bytes: int, error_bytes: int, inputs=None, wants=None):
-    """Returns (report kind, text as UTF-8 bytes). Never raises but for a broken interpreter.
+    """Returns (report kind, text as UTF-8 bytes, detail, files). Never raises but for a broken interpreter.
 
     source: the script. result_bytes, error_bytes: caps of the returned text; a longer result is an
     error, a longer error text loses its middle. inputs: None, or (arguments of main() as JSON or "",
     standard input as bytes, files and variables of the environment as lists of (name, bytes)).
+    wants: None, or (whether detail is wanted, patterns of the files to return, most bytes and most
+    of those files, most directories above one, modules that must not be imported).
+    detail: [(name, value as UTF-8 bytes)] of a failure, where wanted. files: [(name, bytes)].
     """
     own_pid = os.getpid()
-    kind, text = _run(source, result_bytes, inputs)
+    detail, files = [], []
+    if wants is None:
+        kind, text = _run(source, result_bytes, inputs, (), None)
+    else:
+        kind, text, files = _run_with(source, result_bytes, inputs, wants, detail)
     if os.getpid() != own_pid:
         os._exit(0)  # a child that the script forked came back from main(); its parent reports
     if isinstance(text, str):
         text = text.encode("utf-8", "backslashreplace")
     if kind != VALUE and len(text) > error_bytes:
-        half = error_bytes // 2
-        text = text[:half] + b"\n[...]\n" + text[-half:]
-    return kind, text, [], []
+        text = failures.bounded(text, error_bytes)
+    return kind, text, detail, files
 
 
-def _run(source, result_bytes, inputs):
+def _run_with(source, result_bytes, inputs, wants, detail):
+    wants_detail, patterns, files_bytes, files_count, files_depth, denied = wants
+    directory = os.environ["TMPDIR"]
+    if patterns:
+        with contextlib.suppress(OSError):  # a jail without a place to write has no files to return either
+            os.chdir(directory)
+    kind, text = _run(source, result_bytes, inputs, denied, detail if wants_detail else None)
+    if wants_detail and kind == NOT_SERIALIZABLE:
+        name, _, message = text.partition(": ")
+        detail += failures.of_text(name, message)
+    if wants_detail and kind == INVALID_ARGUMENTS:
+        detail += failures.of_text("TypeError", text)
+    if not patterns or kind in NO_MAIN_RAN:
+        return kind, text, []
     try:
-        code = compile(source, FILENAME, "exec", dont_inherit=True)
+        limits = returned_files.Limits(files_bytes, files_count, files_depth)
+        return kind, text, returned_files.collect(directory, patterns, limits)
+    except MemoryError:
+        return MEMORY_LIMIT, "memory limit exceeded", []
+    except returned_files.Refused as refused:
+        problem = f"return_files: {refused}"
+    except BaseException as error:  # a signal handler of the script, or what it has made of Python
+        problem = f"return_files: {type(error).__name__}"
+    return OUTPUT_LIMIT, problem if kind == VALUE else f"{problem}\nThe script had failed before:\n{text}", []
+
+
+def _run(source, result_bytes, inputs, denied, detail):
+    """detail: a list to add to, or None."""
+    try:
+        if denied:
+            tree = compile(source, FILENAME, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
+            found = denied_imports.first_denied(tree, denied)
+            if found is not None:
+                return INVALID_SCRIPT, _refuse_import(source, *found, detail)
+            code = compile(tree, FILENAME, "exec", dont_inherit=True)
+        else:
+            code = compile(source, FILENAME, "exec", dont_inherit=True)
     except (SyntaxError, ValueError, OverflowError, RecursionError) as error:
+        if detail is not None:
+            detail += failures.of_syntax(error, source)
         return INVALID_SCRIPT, f"Syntax error in script: {error}"
     except MemoryError:  # the parser's stack, or the job's memory: it does not tell
         return INVALID_SCRIPT, "Syntax error in script: too complex for the memory of a job"
@@ -124,13 +174,15 @@ def _run(source, result_bytes, inputs):
         if isinstance(value, types.CoroutineType):
             value = asyncio.run(value)
     except SystemExit as stop:
-        return EXITED, _exit_text(stop)
+        return EXITED, _exit_text(stop, source, detail)
     except MemoryError as error:
         traceback.clear_frames(error.__traceback__)
+        if detail is not None:
+            _describe(error, source, detail)
         return MEMORY_LIMIT, "memory limit exceeded"
     except BaseException as error:
-        return EXCEPTION, _describe(error)
-    return _serialize(value, result_bytes)
+        return EXCEPTION, _describe(error, source, detail)
+    return _serialize(value, result_bytes, source, detail)
 
 
 def _take_inputs(arguments, stdin, files, variables):
@@ -206,44 +258,57 @@ def _make_module(source):
     return module
 
 
-def _serialize(value, result_bytes):
+def _serialize(value, result_bytes, source, detail):
     try:
         text = "".join(_chunks_of(value, 0)).encode("utf-8")
     except UnicodeEncodeError:
-        return NOT_SERIALIZABLE, "UnicodeEncodeError: the result holds a lone surrogate, which has no UTF-8 form"
+        place = results.place_of_problem(value, unencodable=True)
+        return NOT_SERIALIZABLE, f"UnicodeEncodeError: the result holds a lone surrogate, which has no UTF-8 form{place}"
     except ValueError as error:
         text = f"ValueError: {error}"
         if text.startswith("ValueError: Out of range float"):
             text += " (NaN and Infinity have no JSON form)"
-        return NOT_SERIALIZABLE, text
+        return NOT_SERIALIZABLE, text + results.place_of_problem(value)
     except (TypeError, OverflowError) as error:
-        return NOT_SERIALIZABLE, f"{type(error).__name__}: {error}"
+        return NOT_SERIALIZABLE, f"{type(error).__name__}: {error}{results.place_of_problem(value)}"
     except RecursionError:
         return NOT_SERIALIZABLE, "RecursionError: the result is nested too deeply"
     except MemoryError:
         return MEMORY_LIMIT, "memory limit exceeded"
     except SystemExit as stop:
-        return EXITED, _exit_text(stop)
+        return EXITED, _exit_text(stop, source, detail)
     except BaseException as error:
-        return EXCEPTION, _describe(error)
+        return EXCEPTION, _describe(error, source, detail)
     if len(text) > result_bytes:
         return OUTPUT_LIMIT, f"result is {len(text)} bytes of JSON, more than the limit of {result_bytes}"
     return VALUE, text
 
 
-def _exit_text(stop):
+def _refuse_import(source, name, line, offset, detail):
+    text = f"importing {name!r} is not allowed by this service (line {line})"
+    if detail is not None:
+        detail += failures.of_import(text, source, line, offset)
+    return text
+
+
+def _exit_text(stop, source, detail):
+    if detail is not None:
+        _describe(stop, source, detail)
     code = stop.code
     shown = repr(code) if code is None or isinstance(code, (int, str)) else type(code).__name__
     return f"script exited with {shown} before main() returned"
 
 
-def _describe(error):
-    """The traceback as Python prints it, without the frames that led to the script: of this file, and of the loop
+def _describe(error, source, detail):
+    """The traceback as Python prints it, without the frames that led to the script: of this service, and of the loop
     that awaits an async main()."""
     try:
         frames = error.__traceback__
         while frames is not None and frames.tb_frame.f_code.co_filename.startswith(OWN_FRAMES):
             frames = frames.tb_next
-        return "".join(traceback.format_exception(type(error), error, frames)).rstrip("\n")
+        text = "".join(traceback.format_exception(type(error), error, frames)).rstrip("\n")
     except BaseException:  # the exception's own __str__ can do anything
-        return type(error).__name__
+        text = type(error).__name__
+    if detail is not None:
+        detail += failures.of_error(error, source, text)
+    return text

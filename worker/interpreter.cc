@@ -134,6 +134,12 @@ Interpreter::Interpreter() {
   try {
     load_module("_pyexec_prelude", "<pyexec prelude>", python_sources::kPrelude);
     close_gaps(PyObject_Malloc);
+    load_module("_pyexec_results", "<pyexec results>", python_sources::kResults);
+    load_module("_pyexec_failures", "<pyexec failures>", python_sources::kFailures);
+    load_module("_pyexec_returned_files", "<pyexec returned files>",
+                python_sources::kReturnedFiles);
+    load_module("_pyexec_denied_imports", "<pyexec denied imports>",
+                python_sources::kDeniedImports);
     load_module("_pyexec_runner", "<pyexec runner>", python_sources::kRunner);
     functions =
         new Functions{function("_pyexec_runner", "run"), function("_pyexec_runner", "after_fork")};
