@@ -1,8 +1,14 @@
 """Run once, in the zygote: imports what most scripts import, and runs a few representative scripts so
-that what they initialise lazily is initialised before workers are forked. Touches no file and no socket.
+that what they initialise lazily is initialised before workers are forked. Touches no file but for a
+temporary one of plots.py, and no socket.
 """
 
-import asyncio  # noqa: F401  (each name here is an import that scripts need not pay for)
+import _pyexec_plots as plots
+
+_font_list = plots.FontList()
+
+import ast  # noqa: F401  (each name here is an import that scripts need not pay for)
+import asyncio  # noqa: F401
 import base64  # noqa: F401
 import collections  # noqa: F401
 import concurrent.futures  # noqa: F401
@@ -54,6 +60,9 @@ _REPRESENTATIVE = (
     "    print(d.head(), d.describe())\n"
     "    g = d.groupby('n')['x'].mean()\n"
     "    return {'c': float(d['x'].corr(d['y'])), 'm': float(d['y'].mean()), 'g': len(g), 't': d.to_dict()}\n",
+    "import pandas as pd\nimport numpy as np\nimport datetime\ndef main():\n"
+    "    d = pd.DataFrame({'x': np.arange(3), 'y': np.arange(3) / 2, 't': pd.date_range('2020-01-01', periods=3)})\n"
+    "    return [d, d['x'], d.index, d['x'].to_numpy(), d['y'].sum(), d['x'].sum(), datetime.date(2020, 1, 1), {1, 2}]\n",
 )
 
 
@@ -76,9 +85,11 @@ def warm(runner):
     sys.set_int_max_str_digits(0)
     for source in _REPRESENTATIVE:
         runner.run(source, 1 << 20, 1 << 16)
+        runner.run(source, 1 << 20, 1 << 16, None, (True, [], 0, 0, 0, ["none"]))
     sys.modules.pop("script", None)  # what the scripts left
     linecache.clearcache()
     tempfile.tempdir = None
+    _font_list.install()
     numpy.random.seed()  # also forgets the entropy that every worker would share
     runner.prepare()
 

@@ -132,6 +132,7 @@ Interpreter::Interpreter() {
   lay_out_memory();
   start_python();
   try {
+    load_module("_pyexec_plots", "<pyexec plots>", python_sources::kPlots);
     load_module("_pyexec_prelude", "<pyexec prelude>", python_sources::kPrelude);
     close_gaps(PyObject_Malloc);
     load_module("_pyexec_results", "<pyexec results>", python_sources::kResults);
