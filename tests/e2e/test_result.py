@@ -38,11 +38,30 @@ def test_nan_and_infinity_are_an_error_that_says_so(service, value):
     assert "NaN and Infinity have no JSON form" in answer.body["error"]
 
 
-@pytest.mark.parametrize("value", ["object()", "{1, 2}", "b'x'", "{(1, 2): 3}", "1j", "main", "[].append"])
+@pytest.mark.parametrize("value", ["object()", "(n for n in [])", "{(1, 2): 3}", "1j", "main", "[].append"])
 def test_other_types_are_named(service, value):
     answer = result_of(service, value)
     assert (answer.status, answer.outcome) == (422, "not_serializable")
     assert answer.body["error"].startswith("TypeError: ")
+
+
+def test_the_error_says_where_in_the_value(service):
+    answer = result_of(service, "{'items': [0, {'price': object()}]}")
+    assert answer.body["error"] == "TypeError: Object of type object is not JSON serializable (at result.items[1].price)"
+    assert result_of(service, "[1, float('nan')]").body["error"].endswith(" (at result[1])")
+
+
+@pytest.mark.parametrize(
+    "expression, value",
+    [
+        ("pd.DataFrame({'a': [1, 2], 'b': ['x', 'y']})", [{"a": 1, "b": "x"}, {"a": 2, "b": "y"}]),
+        ("{'mean': np.float32(1.5), 'all': np.arange(3), 'day': pd.Timestamp('2020-01-02')}",
+         {"mean": 1.5, "all": [0, 1, 2], "day": "2020-01-02T00:00:00"}),
+        ("[decimal.Decimal('1.10'), {3, 1, 2}, b'x']", ["1.10", [1, 2, 3], "eA=="]),
+    ],
+)
+def test_common_types_have_a_json_form(service, expression, value):
+    assert result_of(service, expression, "import decimal, numpy as np, pandas as pd").body["result"] == value
 
 
 def test_lone_surrogate_is_an_error(service):

@@ -84,7 +84,7 @@ def test_environment_is_clean(start, monkeypatch):
     environment = run(service, main_of("dict(os.environ)"))
     assert set(environment) == {
         "PATH", "HOME", "LANG", "LC_ALL", "PYTHONDONTWRITEBYTECODE", "OPENBLAS_NUM_THREADS", "TMPDIR", "OMP_NUM_THREADS",
-        "MKL_NUM_THREADS",
+        "MKL_NUM_THREADS", "MPLBACKEND", "MPLCONFIGDIR", "MATPLOTLIBRC",
     }
 
 
