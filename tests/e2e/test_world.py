@@ -347,6 +347,25 @@ def main():
     assert run(service, script) == [200000, True]
 
 
+def test_a_plot_is_drawn_with_fonts_and_the_list_of_them_made_beforehand(service):
+    script = """
+import io, json, os, sys
+import matplotlib.pyplot as plt
+from matplotlib import font_manager
+def main():
+    figure, axes = plt.subplots()
+    axes.plot([1, 2, 3])
+    axes.set_title("é $x^2$")
+    plt.savefig(os.path.join(os.environ["TMPDIR"], "plot.png"))
+    with open(os.path.join(os.environ["TMPDIR"], "plot.png"), "rb") as file:
+        start = file.read(4).hex()
+    cache, = os.listdir(os.environ["MPLCONFIGDIR"])
+    return [start, plt.get_backend().lower(), cache, all(os.path.exists(f.fname) for f in font_manager.fontManager.ttflist)]
+"""
+    start, backend, cache, has_fonts = run(service, script)
+    assert (start, backend, has_fonts) == (b"\x89PNG".hex(), "agg", True) and cache.startswith("fontlist-")
+
+
 def test_json_shape_of_a_pandas_job(service):
     script = "import pandas as pd\ndef main():\n d = pd.DataFrame({'a': [1, 2], 'b': ['x', 'y']})\n print(d)\n return d.to_dict('records')"
     answer = service.execute(script)
