@@ -38,6 +38,7 @@ constexpr FileRow kHostTree[] = {
     {"/usr/lib", kRead},  // the interpreter, its packages, shared libraries
     {"/usr/lib64", kRead},
     {"/usr/share/zoneinfo", kRead},
+    {"/usr/share/matplotlib", kRead},
     {"/etc/ld.so.cache", kReadFile},
     {"/etc/ssl/certs/ca-certificates.crt", kReadFile},
     {"/dev/null", kReadWriteFile},

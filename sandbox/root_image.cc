@@ -47,7 +47,8 @@ constexpr RootEntry kRoot[] = {
      Presence::required},  // the interpreter, its packages, shared libraries
     {"/usr/lib64", Entry::copied_links, Presence::if_on_host},  // the dynamic loader's name
     {"/usr/share", Entry::directory, Presence::required},
-    {"/usr/share/zoneinfo", Entry::bind, Presence::if_on_host},  // pandas, zoneinfo
+    {"/usr/share/zoneinfo", Entry::bind, Presence::if_on_host},    // pandas, zoneinfo
+    {"/usr/share/matplotlib", Entry::bind, Presence::if_on_host},  // fonts
     {"/bin", Entry::link, Presence::required, "usr/bin"},
     {"/lib", Entry::link, Presence::required, "usr/lib"},
     {"/lib64", Entry::link, Presence::required, "usr/lib64"},
