@@ -119,7 +119,7 @@ def test_a_forged_result_cannot_leave_its_place(service, text):
         ("frame(b'', kind=9)", "not_serializable"),
         ("report(0, b'1')", "not_serializable"),
         ("report(9, b'1')", "not_serializable"),
-        ("report(1, b'1')[:-1] + b'2' + b'3' * 100", "ok"),  # what follows the first frame is not read
+        ("report(1, b'1') + b'3' * 100", "ok"),  # what follows the first frame is not read
         ("b'PYX1' + struct.pack('<HHI', 3, 0, 0xffffffff)", "output_limit"),
         ("frame(struct.pack('<BI', 2, 0xffffffff))", "not_serializable"),
         ("report(1, b'1')[:15]", "exited"),
