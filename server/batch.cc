@@ -50,7 +50,7 @@ struct Batch {
   bool is_cut_off() const { return is_broken; }
   // Nobody takes the answer: whatever still runs ends.
   void cut_off() {
-    is_broken = true;
+    if (std::exchange(is_broken, true)) return;
     for (Cancellation* job : std::set(jobs)) job->request();
     more_answer.set();
     less_answer.set();

@@ -4,29 +4,26 @@
 #include <sys/socket.h>
 
 namespace pyexec {
-
-using net::ip::tcp;
-
 namespace {
 
 constexpr std::chrono::milliseconds kBetweenLooks{250};
 
 // Even where what it sent before waits unread.
-bool is_gone(tcp::socket& socket) {
+bool is_gone(int socket) {
   tcp_info info = {};
   socklen_t size = sizeof info;
-  if (::getsockopt(socket.native_handle(), IPPROTO_TCP, TCP_INFO, &info, &size) == -1) return true;
-  return info.tcpi_state != TCP_ESTABLISHED;
+  if (::getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) == 0)
+    return info.tcpi_state != TCP_ESTABLISHED;
+  char byte;
+  const auto got = ::recv(socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  return got == 0 || (got == -1 && errno != EAGAIN);
 }
 
 }  // namespace
 
-ClientWatch::ClientWatch(boost::beast::tcp_stream& stream, const boost::beast::flat_buffer& buffer)
-    : stream_(stream), buffer_(buffer) {}
-
 void ClientWatch::start(Cancellation& cancellation) {
-  stop();
-  look_ = std::make_shared<Look>(stream_.get_executor());
+  if (look_) return;
+  look_ = std::make_shared<Look>(socket_.get_executor());
   look_->cancellation = &cancellation;
   look_later(look_);
 }
@@ -36,23 +33,17 @@ void ClientWatch::stop() {
   look_->cancellation = nullptr;
   look_->timer.cancel();
   look_.reset();
-  error_code ignored;
-  stream_.socket().cancel(ignored);
 }
 
 void ClientWatch::look_later(std::shared_ptr<Look> look) {
-  const auto on_time = [this, look](error_code error) {
+  look->timer.expires_after(kBetweenLooks);
+  look->timer.async_wait([this, look](error_code error) {
     if (error || look->cancellation == nullptr) return;  // this object may be gone
-    if (is_gone(stream_.socket()))
+    if (is_gone(socket_.native_handle()))
       look->cancellation->request();
     else
       look_later(look);
-  };
-  error_code error;
-  if (buffer_.size() == 0 && stream_.socket().available(error) == 0)
-    return stream_.socket().async_wait(tcp::socket::wait_read, on_time);
-  look->timer.expires_after(kBetweenLooks);
-  look->timer.async_wait(on_time);
+  });
 }
 
 }  // namespace pyexec

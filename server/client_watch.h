@@ -1,24 +1,23 @@
 // Looks whether a client is still there while its answer is being made.
 #pragma once
 
-#include <boost/beast/core.hpp>
 #include <memory>
 
 #include "server/asio.h"
 
 namespace pyexec {
 
-// Both must outlive it. A client has gone when it has closed or reset its connection, or its
-// sending half.
+// A client has gone when it has closed or reset its connection, or its sending half.
 class ClientWatch {
  public:
-  ClientWatch(boost::beast::tcp_stream& stream, const boost::beast::flat_buffer& buffer);
+  // The socket must outlive the watch.
+  explicit ClientWatch(net::ip::tcp::socket& socket) : socket_(socket) {}
   ~ClientWatch() { stop(); }
   ClientWatch(const ClientWatch&) = delete;
   ClientWatch& operator=(const ClientWatch&) = delete;
 
-  // Asks for the cancellation once the client has gone: at once, or, if it has sent more than its
-  // request (pipelining), a quarter of a second later.
+  // Looks four times a second, whatever else is done with the socket meanwhile, and asks for the
+  // cancellation once the client has gone.
   void start(Cancellation& cancellation);
   void stop();
 
@@ -31,8 +30,7 @@ class ClientWatch {
   };
   void look_later(std::shared_ptr<Look> look);
 
-  boost::beast::tcp_stream& stream_;
-  const boost::beast::flat_buffer& buffer_;
+  net::ip::tcp::socket& socket_;
   std::shared_ptr<Look> look_;
 };
 

@@ -26,7 +26,7 @@ constexpr std::size_t kPieceBytes = 64 << 10;
 HttpExchange::HttpExchange(HttpConnection& connection, Service& service)
     : connection_(connection),
       service_(service),
-      watch_(connection.stream, connection.buffer),
+      watch_(connection.stream.socket()),
       body_room_(*service.body_bytes.try_admit(0)) {
   head_.header_limit(kHeaderBytes);
   head_.body_limit(boost::none);  // set once it is known whose body it is
@@ -75,9 +75,11 @@ std::optional<Response> HttpExchange::refuse_head(error_code error) const {
   return std::nullopt;  // the connection broke
 }
 
-// Answers "Expect: 100-continue".
+// Answers "Expect: 100-continue", once, before anything else.
 awaitable<bool> HttpExchange::go_on() {
-  if (!beast::iequals(head()[http::field::expect], "100-continue")) co_return true;
+  if (std::exchange(is_told_to_go_on_, true) || body_is_read() ||
+      !beast::iequals(head()[http::field::expect], "100-continue"))
+    co_return true;
   http::response<http::empty_body> message(http::status::continue_, head().version());
   const auto [error, size] = co_await http::async_write(connection_.stream, message, kAsTuple);
   co_return !error;
@@ -139,9 +141,8 @@ awaitable<Exchange::Body> HttpExchange::read_body(std::string& out) {
   is_broken_ = error && error != http::error::need_buffer;
   if (is_broken_) co_return Body::broken;
   out.append(piece, sizeof piece - parser.get().body().size);
-  if (!parser.is_done()) co_return Body::more;
-  watch_.start(cancellation_);
-  co_return Body::complete;
+  watch_.start(cancellation_);  // nobody reads, and would notice, while what came is worked on
+  co_return parser.is_done() ? Body::complete : Body::more;
 }
 
 HttpExchange::Message HttpExchange::to_http(Response response) const {
@@ -166,6 +167,7 @@ awaitable<bool> HttpExchange::send(Answer& answer) {
 }
 
 awaitable<bool> HttpExchange::begin(Response response) {
+  if (!co_await go_on()) co_return false;
   has_begun_ = true;
   is_chunked_ = head().version() >= 11;
   const Message message = to_http(std::move(response));

@@ -77,7 +77,7 @@ class HttpExchange final : public Exchange {
   std::string request_id_;
   Headers headers_;
   std::optional<Response> refusal_;
-  bool is_chunked_ = false, has_begun_ = false, is_broken_ = false;
+  bool is_told_to_go_on_ = false, is_chunked_ = false, has_begun_ = false, is_broken_ = false;
 };
 
 }  // namespace pyexec
