@@ -59,7 +59,8 @@ awaitable<error_code> HttpExchange::read_head() {
                             parser.get().count(http::field::transfer_encoding) > 1))
     co_return http::error::bad_transfer_encoding;
   // Two framings, or two hosts: a proxy may have taken the other one.
-  if (!encoding.empty() && parser.get().count(http::field::content_length) > 0)
+  const std::string_view length = parser.get()[http::field::content_length];
+  if (length.find(',') != std::string_view::npos || (!encoding.empty() && !length.empty()))
     co_return http::error::bad_content_length;
   if (parser.get().count(http::field::host) > 1) co_return http::error::bad_field;
   co_return error_code();
