@@ -213,13 +213,13 @@ Outcome judge(const Run& run, const Cancellation& cancellation, std::optional<in
       break;
   }
   if (cancellation.requested()) return failed(OutcomeKind::internal, "the job was cancelled");
+  if (own_death && run.worker.out_of_memory())
+    return failed(OutcomeKind::memory_limit, "memory limit exceeded");
   if (run.channel == Channel::unread || run.worker.jail_broke()) {
     Outcome lost = failed(OutcomeKind::internal, "the worker was lost");
     lost.was_read = run.channel != Channel::unread;
     return lost;
   }
-  if (own_death && run.worker.out_of_memory())
-    return failed(OutcomeKind::memory_limit, "memory limit exceeded");
   if (own_death) return judge_death(*own_death);
   return failed(OutcomeKind::internal, "the worker was lost");
 }

@@ -100,7 +100,8 @@ def main():
     with Service() as service:
         print(machine.facts(service.health()["versions"], BUILD))
         service.wait_full()
-        peak = load(service.port, "trivial", "closed", "--connections", 8, "--seconds", 4)["per_s"]
+        said = load(service.port, "trivial", "closed", "--connections", 8, "--seconds", 4)
+        peak = said["ok"] / said["seconds"]
         rate = wanted.share * peak
         rows = {"alone": [], "beside a batch": []}
         batch_rates = []
@@ -109,18 +110,19 @@ def main():
                 service.wait_full()
                 batch = Batch(service, 1_000_000) if kind == "beside a batch" else None
                 service.wait_until(lambda: batch is None or batch.done > 50)
-                rows[kind].append(load(service.port, "trivial", "open", "--rate", rate, "--seconds", wanted.seconds, "--seed", number + 1))
+                said = load(service.port, "trivial", "open", "--rate", rate, "--seconds", wanted.seconds)
+                rows[kind].append({p: said["latency_us"][p] for p in ("p50", "p99")})
                 if batch:
                     batch_rates.append(batch.stop())
                     service.wait_until(lambda: service.health()["pool"]["running"] == 0)
         print(f"closed loop: {peak:.0f} jobs/s; single requests: {rate:.1f}/s")
         medians = {}
         for kind, rounds in rows.items():
-            medians[kind] = {p: statistics.median(one[p] for one in rounds) for p in ("p50_us", "p99_us")}
-            spread = ", ".join(f"{p[:3]} {min(one[p] for one in rounds) / 1000:.2f} to {max(one[p] for one in rounds) / 1000:.2f}" for p in medians[kind])
-            print(f"{kind:15} p50 {medians[kind]['p50_us'] / 1000:.2f} ms, p99 {medians[kind]['p99_us'] / 1000:.2f} ms ({spread})")
-        ratios = {p: medians["beside a batch"][p] / medians["alone"][p] for p in ("p50_us", "p99_us")}
-        print(f"beside / alone: p50 {ratios['p50_us']:.2f}, p99 {ratios['p99_us']:.2f}; the batch meanwhile {statistics.median(batch_rates):.0f} jobs/s")
+            medians[kind] = {p: statistics.median(one[p] for one in rounds) for p in ("p50", "p99")}
+            spread = ", ".join(f"{p} {min(one[p] for one in rounds) / 1000:.2f} to {max(one[p] for one in rounds) / 1000:.2f}" for p in medians[kind])
+            print(f"{kind:15} p50 {medians[kind]['p50'] / 1000:.2f} ms, p99 {medians[kind]['p99'] / 1000:.2f} ms ({spread})")
+        ratios = {p: medians["beside a batch"][p] / medians["alone"][p] for p in ("p50", "p99")}
+        print(f"beside / alone: p50 {ratios['p50']:.2f}, p99 {ratios['p99']:.2f}; the batch meanwhile {statistics.median(batch_rates):.0f} jobs/s")
 
         before = memory_kb(service, "VmRSS")
         batch = Batch(service, wanted.jobs)
