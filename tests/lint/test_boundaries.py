@@ -1,6 +1,6 @@
 """The four sentences about who may see whom, and what a document may not outgrow.
 
-Only server/ sees the network; only the interpreter file sees Python; only sandbox/ makes raw system calls;
+Only server/ sees the network, and client/, which shares nothing with the rest; only the interpreter file sees Python; only sandbox/ makes raw system calls;
 server and worker meet only in worker/protocol/.
 """
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SOURCES = sorted(p for folder in ("server", "worker", "sandbox") for p in (ROOT / folder).rglob("*") if p.suffix in (".h", ".cc"))
+SOURCES = sorted(p for folder in ("server", "worker", "sandbox", "client") for p in (ROOT / folder).rglob("*") if p.suffix in (".h", ".cc"))
 IDS = [str(p.relative_to(ROOT)) for p in SOURCES]
 
 # folder of the including file -> folders whose headers it may include; the longest match counts
@@ -22,6 +22,7 @@ MAY_INCLUDE = {
     "worker/protocol": {"worker/protocol", "sandbox/base"},
     "worker": {"worker", "worker/protocol", "sandbox", "sandbox/base"},
     "sandbox/front_end": {"sandbox/front_end", "sandbox", "sandbox/base"},
+    "client": {"client"},
     "server": {"server", "worker/protocol", "sandbox/base", "sandbox/front_end"},
 }
 MOST_LINES = 300
@@ -49,7 +50,9 @@ def test_each_side_sees_only_its_library(path):
     name = str(path.relative_to(ROOT))
     for include in includes(path):
         header = include[1:]
-        if header.startswith(("boost/", "rapidjson/", "CLI/", "prometheus/", "openssl/", "zlib.h")):
+        if header.startswith(("boost/", "rapidjson/", "CLI/")):
+            assert name.startswith(("server/", "client/")), include
+        if header.startswith(("prometheus/", "openssl/", "zlib.h")):
             assert name.startswith("server/"), include
         if header.startswith(("pybind11/", "Python.h")):
             assert name == "worker/interpreter.cc", include
