@@ -21,10 +21,35 @@ struct Value {
 using Members = std::map<std::string, Value, std::less<>>;
 using Names = std::initializer_list<std::string_view>;
 
+// RapidJSON refuses integers beyond the range of a double, even where it only passes digits on; the
+// results of jobs may have such. A long one is hidden from it: "0" and spaces in its place.
+std::string without_long_integers(std::string_view line) {
+  constexpr std::size_t kLong = 300;
+  constexpr std::string_view kDigits = "0123456789", kNumber = "0123456789.eE+-";
+  std::string text(line);
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (in_string && text[i] == '\\')
+      ++i;
+    else if (text[i] == '"')
+      in_string = !in_string;
+    if (in_string || i >= text.size() || kNumber.find(text[i]) == std::string_view::npos) continue;
+    const std::size_t end = std::min(text.find_first_not_of(kNumber, i), text.size());
+    const std::size_t first = text[i] == '-' ? i + 1 : i;
+    const bool is_whole = text.find_first_not_of(kDigits, first) >= end;
+    if (is_whole && end - first > kLong && text[first] != '0')
+      text.replace(first, end - first, "0" + std::string(end - first - 1, ' '));
+    i = end - 1;
+  }
+  return text;
+}
+
 // Keeps those members of the outermost object that are named.
 class Collector {
  public:
-  Collector(const rapidjson::MemoryStream& stream, Names names) : stream_(stream) {
+  // `line`: what `stream` is of, with all its digits.
+  Collector(std::string_view line, const rapidjson::MemoryStream& stream, Names names)
+      : line_(line), stream_(stream) {
     for (const std::string_view name : names) members_[std::string(name)].what = kAbsent;
   }
 
@@ -35,9 +60,12 @@ class Collector {
   bool Int64(std::int64_t) { return false; }
   bool Uint64(std::uint64_t) { return false; }
   bool Double(double) { return false; }
-  bool RawNumber(const char* text, rapidjson::SizeType size, bool) {
-    return take({Value::What::number, wanted() ? std::string(text, size) : "",
-                 stream_.Tell() - size, stream_.Tell()});
+  bool RawNumber(const char*, rapidjson::SizeType size, bool) {
+    if (!wanted()) return depth_ > 0;
+    const std::size_t begin = stream_.Tell() - size;
+    const std::size_t end =
+        std::min(line_.find_first_not_of("+-.0123456789eE", begin), line_.size());
+    return take({Value::What::number, std::string(line_.substr(begin, end - begin)), begin, end});
   }
   bool String(const char* text, rapidjson::SizeType size, bool) {
     return take({Value::What::text, wanted() ? std::string(text, size) : "", 0});
@@ -66,6 +94,7 @@ class Collector {
     return depth_ > 0;  // a line that is no object is of no use
   }
 
+  std::string_view line_;
   const rapidjson::MemoryStream& stream_;
   Members members_;
   Members::iterator slot_ = members_.end();
@@ -78,8 +107,9 @@ std::optional<Members> read_members(std::string_view line, Names names) {
       rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag;
   // The reader takes a NUL for the end.
   if (line.find('\0') != std::string_view::npos) return std::nullopt;
-  rapidjson::MemoryStream stream(line.data(), line.size());
-  Collector collector(stream, names);
+  const std::string text = without_long_integers(line);
+  rapidjson::MemoryStream stream(text.data(), text.size());
+  Collector collector(line, stream, names);
   rapidjson::Reader reader;
   if (reader.Parse<kFlags>(stream, collector).IsError()) return std::nullopt;
   return collector.release();

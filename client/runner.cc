@@ -134,10 +134,10 @@ awaitable<void> Runner::attempt() {
 void Runner::trouble(const std::string& what, std::optional<Patience::Duration> asked_for) {
   const double luck = std::uniform_real_distribution<>(0, 1)(random_);
   if (patience_.failed({Clock::now(), luck, asked_for})) return;
-  std::string jobs = std::to_string(ledger_.size());
-  if (!is_input_over_) jobs += ", and those not read yet,";
+  const std::string jobs = std::to_string(ledger_.size()) +
+                           (is_input_over_ ? " jobs have none" : " jobs that were read have none");
   end({kExitGaveUp, "gave up after " + std::to_string(options_.retry.count()) +
-                        " s without an answer: " + jobs + " of the jobs have none; " + what});
+                        " s without an answer: " + jobs + "; last problem: " + what});
 }
 
 awaitable<void> Runner::show() {
