@@ -38,7 +38,7 @@ std::string without_long_integers(std::string_view line) {
     const std::size_t first = text[i] == '-' ? i + 1 : i;
     const bool is_whole = text.find_first_not_of(kDigits, first) >= end;
     if (is_whole && end - first > kLong && text[first] != '0')
-      text.replace(first, end - first, "0" + std::string(end - first - 1, ' '));
+      text.replace(first, end - first, end - first, ' ')[first] = '0';
     i = end - 1;
   }
   return text;
