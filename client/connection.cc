@@ -3,6 +3,7 @@
 #include <netinet/tcp.h>
 
 #include <boost/lexical_cast/try_lexical_convert.hpp>
+#include <memory>
 
 namespace pyexec::client {
 
@@ -13,6 +14,8 @@ using net::ip::tcp;
 namespace {
 
 constexpr std::chrono::seconds kConnectTime{10};
+// The service begins its answer before it reads any job.
+constexpr std::chrono::seconds kHeadTime{30};
 constexpr std::size_t kPieceBytes = 64 << 10;
 constexpr std::uint32_t kHeaderBytes = 64 << 10;
 
@@ -86,9 +89,21 @@ awaitable<bool> Connection::finish() {
 }
 
 awaitable<std::optional<Connection::Head>> Connection::read_head() {
+  enum class State { waiting, late, over };
+  const auto state = std::make_shared<State>(State::waiting);
+  // Not the stream's own timer, which would end what is being sent, too.
+  net::steady_timer timer(stream_.get_executor(), kHeadTime);
+  timer.async_wait([this, state](error_code ended) {
+    if (ended || *state != State::waiting) return;
+    *state = State::late;
+    stream_.close();
+  });
   const auto [error, size] = co_await http::async_read_header(stream_, buffer_, answer_, kAsTuple);
+  const bool is_late = *state == State::late;
+  *state = State::over;
   if (error) {
-    problem_ = "the connection broke: " + error.message();
+    problem_ = is_late ? url_.host_header() + " does not answer"
+                       : "the connection broke: " + error.message();
     co_return std::nullopt;
   }
   const auto& head = answer_.get();
