@@ -6,8 +6,7 @@
 #include "server/batch.h"
 #include "server/execute.h"
 #include "server/health.h"
-#include "server/openapi.h"
-#include "server/pages.h"
+#include "server/route_table.h"
 
 namespace pyexec {
 namespace {
@@ -19,13 +18,6 @@ struct Call {
   Exchange& exchange;
 };
 using Handler = awaitable<std::optional<Response>> (*)(Call call);
-
-struct Route {
-  std::string_view path;
-  http::verb method;
-  bool runs_jobs;  // asks for a key, and names its outcome
-  Handler handler;
-};
 
 bool is_json(const Exchange::Head& head) {
   const std::string_view sent = head[http::field::content_type];
@@ -83,24 +75,21 @@ awaitable<std::optional<Response>> answer_metrics(Call call) {
   co_return metrics(call.service);
 }
 awaitable<std::optional<Response>> answer_openapi(Call call) {
-  co_return Response{200, openapi_document(call.service.job_caps)};
+  co_return Response{200, call.service.openapi};
 }
 awaitable<std::optional<Response>> answer_page(Call call) {
-  Response response = {200, front_page(call.service.job_caps)};
+  Response response = {200, call.service.page};
   response.content_type = "text/html; charset=utf-8";
   response.headers.emplace_back("Content-Security-Policy",
                                 "default-src 'none'; style-src 'unsafe-inline'");
   co_return response;
 }
 
-constexpr Route kRoutes[] = {
-    {"/execute", http::verb::post, true, answer_execute},
-    {"/execute/batch", http::verb::post, true, answer_batch},
-    {"/health", http::verb::get, false, answer_health},
-    {"/healthz", http::verb::get, false, answer_healthz},
-    {"/metrics", http::verb::get, false, answer_metrics},
-    {"/openapi.json", http::verb::get, false, answer_openapi},
-    {"/", http::verb::get, false, answer_page},
+// In the order of kRoutes.
+constexpr Handler kHandlers[] = {
+#define X(name, method, path, whose, summary) answer_##name,
+    PYEXEC_ROUTES(X)
+#undef X
 };
 
 const Route* find_route(std::string_view target) {
@@ -127,7 +116,7 @@ Response options(const Service& service, const Exchange& exchange, const Route* 
 }
 
 Response refuse(const Route* route, unsigned status, const std::string& message) {
-  return route != nullptr && route->runs_jobs
+  return route != nullptr && route->of == RouteOf::jobs
              ? execute_error(OutcomeKind::invalid_request, status, message)
              : error_response(status, message);
 }
@@ -147,13 +136,14 @@ awaitable<std::optional<Response>> route(Service& service, Exchange& exchange) {
     response.headers.emplace_back("Allow", methods_of(*known));
     co_return response;
   }
-  co_return co_await known->handler({service, exchange});
+  co_return co_await kHandlers[static_cast<std::size_t>(known->name)]({service, exchange});
 }
 
 Response too_busy(std::string_view target) {
   constexpr const char* kWhy = "too many bytes of requests are being read; try again later";
   const Route* known = find_route(target);
-  return known != nullptr && known->runs_jobs ? busy_response(kWhy) : error_response(429, kWhy);
+  return known != nullptr && known->of == RouteOf::jobs ? busy_response(kWhy)
+                                                        : error_response(429, kWhy);
 }
 
 Response too_large(const Service& service, std::string_view target) {

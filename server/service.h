@@ -13,6 +13,8 @@
 #include "server/isolation.h"
 #include "server/job_request.h"
 #include "server/metrics.h"
+#include "server/openapi.h"
+#include "server/pages.h"
 #include "server/pool.h"
 #include "server/request_id.h"
 
@@ -39,6 +41,8 @@ struct Service {
                   .files_count = config.return_files,
                   .files_depth = config.return_depth,
                   .denied_imports = config.deny_imports}),
+        openapi(openapi_document(job_caps)),
+        page(front_page(job_caps)),
         access(config, std::move(policy.keys)),
         cors(std::move(policy.cors)),
         admission(configuration.running_jobs + configuration.queued_jobs),
@@ -57,6 +61,7 @@ struct Service {
 
   const Config& config;
   const JobCaps job_caps;
+  const std::string openapi, page;  // told as they are
   Metrics metrics;
   Access access;
   const CorsPolicy cors;

@@ -1,0 +1,10 @@
+#include "server/openapi_examples.h"
+
+namespace pyexec {
+namespace {}
+
+std::span<const Example> openapi_examples() {
+  return {};
+}
+
+}  // namespace pyexec
