@@ -142,10 +142,10 @@ constexpr Shape kShapes[] = {
 };
 
 constexpr ToldEvent kEvents[] = {
-    {"stdout", "the script printed, as it comes", {kPrinted}},
-    {"stderr", "the same, of standard error", {kPrinted}},
+    {"stdout", "something was printed; as it comes", {kPrinted}},
+    {"stderr", "the same, to standard error", {kPrinted}},
     {"result", "`main()` returned", {kResult}},
-    {"error", "or there is none", {kError, kDetail}},
+    {"error", "it did not, or something ended the job", {kError, kDetail}},
     {"files", "if `return_files` was asked for", {kFileMembers}},
     {"end", "always, and last", {kEnd}},
 };

@@ -1,6 +1,7 @@
 """Starts a real pyexec-server on loopback and talks to it. Used by the end-to-end tests and benchmarks."""
 
 import http.client
+import io
 import json
 import os
 import re
@@ -9,6 +10,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+
+try:
+    from openapi import document_of
+except ModuleNotFoundError:  # where python3-jsonschema is not: what answers look like is then not looked at
+    document_of = None
 
 BUILD = Path(os.environ.get("BUILD_DIR", Path(__file__).resolve().parents[2] / "build"))
 STARTUP_SECONDS = 60
@@ -34,6 +40,24 @@ class Answer:
         return f"<{self.status} {self.outcome} {self.raw[:600]!r}>"
 
 
+def answers_in(received):
+    """Of the bytes of a connection: all answers but 100 Continue. What is cut off is an error."""
+
+    class Connection:
+        def makefile(self, *_):
+            return stream
+
+    class Kept(io.BytesIO):
+        def close(self):
+            """Not by the first response."""
+
+    stream = Kept(received)
+    while stream.tell() < len(received):
+        response = http.client.HTTPResponse(Connection())
+        response.begin()
+        yield Answer(response.status, response.headers, response.read())
+
+
 class Service:
     """A running server. Knobs are PYEXEC_* variables without the prefix, in lower case. command: what starts it."""
 
@@ -50,6 +74,7 @@ class Service:
             self.process.wait(STARTUP_SECONDS)
             raise RuntimeError(f"the server did not start: {self.process.stderr.read()}")
         self.host, self.port = match[1], int(match[2])
+        self.openapi = self.fetch("/openapi.json") if document_of else None
 
     def connect(self, timeout=60):
         return http.client.HTTPConnection(self.host, self.port, timeout=timeout)
@@ -59,10 +84,34 @@ class Service:
         try:
             own.request(method, path, body, headers or {})
             response = own.getresponse()
-            return Answer(response.status, response.headers, response.read())
+            answer = Answer(response.status, response.headers, response.read())
         finally:
             if connection is None:
                 own.close()
+        self.check(method, path, answer, body)
+        return answer
+
+    def fetch(self, path):
+        connection = self.connect()
+        connection.request("GET", path)
+        body = connection.getresponse().read()
+        connection.close()
+        return body
+
+    def check(self, method, path, answer, body=None):
+        """Every answer is one that the service's own document allows, and so is every request that became a job."""
+        if document_of is not None:
+            document_of(self.openapi).check_answer(method, path, answer)
+            document_of(self.openapi).check_accepted(method, path, body, answer)
+
+    def check_raw(self, sent, received):
+        """The same of bytes: of all answers to a request, or to several like the first."""
+        first = re.match(rb"([A-Z]+) (\S+) HTTP/1\.[01]\r\n", sent)
+        for answer in answers_in(received) if document_of is not None else ():
+            if answer.status in (400, 431) and answer.outcome is None:
+                document_of(self.openapi).check_error(answer, "malformed")
+            else:
+                self.check(first[1].decode(), first[2].decode(), answer)
 
     def post(self, body, connection=None):
         data = body if isinstance(body, (bytes, str)) else json.dumps(body)

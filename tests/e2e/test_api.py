@@ -142,7 +142,8 @@ def raw(service, data, timeout=20):
         received = b""
         while chunk := connection.recv(65536):
             received += chunk
-        return received
+    service.check_raw(data, received)
+    return received
 
 
 def raw_request(script, extra=""):
