@@ -19,6 +19,11 @@ for section in "$@"; do
   rows=$(awk -v wanted="[$section]" '/^\[/ { on = ($0 == wanted); next } on && NF && !/^#/' "$here/packages.txt")
   [ -n "$rows" ] || { echo "install_packages.sh: no section [$section] in packages.txt" >&2; exit 2; }
   for row in $rows; do
+    if [[ $row == command:*=* ]]; then
+      command=${row#command:}
+      if command -v "${command%%=*}" >/dev/null; then continue; fi
+      row=${row#*=}
+    fi
     IFS='|' read -ra choices <<<"$row"
     for choice in "${choices[@]}"; do
       if installed "$choice"; then continue 2; fi

@@ -39,9 +39,18 @@ constexpr ToldMember kVerboseOutcome[] = {{"outcome", kOutcome, There::sometimes
 constexpr ToldMember kEntry[] = {
     {"index", kCount},
     {"id", R"("type": ["string", "integer", "null"])"},
-    {"outcome", kOutcome},
     {"status", kStatus},
 };
+constexpr ToldMember kReturned[] = {
+    {"outcome", R"("const": "ok")"},
+    {"result", R"("description": "what `main()` returned: any JSON value")"},
+};
+constexpr ToldMember kFailed[] = {
+    {"outcome",
+     R"("$ref": "#/components/schemas/Outcome", "not": {"enum": ["ok", "invalid_request", "busy"]})"},
+    {"error", kText}};
+constexpr ToldMember kRefused[] = {{"outcome", R"("enum": ["invalid_request", "busy"])"},
+                                   {"error", kText}};
 constexpr ToldMember kEnd[] = {
     {"outcome", kOutcome},
     {"status", kStatus},
@@ -123,9 +132,12 @@ constexpr Shape kShapes[] = {
     {"Result", "`main()` returned", {kResult, kOfJob, kVerboseOutcome}, kAllOfVerbose},
     {"Failure", "a job that did not come so far", {kError, kOfJob, kVerboseOutcome}, kAllOfVerbose},
     {"Error", "there was no job", {kError}},
-    {"BatchResult", "of a line: `main()` returned", {kEntry, kResult, kOfJob}, kAllOfVerboseEntry},
-    {"BatchFailure", "of a line: a failure", {kEntry, kError, kOfJob}, kAllOfVerboseEntry},
-    {"BatchRefusal", "of a line that became no job", {kEntry, kError}},
+    {"BatchResult",
+     "of a line: `main()` returned",
+     {kEntry, kReturned, kOfJob},
+     kAllOfVerboseEntry},
+    {"BatchFailure", "of a line: a failure", {kEntry, kFailed, kOfJob}, kAllOfVerboseEntry},
+    {"BatchRefusal", "of a line that became no job", {kEntry, kRefused}},
     {"Progress", "a line that belongs to no job, at any place", {kProgress}},
     {"Counts", "of the lines of a batch", {kCounts}},
     {"Usage", "what the job took, beyond a worker that waits", {kUsageMembers}},
@@ -137,7 +149,10 @@ constexpr Shape kShapes[] = {
     {"Features", "what scripts can do in this jail", {kFeatures}},
     {"SelfTest", "attacks of a worker on its own jail, before the port opened", {kSelfTest}},
     {"Pool", "workers by state", {kPool}},
-    {"Versions", "of what scripts find; of pyexec alone while no worker can be made", {kVersions}},
+    {"Versions",
+     "of what scripts find; of pyexec alone while no worker can be made",
+     {kVersions},
+     R"({"python": ["numpy"], "numpy": ["pandas"], "pandas": ["python"]})"},
     {"Alive", "the process answers", {kAlive}},
 };
 

@@ -3,6 +3,7 @@
 import functools
 import gzip
 import json
+import re
 from urllib.parse import urlsplit
 
 import jsonschema
@@ -110,6 +111,16 @@ class Document:
         for piece in pieces_of(text_of(answer), each):
             self.check_schema(piece, media["schema"], where)
             self.check_outcomes(piece, answer, where)
+        if names_outcome:
+            self.check_members(piece, answer.headers["Pyexec-Outcome"], where)
+
+    def check_members(self, body, outcome, where):
+        """An outcome with an `stdout` has it: that of its status which has none is another outcome's."""
+        row = next(row for row in self.document["x-pyexec-outcomes"] if row["name"] == outcome)
+        sure, maybe = (set(re.findall(r"`(\w+)`", part)) for part in (row["body"].split("maybe") + [""])[:2])
+        there = {"result", "error", "stdout"} & body.keys()
+        if not sure <= there <= sure | maybe:
+            raise Mismatch(f"{where}: {outcome} with {sorted(there)}, not {row['body']}")
 
     def check_outcomes(self, piece, answer, where):
         """A status is that of its outcome; the header and the body agree."""
