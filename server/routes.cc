@@ -110,8 +110,10 @@ Response options(const Service& service, const Exchange& exchange, const Route* 
   if (route != nullptr) response.headers.emplace_back("Allow", methods_of(*route));
   const auto wanted = head[http::field::access_control_request_method];
   if (!wanted.empty())
-    for (auto& header : service.cors.preflight(head[http::field::origin], wanted))
-      response.headers.push_back(std::move(header));
+    for (auto& [name, value] : service.cors.preflight(head[http::field::origin], wanted))
+      // Every answer to an allowed page has these; a browser refuses an origin that is said twice.
+      if (name != "Access-Control-Allow-Origin" && name != "Vary")
+        response.headers.emplace_back(name, std::move(value));
   return response;
 }
 

@@ -11,6 +11,11 @@ from jsonschema import Draft202012Validator
 
 # Of these the status line and the header alone are checked.
 NO_JSON = ("text/plain", "text/html")
+# What a client refuses, or takes a part of, where it is there twice.
+ONCE = (
+    "Access-Control-Allow-Origin", "Content-Encoding", "Content-Length", "Content-Type", "Pyexec-Outcome", "Retry-After",
+    "X-Request-Id",
+)
 JOB_PATH = "/execute"
 
 
@@ -57,6 +62,9 @@ class Document:
 
     def check_answer(self, method, target, answer):
         """answer: status, headers, raw. Raises a Mismatch that names what differs."""
+        for name in ONCE:
+            if len(answer.headers.get_all(name, [])) > 1:
+                raise Mismatch(f"{method} {target}: {name} is there twice")
         path = "*" if target == "*" else urlsplit(target).path
         where = f"{method} {target} -> {answer.status}"
         item = self.document["paths"].get(path)

@@ -83,6 +83,15 @@ def test_head_and_options_are_as_the_document_says(service, document):
         assert service.request("DELETE", path).status == 405
 
 
+def test_a_preflight_names_the_origin_once(start):
+    service = start(cors_origins="https://app.example", pool=1)
+    asks = {"Origin": "https://app.example", "Access-Control-Request-Method": "POST"}
+    answer = service.request("OPTIONS", "/execute", headers=asks)
+    assert answer.headers.get_all("Access-Control-Allow-Origin") == ["https://app.example"]
+    assert "Content-Type" in answer.headers["Access-Control-Allow-Headers"]
+    assert "Vary" in answer.headers and service.execute(OK).outcome == "ok"
+
+
 def examples(document):
     for path, item in document["paths"].items():
         for operation in item.values():
