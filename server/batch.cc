@@ -6,6 +6,7 @@
 
 #include "server/batch_answer.h"
 #include "server/judge.h"
+#include "server/log.h"
 #include "server/perform.h"
 
 namespace pyexec {
@@ -63,6 +64,7 @@ struct Batch {
   std::uint64_t read = 0, done = 0, failed = 0, running = 0;
   std::uint64_t progress_ms = 0;
   bool has_defaults = false;
+  std::optional<std::string> defaults_problem;
   bool is_whole = false;   // all of the body was read
   bool is_read = false;    // no job begins any more
   bool is_broken = false;  // the client is gone
@@ -156,8 +158,14 @@ awaitable<void> take_item(std::shared_ptr<Batch> batch, JsonItems::Item item, co
     co_return;
   }
   auto request = parse_batch_line(item.text, batch->service.job_caps, batch->defaults);
+  if (!request && request.error().line == JobRequest::Line::defaults)
+    batch->defaults_problem = request.error().message;
   if (!request) {
     refuse(*batch, request.error().id_json, request.error().status, request.error().message);
+  } else if (request->line == JobRequest::Line::job && batch->defaults_problem) {
+    // Not with other limits, or another script, than it was meant to have.
+    refuse(*batch, request->id_json, 400,
+           "the line with 'defaults' was refused: " + *batch->defaults_problem);
   } else if (request->line == JobRequest::Line::job) {
     co_await begin(batch, *std::move(request), grant);
   } else if (batch->read > 0 || batch->has_defaults) {
@@ -188,9 +196,10 @@ awaitable<void> read(std::shared_ptr<Batch> batch, Form form, const Grant& grant
         co_await batch->less_answer.wait_until(Deadline::max());
       if (batch->is_cut_off() || service.draining) co_return;
     }
+    // No line can be told of this: what runs is answered, and the answer then breaks off.
     if (!room.grow(items.bytes())) {
-      refuse(*batch, "null", 413, "too many bytes of requests are being read; try again later");
-      co_return batch->cut_off();
+      log_line("a batch is broken off: too many bytes of requests are being read");
+      co_return;
     }
   }
   batch->is_whole = true;

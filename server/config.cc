@@ -152,7 +152,12 @@ std::string describe(const TextKnob& knob) {
   return std::string(knob.meaning) + " [" + knob.variable + "; default " + shown + "]";
 }
 
+// Of pyexec-batch, which a shell may have set for.
+constexpr std::string_view kClientVariables[] = {"PYEXEC_URL", "PYEXEC_KEY"};
+
 bool known_variable(const std::string& name) {
+  for (const auto known : kClientVariables)
+    if (name == known) return true;
   for (const auto& knob : number_knobs())
     if (name == knob.variable) return true;
   for (const auto& knob : text_knobs())

@@ -38,13 +38,15 @@ class JobHandler {
       report(quoted(name) + " field is given twice");
   }
   void take(const Event& event) {
-    // The id is wanted even of a line that has a problem.
-    if (field_ != nullptr && (!problem_ || field_->name == "id")) (this->*field_->take)(event);
+    // Wanted even of a line that has a problem.
+    if (field_ != nullptr && (!problem_ || field_->of == Body::batch_line))
+      (this->*field_->take)(event);
   }
 
   boost::system::result<JobRequest, BadRequest> finish() {
     if (auto problem = find_problem()) {
       problem->id_json = request_.id_json;
+      problem->line = request_.line;
       return *std::move(problem);
     }
     return std::move(request_);

@@ -28,7 +28,9 @@ struct JobRequest {
 struct BadRequest {
   unsigned status;  // 400 or 413
   std::string message;
-  std::string id_json = "null";  // of a line of a batch, if it could be read
+  // Of a line of a batch, as far as it could be read.
+  std::string id_json = "null";
+  JobRequest::Line line = JobRequest::Line::job;
 };
 
 // For boost::system::result, which throws this where a value is taken without a look; nobody does.
