@@ -258,7 +258,7 @@ def test_a_live_answer_is_as_the_document_says(start, document, accept):
         assert answer.headers["Content-Type"] == accept and b"ping" in answer.raw
         for row in document["x-pyexec-events"]:
             if row["name"] != ("result" if "/" in rest else "error"):
-                assert row["name"].encode() in answer.raw
+                assert row["name"].encode() in answer.raw, answer.raw.decode()
 
 
 # The page.
