@@ -100,27 +100,29 @@ std::string html(std::string_view text) {
 
 class Page {
  public:
-  void raw(std::string_view text) { text_ += text; }
-  void heading(std::string_view text) { raw("<h2>" + html(text) + "</h2>\n"); }
-  void paragraph(std::string_view text) { raw("<p>"), raw(html(text)), raw("</p>\n"); }
+  void raw(std::initializer_list<std::string_view> pieces) {
+    for (const std::string_view piece : pieces) text_ += piece;
+  }
+  void heading(std::string_view text) { raw({"<h2>", html(text), "</h2>\n"}); }
+  void paragraph(std::string_view text) { raw({"<p>", html(text), "</p>\n"}); }
   void block(std::string_view text) {
     if (text.starts_with('\n')) text.remove_prefix(1);
-    raw("<pre tabindex=\"0\"><code>"), raw(html(text)), raw("</code></pre>\n");
+    raw({"<pre tabindex=\"0\"><code>", html(text), "</code></pre>\n"});
   }
   void begin_table(std::span<const std::string_view> columns) {
-    raw("<table>\n<thead><tr>");
+    raw({"<table>\n<thead><tr>"});
     for (const std::string_view column : columns)
-      raw("<th scope=\"col\">"), raw(html(column)), raw("</th>");
-    raw("</tr></thead>\n<tbody>\n");
+      raw({"<th scope=\"col\">", html(column), "</th>"});
+    raw({"</tr></thead>\n<tbody>\n"});
   }
   // The first is what the others are about; the second matters less.
   void row(std::string_view name, std::string_view minor, std::string_view text) {
-    raw("<tr><th scope=\"row\"><code>"), raw(html(name)), raw("</code></th><td class=\"minor\">");
-    raw(html(minor)), raw("</td><td>"), raw(html(text)), raw("</td></tr>\n");
+    raw({"<tr><th scope=\"row\"><code>", html(name), "</code></th><td class=\"minor\">"});
+    raw({html(minor), "</td><td>", html(text), "</td></tr>\n"});
   }
-  void end_table() { raw("</tbody>\n</table>\n"); }
+  void end_table() { raw({"</tbody>\n</table>\n"}); }
   std::string end() {
-    raw("</main>\n</body>\n</html>\n");
+    raw({"</main>\n</body>\n</html>\n"});
     return std::move(text_);
   }
 
@@ -175,21 +177,21 @@ void add_events(Page& page) {
 }
 
 void add_paths(Page& page) {
-  page.raw("<ul>\n");
+  page.raw({"<ul>\n"});
   for (const Route& route : kRoutes) {
     if (route.method != boost::beast::http::verb::get || route.path == "/") continue;
-    page.raw("<li><a href=\""), page.raw(html(route.path)), page.raw("\">");
-    page.raw(html(route.path)), page.raw("</a>: "), page.raw(html(route.summary));
-    page.raw("</li>\n");
+    page.raw({"<li><a href=\"", html(route.path), "\">"});
+    page.raw({html(route.path), "</a>: ", html(route.summary)});
+    page.raw({"</li>\n"});
   }
-  page.raw("</ul>\n");
+  page.raw({"</ul>\n"});
 }
 
 }  // namespace
 
 std::string front_page(const JobCaps& caps) {
   Page page;
-  page.raw("<h1>pyexec <span class=\"version\">" PYEXEC_VERSION "</span></h1>\n");
+  page.raw({"<h1>pyexec <span class=\"version\">" PYEXEC_VERSION "</span></h1>\n"});
   page.paragraph(
       "Runs Python that nobody has to trust. Post a script, get back what its `main()` returned "
       "and "
