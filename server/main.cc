@@ -94,9 +94,9 @@ awaitable<net::ip::tcp::acceptor> start(Service& service, Launcher& launcher) {
 
 // Until SIGTERM or SIGINT, then in order: no new connection, accepted requests finish, jobs that
 // take longer than drain_ms are ended and answered, everything is closed.
-awaitable<int> serve(Service& service, Launcher& launcher, Sessions& sessions) {
+awaitable<int> serve(Service& service, Launcher& launcher, Sessions& sessions,
+                     net::signal_set& stop) {
   const auto executor = co_await net::this_coro::executor;
-  net::signal_set stop(executor, SIGTERM, SIGINT);
   net::signal_set children(executor, SIGCHLD);
   net::signal_set reload(executor, SIGHUP);
   watch_children(children);
@@ -160,8 +160,12 @@ ClientPolicy client_policy(const Config& config) {
   Launcher& launcher = *started;
   Service service(context.get_executor(), config, launcher, *std::move(policy));
   Sessions sessions;
-  auto life =
-      next == ConfigResult::Next::probe ? probe(launcher) : serve(service, launcher, sessions);
+  // Until the very end: a second one must not cut the first one's work short.
+  net::signal_set stop(context);
+  if (next == ConfigResult::Next::serve)
+    for (const int signal : {SIGTERM, SIGINT}) stop.add(signal);
+  auto life = next == ConfigResult::Next::probe ? probe(launcher)
+                                                : serve(service, launcher, sessions, stop);
   net::co_spawn(context, std::move(life), [&](std::exception_ptr exception, int code) {
     exit_code = code;
     try {

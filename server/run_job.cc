@@ -273,7 +273,9 @@ awaitable<Outcome> run_job(Pool::Lease lease, JobRun what, Cancellation& cancell
   else
     outcome = judge(*run, cancellation, own_death);
   outcome.usage.run_ns = ended_ns - run->taken_ns;
-  account(worker, own_death, outcome.usage);
+  // A worker that has reported is killed, sooner or later than we look.
+  const bool has_reported = run->channel == Channel::reported;
+  account(worker, has_reported ? std::nullopt : own_death, outcome.usage);
   co_return outcome;
 }
 
