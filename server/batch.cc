@@ -26,6 +26,11 @@ constexpr ContentType kContentTypes[] = {
     {"application/json", Form::array},
 };
 
+// Beside single requests the jobs of batches do not overlap with the making of the workers that
+// they have used; but where there are so many of those that the pool is never full, batches go on
+// too.
+constexpr std::chrono::milliseconds kMostPolite{100};
+
 std::optional<Form> form_of(const Exchange::Head& head) {
   const std::string_view sent = head[http::field::content_type];
   const std::string name = boost::trim_copy(std::string(sent.substr(0, sent.find(';'))));
@@ -145,6 +150,8 @@ awaitable<void> begin(std::shared_ptr<Batch> batch, JobRequest request, const Gr
   }
   auto running = co_await batch->service.access.pace(grant, batch->exchange.cancellation());
   auto place = co_await batch->service.batch_share.take();
+  if (batch->service.batch_share.has_company())
+    co_await batch->service.pool.wait_full(Clock::now() + kMostPolite);
   if (batch->is_cut_off()) co_return;
   ++batch->running;
   BatchJob job = {batch->read++, std::move(request), std::move(place), std::move(running)};

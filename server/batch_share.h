@@ -23,6 +23,7 @@ class BatchShare {
   BatchShare& operator=(const BatchShare&) = delete;
 
   void single_came() { last_single_ = Clock::now(); }
+  bool has_company() const { return Clock::now() - last_single_ < kQuiet; }
 
   // Held by a job of a batch as long as it runs. The share must outlive it.
   class Place {
@@ -48,9 +49,7 @@ class BatchShare {
   }
 
  private:
-  std::uint64_t limit() const {
-    return Clock::now() - last_single_ < kQuiet ? limits_.in_company : limits_.alone;
-  }
+  std::uint64_t limit() const { return has_company() ? limits_.in_company : limits_.alone; }
   void wake() {
     while (!waiting_.empty() && taken_ + granted_ < limit()) {
       ++granted_;

@@ -142,12 +142,22 @@ awaitable<void> Pool::await_ready(std::shared_ptr<WorkerHandle> worker) {
   worker->set_ready(times->usage);
   pause_ = kFirstPause;
   parked_.push_back(std::move(worker));
-  if (!started_ && parked_.size() >= config_.pool_workers) {
+  if (!started_ && is_full()) {
     started_ = true;
     start_decided_.set();
   }
   hand_out();
   fill();
+  if (is_full())
+    for (const auto& waiting : std::exchange(awaiting_full_, {})) waiting->set();
+}
+
+awaitable<void> Pool::wait_full(Deadline deadline) {
+  if (is_full()) co_return;
+  const auto full = std::make_shared<Event>(executor_);
+  awaiting_full_.push_back(full);
+  co_await full->wait_until(deadline);
+  awaiting_full_.remove(full);
 }
 
 void Pool::worker_failed(const std::string& why) {

@@ -52,6 +52,10 @@ class Pool {
   // the workers that are there takes one of this warmth, if any is.
   awaitable<std::optional<Lease>> take(Wish wish, Deadline deadline, Cancellation& cancellation);
 
+  // Until every worker that was taken has been replaced: making one takes more of the machine than
+  // a short job does. By `deadline` at the latest.
+  awaitable<void> wait_full(Deadline deadline);
+
   // Ends the zygote and all jails. No worker is made any more.
   void close();
 
@@ -77,6 +81,7 @@ class Pool {
   void give_back();
   void accept_worker(const WorkerSpawned& spawned, FdMessage& message);
   awaitable<void> await_ready(std::shared_ptr<WorkerHandle> worker);
+  bool is_full() const { return parked_.size() >= config_.pool_workers; }
   void worker_failed(const std::string& why);
   void worker_exited(const WorkerExited& exited);
   void zygote_lost();
@@ -112,6 +117,7 @@ class Pool {
   bool started_ = false, closed_ = false;
   std::optional<std::string> start_problem_;
   Event start_decided_;
+  std::list<std::shared_ptr<Event>> awaiting_full_;
 };
 
 }  // namespace pyexec
