@@ -128,18 +128,19 @@ awaitable<void> run(std::shared_ptr<Batch> batch, BatchJob job) {
   Cancellation cancellation;
   batch->jobs.insert(&cancellation);
   if (batch->is_cut_off()) cancellation.request();
-  const auto output = output_for(job.request);
-  Outcome outcome;
   try {
-    outcome = co_await perform(batch->service, job.request, Rank::batch, output, cancellation);
+    const auto output = output_for(job.request);
+    const Outcome outcome =
+        co_await perform(batch->service, job.request, Rank::batch, output, cancellation);
+    Members members = entry(job.index, job.request.id_json, outcome.kind);
+    add_answer(members, outcome, *output, job.request);
+    add(*batch, job.index, outcome.kind, std::move(members));
   } catch (const std::bad_alloc&) {
-    outcome = failed(OutcomeKind::internal, "internal error");
+    batch->cut_off();  // an answer less cannot be told otherwise
   }
   batch->jobs.erase(&cancellation);
   --batch->running;
-  Members members = entry(job.index, job.request.id_json, outcome.kind);
-  add_answer(members, outcome, *output, job.request);
-  add(*batch, job.index, outcome.kind, std::move(members));
+  batch->more_answer.set();
 }
 
 // Of a line that is a job: begins it, once there is a place for it.
@@ -253,7 +254,11 @@ awaitable<std::optional<Response>> execute_batch(Service& service, Exchange& exc
   head.headers = {{"Cache-Control", "no-store"}, {"X-Accel-Buffering", "no"}};
   if (!co_await exchange.begin(std::move(head))) batch->cut_off();
   net::co_spawn(executor, write(batch), net::detached);
-  co_await read(batch, *form, grant);
+  try {
+    co_await read(batch, *form, grant);
+  } catch (const std::bad_alloc&) {
+    batch->cut_off();
+  }
   batch->is_read = true;
   batch->more_answer.set();
   co_await batch->written.wait();

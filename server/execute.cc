@@ -24,13 +24,14 @@ awaitable<std::optional<Response>> execute(Service& service, Exchange& exchange)
   if (const auto problem = problem_with_job(service, *request)) co_return refused({400, *problem});
   service.metrics.observe(RequestPhase::parse, lap.ns());
 
-  const auto permit = service.admission.try_admit();
+  auto permit = service.admission.try_admit();
   if (!permit) co_return busy_response("too many jobs are running and waiting; try again later");
   service.batch_share.single_came();
   service.metrics.observe(RequestPhase::admit, lap.ns());
 
   if (const auto format = live_format(exchange.head())) {
-    co_await perform_live(service, exchange, *request, *format);
+    LiveRequest live = {*std::move(request), *format, *std::move(permit)};
+    co_await perform_live(service, exchange, std::move(live));
     co_return std::nullopt;
   }
   const auto output = output_for(*request);

@@ -249,12 +249,12 @@ awaitable<bool> HttpExchange::finish(std::optional<Response> response, After aft
   const auto begun_ns = response->begun_ns;
   const bool is_head = head().method() == http::verb::head;
   Message message = to_http(*std::move(response));
-  const auto compressed =
-      message.body().size() >= kLeastGzipBytes && accepts_gzip(head()[http::field::accept_encoding])
-          ? gzip(message.body())
-          : std::nullopt;
-  if (message.body().size() >= kLeastGzipBytes)
-    message.insert(http::field::vary, "Accept-Encoding");
+  const std::size_t bytes = message.body().size();
+  const bool may_compress = bytes >= kLeastGzipBytes && bytes <= kMostGzipBytes;
+  const auto compressed = may_compress && accepts_gzip(head()[http::field::accept_encoding])
+                              ? gzip(message.body())
+                              : std::nullopt;
+  if (may_compress) message.insert(http::field::vary, "Accept-Encoding");
   if (compressed) {
     message.set(http::field::content_encoding, "gzip");
     message.body() = *compressed;

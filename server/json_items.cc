@@ -20,7 +20,7 @@ std::optional<JsonItems::Item> JsonItems::next() {
 }
 
 void JsonItems::forget(std::size_t bytes) {
-  buffer_.erase(0, bytes);
+  begin_ += bytes;
   at_ = 0;
 }
 
@@ -31,7 +31,7 @@ std::optional<JsonItems::Item> JsonItems::break_off(std::string why) {
 
 // The item that ends before `end`, or word that it was too large.
 std::optional<JsonItems::Item> JsonItems::take(std::size_t end) {
-  Item item = {Item::What::item, buffer_.substr(0, end)};
+  Item item = {Item::What::item, std::string(rest().substr(0, end))};
   if (is_dropping_ || end > most_bytes_)
     item = {Item::What::too_large,
             "this item is larger than the limit of " + std::to_string(most_bytes_) + " bytes"};
@@ -42,9 +42,9 @@ std::optional<JsonItems::Item> JsonItems::take(std::size_t end) {
 
 std::optional<JsonItems::Item> JsonItems::next_line() {
   for (;;) {
-    std::size_t end = buffer_.find('\n', at_);
-    if (end == std::string::npos) {
-      at_ = buffer_.size();
+    const std::size_t end = rest().find('\n', at_);
+    if (end == std::string_view::npos) {
+      at_ = rest().size();
       if (!is_ended_) {
         if (at_ > most_bytes_) {
           is_dropping_ = true;
@@ -53,10 +53,10 @@ std::optional<JsonItems::Item> JsonItems::next_line() {
         return std::nullopt;
       }
       is_over_ = true;
-      if (is_blank(buffer_) && !is_dropping_) return std::nullopt;
-      return take(buffer_.size());
+      if (is_blank(rest()) && !is_dropping_) return std::nullopt;
+      return take(rest().size());
     }
-    if (is_dropping_ || !is_blank(std::string_view(buffer_).substr(0, end))) {
+    if (is_dropping_ || !is_blank(rest().substr(0, end))) {
       auto item = take(end);
       forget(1);
       return item;
@@ -67,9 +67,9 @@ std::optional<JsonItems::Item> JsonItems::next_line() {
 
 // Whether something follows.
 bool JsonItems::skip_spaces() {
-  const std::size_t next = buffer_.find_first_not_of(kSpaces);
-  forget(std::min(next, buffer_.size()));
-  return !buffer_.empty();
+  const std::size_t next = rest().find_first_not_of(kSpaces);
+  forget(std::min(next, rest().size()));
+  return !rest().empty();
 }
 
 // Up to the first byte of an element. Nothing where that is there, or not yet, or never.
@@ -79,7 +79,7 @@ std::optional<JsonItems::Item> JsonItems::begin_element() {
       if (!is_ended_ || place_ == Place::after) return std::nullopt;
       return break_off("the body ends before its JSON array does");
     }
-    const char c = buffer_.front();
+    const char c = rest().front();
     const Place before = place_;
     if (before == Place::after) return break_off("something follows the JSON array");
     if (before == Place::before && c != '[')
@@ -103,8 +103,8 @@ std::optional<JsonItems::Item> JsonItems::next_element() {
   if (auto problem = begin_element()) return problem;
   if (place_ != Place::element) return std::nullopt;
   if (at_ == 0 && !is_dropping_ && !skip_spaces() && !is_ended_) return std::nullopt;
-  for (; at_ < buffer_.size(); ++at_) {
-    const char c = buffer_[at_];
+  for (const std::string_view text = rest(); at_ < text.size(); ++at_) {
+    const char c = text[at_];
     if (in_string_) {
       if (!std::exchange(is_escaped_, c == '\\' && !is_escaped_) && c == '"') in_string_ = false;
     } else if (c == '"') {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace pyexec {
 
@@ -14,7 +15,10 @@ class JsonItems {
   enum class Form { lines, array };
   JsonItems(Form form, std::uint64_t most_bytes) : form_(form), most_bytes_(most_bytes) {}
 
-  void push(std::string_view piece) { buffer_ += piece; }
+  void push(std::string_view piece) {
+    buffer_.erase(0, std::exchange(begin_, 0));
+    buffer_ += piece;
+  }
   void end() { is_ended_ = true; }  // nothing more comes
 
   struct Item {
@@ -38,11 +42,13 @@ class JsonItems {
   std::optional<Item> take(std::size_t end);
   std::optional<Item> break_off(std::string why);
   void forget(std::size_t bytes);
+  std::string_view rest() const { return std::string_view(buffer_).substr(begin_); }
 
   Form form_;
   std::uint64_t most_bytes_;
   std::string buffer_;
-  std::size_t at_ = 0;  // as far as this item has been looked at
+  std::size_t begin_ = 0;  // of this item, in the buffer
+  std::size_t at_ = 0;     // in the item, as far as it has been looked at
   bool is_ended_ = false, is_over_ = false, is_dropping_ = false;
   // Of arrays.
   enum class Place { before, first, element, after_element, after } place_ = Place::before;

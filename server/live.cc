@@ -61,9 +61,11 @@ class Told {
 };
 
 struct LiveJob {
-  explicit LiveJob(net::any_io_executor executor) : news(std::move(executor)) {}
+  LiveJob(net::any_io_executor executor, Admission::Permit taken)
+      : news(std::move(executor)), permit(std::move(taken)) {}
 
-  Signal news;  // output, or the outcome
+  Signal news;                              // output, or the outcome
+  std::optional<Admission::Permit> permit;  // until there is one: who reads slowly holds no place
   std::optional<Outcome> outcome;
 };
 
@@ -115,6 +117,17 @@ class Teller {
   bool is_gone_ = false;
 };
 
+// Until the job is over.
+awaitable<void> follow(LiveJob& job, Teller& teller, std::chrono::milliseconds between_pings) {
+  while (!job.outcome) {
+    const bool is_news = co_await job.news.wait_until(Clock::now() + between_pings);
+    if (is_news)
+      co_await teller.output(Told::Turn::one_of_many);
+    else
+      co_await teller.ping();
+  }
+}
+
 }  // namespace
 
 std::optional<LiveFormat> live_format(const Exchange::Head& head) {
@@ -130,39 +143,38 @@ std::optional<LiveFormat> live_format(const Exchange::Head& head) {
   return std::nullopt;
 }
 
-awaitable<void> perform_live(Service& service, Exchange& exchange, const JobRequest& request,
-                             LiveFormat format) {
+awaitable<void> perform_live(Service& service, Exchange& exchange, LiveRequest live) {
   const auto executor = co_await net::this_coro::executor;
-  JobRequest wanted = request;
+  JobRequest& wanted = live.request;
   wanted.detail = AnswerDetail::verbose;
   wanted.job.wants.error_detail = 1;
   const auto output = output_for(wanted);
-  const auto job = std::make_shared<LiveJob>(executor);
+  const auto job = std::make_shared<LiveJob>(executor, std::move(live.permit));
   output->on_more = [job] { job->news.set(); };
   net::co_spawn(executor, perform(service, wanted, Rank::single, output, exchange.cancellation()),
                 [job](std::exception_ptr exception, Outcome outcome) {
                   if (exception) outcome = failed(OutcomeKind::internal, "internal error");
                   job->outcome = std::move(outcome);
+                  job->permit.reset();
                   job->news.set();
                 });
 
-  Teller teller(exchange, format, *output);
+  Teller teller(exchange, live.format, *output);
   Response head = {200, ""};
-  head.content_type = kFormats[static_cast<std::size_t>(format)].media_type;
+  head.content_type = kFormats[static_cast<std::size_t>(live.format)].media_type;
   head.headers = {{"Cache-Control", "no-store"}, {"X-Accel-Buffering", "no"}};
-  if (!co_await exchange.begin(std::move(head))) exchange.cancellation().request();
-  const std::chrono::milliseconds between_pings(service.config.ping_ms);
-  while (!job->outcome) {
-    const bool is_news = co_await job->news.wait_until(Clock::now() + between_pings);
-    if (is_news)
-      co_await teller.output(Told::Turn::one_of_many);
-    else
-      co_await teller.ping();
+  try {
+    if (!co_await exchange.begin(std::move(head))) exchange.cancellation().request();
+    co_await follow(*job, teller, std::chrono::milliseconds(service.config.ping_ms));
+  } catch (const std::bad_alloc&) {
+    exchange.cancellation().request();
   }
+  // The job refers to what lives here.
+  while (!job->outcome) co_await job->news.wait_until(Deadline::max());
   output->on_more = nullptr;
+  service.metrics.count_answer(job->outcome->kind);
   co_await teller.output(Told::Turn::last);
   co_await teller.end(*job->outcome, *output, wanted);
-  service.metrics.count_answer(job->outcome->kind);
 }
 
 }  // namespace pyexec

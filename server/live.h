@@ -21,7 +21,11 @@ enum class LiveFormat { event_stream, json_lines };
 // What the Accept header asks for; nothing for an ordinary answer.
 std::optional<LiveFormat> live_format(const Exchange::Head& head);
 
-awaitable<void> perform_live(Service& service, Exchange& exchange, const JobRequest& request,
-                             LiveFormat format);
+struct LiveRequest {
+  JobRequest request;
+  LiveFormat format;
+  Admission::Permit permit;
+};
+awaitable<void> perform_live(Service& service, Exchange& exchange, LiveRequest live);
 
 }  // namespace pyexec
