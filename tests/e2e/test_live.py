@@ -161,7 +161,7 @@ def test_silence_is_filled_with_pings(start):
     for accept in (SSE, NDJSON):
         answer = Live(service, {"script": FOREVER}, accept)
         events = answer.events()
-        names = [next(events)[0] for _ in range(4)]
+        names = [next(events)[0] for _ in range(6)]  # what is printed may come in parts
         assert names.count("ping") >= 3, names
         answer.close()
         service.wait_until(lambda: pool_of(service)["running"] == 0, seconds=1)
