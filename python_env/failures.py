@@ -131,4 +131,4 @@ def _exit_code(error):
         return None
     if error.code is None:
         return 0
-    return error.code if isinstance(error.code, int) else None
+    return error.code & 0xFF if isinstance(error.code, int) else 1  # as of exit(2); Python prints what is no number

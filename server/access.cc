@@ -1,5 +1,7 @@
 #include "server/access.h"
 
+#include <algorithm>
+
 #include "server/config.h"
 
 namespace pyexec {
@@ -53,20 +55,28 @@ std::optional<Access::Running> Access::try_run(const Grant& grant) {
   return Running(*this, grant.subject);
 }
 
-awaitable<Access::Running> Access::pace(const Grant& grant, const Cancellation& cancellation) {
+awaitable<void> Access::await_token(const Grant& grant, const Cancellation& cancellation) {
+  if (!grant.rate) co_return;
+  // A token's time: whoever else waits for one may have taken it by then.
+  const auto pause =
+      std::clamp(std::chrono::duration<double>(1 / grant.rate->per_second),
+                 std::chrono::duration<double>(0.02), std::chrono::duration<double>(1));
+  net::steady_timer timer(co_await net::this_coro::executor);
+  while (!cancellation.requested() && !take_token(grant)->allowed) {
+    timer.expires_after(std::chrono::duration_cast<Clock::duration>(pause));
+    co_await timer.async_wait(kAsTuple);
+  }
+}
+
+awaitable<Access::Running> Access::await_place(const Grant& grant,
+                                               const Cancellation& cancellation) {
   constexpr std::chrono::milliseconds kPause{20};
   net::steady_timer timer(co_await net::this_coro::executor);
-  const auto pause = [&timer](auto time) {
-    timer.expires_after(time);
-    return timer.async_wait(kAsTuple);
-  };
-  for (auto verdict = take_token(grant); verdict && !verdict->allowed && !cancellation.requested();
-       verdict = take_token(grant))
-    co_await pause(kPause);
   for (;;) {
     if (auto place = try_run(grant)) co_return *std::move(place);
     if (cancellation.requested()) co_return Running();
-    co_await pause(kPause);
+    timer.expires_after(kPause);
+    co_await timer.async_wait(kAsTuple);
   }
 }
 

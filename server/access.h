@@ -50,8 +50,9 @@ class Access {
   // For a request: the verdict of its rate limit, if it has one, and whether it may run.
   std::optional<Verdict> take_token(const Grant& grant);
   std::optional<Running> try_run(const Grant& grant);
-  // For one of many: waits for both. Ends early, with what there is, once cancelled.
-  awaitable<Running> pace(const Grant& grant, const Cancellation& cancellation);
+  // For one of many: waits for them. Ends early, without, once cancelled.
+  awaitable<void> await_token(const Grant& grant, const Cancellation& cancellation);
+  awaitable<Running> await_place(const Grant& grant, const Cancellation& cancellation);
 
  private:
   const Config& config_;

@@ -21,10 +21,12 @@ class Admission {
     }
 
     // To at least so many. false, and nothing changes, if there is no room for them.
-    bool grow(std::uint64_t places) {
-      if (places <= places_) return true;
-      if (places - places_ > admission_->places_ - admission_->admitted_) return false;
-      admission_->admitted_ += places - places_;
+    bool grow(std::uint64_t places) { return places <= places_ || resize(places); }
+    // To exactly so many, more or fewer. false as above.
+    bool resize(std::uint64_t places) {
+      if (places > places_ && places - places_ > admission_->places_ - admission_->admitted_)
+        return false;
+      admission_->admitted_ = admission_->admitted_ - places_ + places;
       places_ = places;
       return true;
     }

@@ -2,9 +2,8 @@
 
 #include <boost/algorithm/string/predicate.hpp>
 #include <boost/algorithm/string/trim.hpp>
-#include <set>
 
-#include "server/batch_answer.h"
+#include "server/batch_state.h"
 #include "server/judge.h"
 #include "server/log.h"
 #include "server/perform.h"
@@ -30,6 +29,8 @@ constexpr ContentType kContentTypes[] = {
 // they have used; but where there are so many of those that the pool is never full, batches go on
 // too.
 constexpr std::chrono::milliseconds kMostPolite{100};
+// At room for answers that others have given back.
+constexpr std::chrono::milliseconds kBetweenLooks{100};
 
 std::optional<Form> form_of(const Exchange::Head& head) {
   const std::string_view sent = head[http::field::content_type];
@@ -37,84 +38,6 @@ std::optional<Form> form_of(const Exchange::Head& head) {
   for (const ContentType& row : kContentTypes)
     if (boost::iequals(name, row.name)) return row.form;
   return std::nullopt;
-}
-
-// Shared by the coroutines of one batch.
-struct Batch {
-  Batch(net::any_io_executor executor, Service& the_service, Exchange& the_exchange, Form form)
-      : service(the_service),
-        exchange(the_exchange),
-        answer(form),
-        defaults(plain_request(the_service.job_caps)),
-        more_answer(executor),
-        less_answer(executor),
-        written(executor) {
-    service.drain_watchers.insert(&more_answer);
-  }
-  ~Batch() { service.drain_watchers.erase(&more_answer); }
-
-  bool is_cut_off() const { return is_broken; }
-  // Nobody takes the answer: whatever still runs ends.
-  void cut_off() {
-    if (std::exchange(is_broken, true)) return;
-    for (Cancellation* job : std::set(jobs)) job->request();
-    more_answer.set();
-    less_answer.set();
-  }
-
-  Service& service;
-  Exchange& exchange;
-  BatchAnswer answer;
-  JobRequest defaults;
-  std::uint64_t read = 0, done = 0, failed = 0, running = 0;
-  std::uint64_t progress_ms = 0;
-  bool has_defaults = false;
-  std::optional<std::string> defaults_problem;
-  bool is_whole = false;   // all of the body was read
-  bool is_read = false;    // no job begins any more
-  bool is_broken = false;  // the client is gone
-  std::set<Cancellation*> jobs;
-  Signal more_answer, less_answer;
-  Event written;
-};
-
-// One entry of the answer: where it belongs, then the members of an answer of /execute.
-Members entry(std::uint64_t index, std::string_view id_json, OutcomeKind outcome) {
-  Members members;
-  members.number("index", index);
-  members.json("id", id_json);
-  members.text("outcome", outcome_name(outcome));
-  members.number("status", outcome_status(outcome));
-  return members;
-}
-
-void add(Batch& batch, std::uint64_t index, OutcomeKind outcome, Members members) {
-  batch.answer.add(index, members.object());
-  ++batch.done;
-  if (outcome != OutcomeKind::ok) ++batch.failed;
-  batch.service.metrics.count_answer(outcome);
-  batch.more_answer.set();
-}
-
-void refuse(Batch& batch, std::string_view id_json, unsigned status, std::string_view why) {
-  const std::uint64_t index = batch.read++;
-  Members members;
-  members.number("index", index);
-  members.json("id", id_json);
-  members.text("outcome", outcome_name(OutcomeKind::invalid_request));
-  members.number("status", status);
-  members.text("error", why);
-  add(batch, index, OutcomeKind::invalid_request, std::move(members));
-}
-
-void add_progress(Batch& batch) {
-  Members inner, note;
-  inner.number("read", batch.read);
-  inner.number("running", batch.running);
-  inner.number("done", batch.done);
-  inner.number("failed", batch.failed);
-  note.json("progress", inner.object());
-  batch.answer.add_note(note.object());
 }
 
 struct BatchJob {
@@ -127,16 +50,17 @@ struct BatchJob {
 awaitable<void> run(std::shared_ptr<Batch> batch, BatchJob job) {
   Cancellation cancellation;
   batch->jobs.insert(&cancellation);
-  if (batch->is_cut_off()) cancellation.request();
+  if (batch->is_broken) cancellation.request();
   try {
     const auto output = output_for(job.request);
     const Outcome outcome =
         co_await perform(batch->service, job.request, Rank::batch, output, cancellation);
-    Members members = entry(job.index, job.request.id_json, outcome.kind);
+    Members members =
+        batch_entry(job.index, job.request.id_json, outcome.kind, outcome_status(outcome.kind));
     add_answer(members, outcome, *output, job.request);
-    add(*batch, job.index, outcome.kind, std::move(members));
-  } catch (const std::bad_alloc&) {
-    batch->cut_off();  // an answer less cannot be told otherwise
+    batch->add(job.index, outcome.kind, std::move(members));
+  } catch (const std::exception&) {
+    batch->cut_off();  // without this entry the answer must not look whole
   }
   batch->jobs.erase(&cancellation);
   --batch->running;
@@ -145,93 +69,116 @@ awaitable<void> run(std::shared_ptr<Batch> batch, BatchJob job) {
 
 // Of a line that is a job: begins it, once there is a place for it.
 awaitable<void> begin(std::shared_ptr<Batch> batch, JobRequest request, const Grant& grant) {
-  if (const auto problem = problem_with_job(batch->service, request)) {
-    refuse(*batch, request.id_json, 400, *problem);
-    co_return;
-  }
-  auto running = co_await batch->service.access.pace(grant, batch->exchange.cancellation());
+  auto running = co_await batch->service.access.await_place(grant, batch->exchange.cancellation());
   auto place = co_await batch->service.batch_share.take();
+  if (batch->is_closing()) co_return;
   if (batch->service.batch_share.has_company())
     co_await batch->service.pool.wait_full(Clock::now() + kMostPolite);
-  if (batch->is_cut_off()) co_return;
+  if (batch->is_closing()) co_return;
   ++batch->running;
   BatchJob job = {batch->read++, std::move(request), std::move(place), std::move(running)};
   net::co_spawn(co_await net::this_coro::executor, run(batch, std::move(job)), net::detached);
 }
 
+void take_defaults(Batch& batch, JobRequest request, std::uint64_t bytes) {
+  batch.has_defaults = true;
+  batch.progress_ms = request.progress_ms;
+  batch.defaults = std::move(request);
+  batch.defaults.line = JobRequest::Line::job;
+  batch.defaults.progress_ms = 0;
+  batch.defaults_bytes = bytes;
+  batch.more_answer.set();  // for its clock
+}
+
 awaitable<void> take_item(std::shared_ptr<Batch> batch, JsonItems::Item item, const Grant& grant) {
+  using Line = JobRequest::Line;
+  // A line that is wrong costs the service something, too.
+  co_await batch->service.access.await_token(grant, batch->exchange.cancellation());
   if (item.what != JsonItems::Item::What::item) {
     const bool is_large = item.what == JsonItems::Item::What::too_large;
-    refuse(*batch, "null", is_large ? 413 : 400, item.text);
-    co_return;
+    co_return batch->refuse("null", is_large ? 413 : 400, item.text);
   }
-  auto request = parse_batch_line(item.text, batch->service.job_caps, batch->defaults);
-  if (!request && request.error().line == JobRequest::Line::defaults)
-    batch->defaults_problem = request.error().message;
-  if (!request) {
-    refuse(*batch, request.error().id_json, request.error().status, request.error().message);
-  } else if (request->line == JobRequest::Line::job && batch->defaults_problem) {
-    // Not with other limits, or another script, than it was meant to have.
-    refuse(*batch, request->id_json, 400,
-           "the line with 'defaults' was refused: " + *batch->defaults_problem);
-  } else if (request->line == JobRequest::Line::job) {
-    co_await begin(batch, *std::move(request), grant);
-  } else if (batch->read > 0 || batch->has_defaults) {
-    refuse(*batch, request->id_json, 400, "a line with 'defaults' must be the first");
-  } else {
-    batch->has_defaults = true;
-    batch->progress_ms = request->progress_ms;
-    batch->defaults = *std::move(request);
-    batch->defaults.line = JobRequest::Line::job;
-    batch->defaults.progress_ms = 0;
-    batch->more_answer.set();  // for its clock
+  auto parsed = parse_batch_line(item.text, batch->service.job_caps, batch->defaults);
+  if (!parsed) {
+    const BadRequest& problem = parsed.error();
+    if (problem.line == Line::defaults) batch->defaults_problem = problem.message;
+    co_return batch->refuse(problem.id_json, problem.status, problem.message);
   }
+  JobRequest request = *std::move(parsed);
+  const std::uint64_t bytes = std::exchange(item.text, {}).size();
+  if (request.line == Line::defaults) {
+    if (batch->read > 0 || batch->has_defaults)
+      co_return batch->refuse(request.id_json, 400, "a line with 'defaults' must be the first");
+    co_return take_defaults(*batch, std::move(request), bytes);
+  }
+  // Not with other limits, or another script, than it was meant to have.
+  if (batch->defaults_problem)
+    co_return batch->refuse(request.id_json, 400,
+                            "the line with 'defaults' was refused: " + *batch->defaults_problem);
+  if (const auto problem = problem_with_job(batch->service, request))
+    co_return batch->refuse(request.id_json, 400, *problem);
+  co_await begin(batch, std::move(request), grant);
 }
 
 awaitable<void> read(std::shared_ptr<Batch> batch, Form form, const Grant& grant) {
   Service& service = batch->service;
+  const auto executor = co_await net::this_coro::executor;
   JsonItems items(form, largest_body_bytes(service.job_caps));
   auto room = *service.body_bytes.try_admit(0);
-  for (auto state = Exchange::Body::more; state == Exchange::Body::more;) {
-    std::string piece;
+  std::string piece;
+  for (auto state = Exchange::Body::more; state == Exchange::Body::more; piece.clear()) {
     state = co_await batch->exchange.read_body(piece);
     if (state == Exchange::Body::broken) co_return batch->cut_off();
     items.push(piece);
     if (state == Exchange::Body::complete) items.end();
-    while (auto item = items.next()) {
-      co_await take_item(batch, *std::move(item), grant);
-      while (batch->answer.bytes() > kMostWaitingBytes && !batch->is_cut_off())
-        co_await batch->less_answer.wait_until(Deadline::max());
-      if (batch->is_cut_off() || service.draining) co_return;
-    }
     // No line can be told of this: what runs is answered, and the answer then breaks off.
-    if (!room.grow(items.bytes())) {
+    if (!room.resize(items.bytes() + batch->defaults_bytes)) {
       log_line("a batch is broken off: too many bytes of requests are being read");
       co_return;
+    }
+    while (auto item = items.next()) {
+      co_await take_item(batch, *std::move(item), grant);
+      while (!batch->is_closing() && batch->is_full())
+        co_await batch->less_answer.wait_until(Clock::now() + kBetweenLooks);
+      if (batch->is_closing()) co_return;
+      co_await net::post(executor, kAsTuple);  // others come between two lines
     }
   }
   batch->is_whole = true;
 }
 
-// Sends what there is, until all is sent, or nobody takes it.
-awaitable<void> write(std::shared_ptr<Batch> batch) {
+awaitable<void> write_all(std::shared_ptr<Batch> batch) {
   Deadline next_progress = Deadline::max();
   for (bool is_last = false; !is_last;) {
     if (batch->progress_ms > 0 && next_progress == Deadline::max())
       next_progress = Clock::now() + std::chrono::milliseconds(batch->progress_ms);
     co_await batch->more_answer.wait_until(next_progress);
     if (Clock::now() >= next_progress) {
-      add_progress(*batch);
+      batch->add_progress();
       next_progress += std::chrono::milliseconds(batch->progress_ms);
     }
     is_last = batch->running == 0 && (batch->is_read || batch->service.draining);
-    if (is_last && batch->is_whole) {
-      if (batch->progress_ms > 0) add_progress(*batch);
+    const bool is_complete = is_last && batch->is_whole && !batch->is_broken;
+    if (is_complete) {
+      if (batch->progress_ms > 0) batch->add_progress();
       batch->answer.end();
     }
     const std::string text = batch->answer.take();
+    batch->sending_bytes = text.size();
+    const bool is_sent = co_await batch->exchange.write(text);
+    batch->sending_bytes = 0;
     batch->less_answer.set();
-    if (!co_await batch->exchange.write(text)) batch->cut_off();
+    if (!is_sent) batch->cut_off();
+    batch->is_told = is_complete && is_sent;
+  }
+}
+
+// Sends what there is, until all is sent, or nobody takes it.
+awaitable<void> write(std::shared_ptr<Batch> batch) {
+  try {
+    co_await write_all(batch);
+  } catch (const std::exception&) {
+    batch->cut_off();
   }
   // A client that does not send on, while the service is to end, is not waited for.
   if (!batch->is_read) batch->exchange.break_off();
@@ -256,14 +203,16 @@ awaitable<std::optional<Response>> execute_batch(Service& service, Exchange& exc
   net::co_spawn(executor, write(batch), net::detached);
   try {
     co_await read(batch, *form, grant);
-  } catch (const std::bad_alloc&) {
+  } catch (const std::exception&) {
     batch->cut_off();
   }
   batch->is_read = true;
   batch->more_answer.set();
   co_await batch->written.wait();
+  // Jobs may still be on their last steps.
+  while (batch->running > 0) co_await batch->more_answer.wait_until(Deadline::max());
   exchange.cancellation().listen(nullptr);
-  if (!batch->is_whole) exchange.break_off();
+  if (!batch->is_told) exchange.break_off();
   co_return std::nullopt;
 }
 

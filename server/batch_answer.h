@@ -37,7 +37,6 @@ class BatchAnswer {
     for (const auto& [index, object] : held_) held_bytes_ += object.size();
     return std::exchange(ready_, {});
   }
-  bool has_something() const { return !ready_.empty(); }
   std::uint64_t bytes() const { return held_bytes_; }  // added, and not taken yet
 
  private:

@@ -43,7 +43,7 @@ class BatchShare {
     const auto turn = std::make_shared<Event>(co_await net::this_coro::executor);
     waiting_.push_back(turn);
     wake();
-    co_await turn->wait();
+    while (!co_await turn->wait_until(Clock::now() + kQuiet)) wake();  // the limit may have risen
     --granted_;
     co_return Place(*this);
   }

@@ -37,6 +37,9 @@ class Exchange {
   // `begin` takes no body. Not to be called again before the call before it is done.
   virtual awaitable<bool> begin(Response head) = 0;
   virtual awaitable<bool> write(std::string_view piece) = 0;
+  // Counts so many bytes of an answer that waits for the client. false, and it still counts those
+  // of before, if there is no room for them: too many clients do not read.
+  virtual bool hold(std::uint64_t bytes) = 0;
   // Ends the connection at once; whoever waits for it is told that it is broken.
   virtual void break_off() = 0;
 

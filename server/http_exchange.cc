@@ -19,7 +19,7 @@ constexpr std::size_t kSkippedBytes = 64 << 10;
 // some of what it sends is read first.
 constexpr std::size_t kLingerBytes = 16 << 20;
 constexpr std::chrono::seconds kLingerTime{2};
-constexpr std::size_t kPieceBytes = 64 << 10;
+constexpr std::size_t kPieceBytes = 16 << 10;
 
 }  // namespace
 
@@ -27,7 +27,8 @@ HttpExchange::HttpExchange(HttpConnection& connection, Service& service)
     : connection_(connection),
       service_(service),
       watch_(connection.stream.socket()),
-      body_room_(*service.body_bytes.try_admit(0)) {
+      body_room_(*service.body_bytes.try_admit(0)),
+      answer_room_(*service.answer_bytes.try_admit(0)) {
   head_.header_limit(kHeaderBytes);
   head_.body_limit(boost::none);  // set once it is known whose body it is
   service_.jobs.insert(&cancellation_);
@@ -39,6 +40,10 @@ HttpExchange::~HttpExchange() {
 
 const Exchange::Head& HttpExchange::head() const {
   return *on_parser([](const auto& parser) -> const Head* { return &parser.get().base(); });
+}
+
+bool HttpExchange::wants_to_stay() const {
+  return on_parser([](const auto& parser) { return parser.get().keep_alive(); });
 }
 
 bool HttpExchange::body_is_read() const {
@@ -78,7 +83,7 @@ std::optional<Response> HttpExchange::refuse_head(error_code error) const {
 
 // Answers "Expect: 100-continue", once, before anything else.
 awaitable<bool> HttpExchange::go_on() {
-  if (std::exchange(is_told_to_go_on_, true) || body_is_read() ||
+  if (std::exchange(is_told_to_go_on_, true) || body_is_read() || head().version() < 11 ||
       !beast::iequals(head()[http::field::expect], "100-continue"))
     co_return true;
   http::response<http::empty_body> message(http::status::continue_, head().version());
@@ -139,8 +144,10 @@ awaitable<Exchange::Body> HttpExchange::read_body(std::string& out) {
   connection_.stream.expires_after(std::chrono::milliseconds(service_.config.idle_timeout_ms));
   const auto [error, size] =
       co_await http::async_read_some(connection_.stream, connection_.buffer, parser, kAsTuple);
-  is_broken_ = error && error != http::error::need_buffer;
-  if (is_broken_) co_return Body::broken;
+  if (error && error != http::error::need_buffer) {
+    is_broken_ = true;
+    co_return Body::broken;
+  }
   out.append(piece, sizeof piece - parser.get().body().size);
   watch_.start(cancellation_);  // nobody reads, and would notice, while what came is worked on
   co_return parser.is_done() ? Body::complete : Body::more;
@@ -174,10 +181,8 @@ awaitable<bool> HttpExchange::begin(Response response) {
   const Message message = to_http(std::move(response));
   http::response<http::empty_body> start(message.base());
   start.version(head().version());
-  if (is_chunked_)
-    start.chunked(true);
-  else
-    start.keep_alive(false);
+  start.chunked(is_chunked_);
+  start.keep_alive(is_chunked_ && wants_to_stay());
   http::response_serializer<http::empty_body> serializer(start);
   connection_.stream.expires_after(std::chrono::milliseconds(service_.config.read_timeout_ms));
   const auto [error, size] =
@@ -231,6 +236,9 @@ awaitable<void> HttpExchange::linger() {
 
 awaitable<bool> HttpExchange::finish(std::optional<Response> response, After after) {
   watch_.stop();
+  if (response && has_begun_) break_off();  // something failed in the middle
+  if (response && !hold(response->body.size()))
+    response = busy_response("too many answers wait for their clients; try again later");
   if (is_broken_ || (!response && !has_begun_)) co_return false;
   if (!response) {
     const bool is_whole = body_is_read();
@@ -242,10 +250,9 @@ awaitable<bool> HttpExchange::finish(std::optional<Response> response, After aft
       if (!error) co_await linger();
       co_return false;
     }
-    co_return after == After::keep;
+    co_return after == After::keep&& wants_to_stay();
   }
   const bool is_whole = co_await skip_body();
-  const bool keeps = on_parser([](const auto& parser) { return parser.get().keep_alive(); });
   const auto begun_ns = response->begun_ns;
   const bool is_head = head().method() == http::verb::head;
   Message message = to_http(*std::move(response));
@@ -261,7 +268,7 @@ awaitable<bool> HttpExchange::finish(std::optional<Response> response, After aft
   }
   message.prepare_payload();
   if (message.result_int() == 204) message.erase(http::field::content_length);
-  message.keep_alive(keeps && is_whole && after == After::keep);
+  message.keep_alive(wants_to_stay() && is_whole && after == After::keep);
   bool is_good = false;
   if (is_head) {
     // The header of the same answer, its Content-Length included.

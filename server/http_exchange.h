@@ -35,6 +35,7 @@ class HttpExchange final : public Exchange {
   awaitable<Body> read_body(std::string& out) override;
   awaitable<bool> begin(Response head) override;
   awaitable<bool> write(std::string_view piece) override;
+  bool hold(std::uint64_t bytes) override { return answer_room_.resize(bytes); }
   void break_off() override;
   void add_headers(const Headers& headers) override {
     headers_.insert(headers_.end(), headers.begin(), headers.end());
@@ -57,6 +58,7 @@ class HttpExchange final : public Exchange {
     if (whole_) return action(*whole_);
     return action(head_);
   }
+  bool wants_to_stay() const;
   bool body_is_read() const;
   awaitable<bool> go_on();
   awaitable<boost::system::error_code> read_all();
@@ -70,6 +72,7 @@ class HttpExchange final : public Exchange {
   Service& service_;
   ClientWatch watch_;
   Admission::Permit body_room_;  // grows as the body comes
+  Admission::Permit answer_room_;
   HeadParser head_;
   std::optional<WholeParser> whole_;   // instead of head_, once the body is wanted
   std::optional<PieceParser> pieces_;  // the same, piece by piece

@@ -6,9 +6,9 @@
 
 namespace pyexec {
 
-using What = Event::What;
+using What = JsonEvent::What;
 
-std::optional<std::string> ArgsWriter::take(const Event& event) {
+std::optional<std::string> ArgsWriter::take(const JsonEvent& event) {
   const bool opens = event.what == What::object || event.what == What::array;
   if (opens && static_cast<std::uint64_t>(event.level) >= most_levels_)
     return "'args' is nested deeper than the limit of " + std::to_string(most_levels_) + " levels";
@@ -46,7 +46,7 @@ std::optional<std::string> ArgsWriter::take(const Event& event) {
   return std::nullopt;
 }
 
-std::optional<std::string> InputFiles::take(const Event& event) {
+std::optional<std::string> InputFiles::take(const JsonEvent& event) {
   if (event.what == What::key) {
     (event.level == 1 ? name_ : inner_) = event.text;
   } else if (event.level == 1) {

@@ -19,19 +19,19 @@ class ArgsWriter {
  public:
   explicit ArgsWriter(std::uint64_t most_levels) : most_levels_(most_levels), writer_(out_) {}
 
-  std::optional<std::string> take(const Event& event);
+  std::optional<std::string> take(const JsonEvent& event);
   std::string json() const { return {out_.GetString(), out_.GetSize()}; }
 
  private:
   std::uint64_t most_levels_;
   rapidjson::StringBuffer out_;
   rapidjson::Writer<rapidjson::StringBuffer> writer_;
-  std::vector<Event::What> open_;
+  std::vector<JsonEvent::What> open_;
 };
 
 class InputFiles {
  public:
-  std::optional<std::string> take(const Event& event);
+  std::optional<std::string> take(const JsonEvent& event);
   // Of all of them together.
   std::optional<std::string> check() const;
   std::vector<NamedBytes> release() { return std::move(files_); }

@@ -31,6 +31,17 @@ std::optional<std::string> problem_with_name(std::string_view name) {
   return std::nullopt;
 }
 
+bool is_relative_path(std::string_view name) {
+  if (name.find('\0') != std::string_view::npos) return false;
+  for (std::size_t at = 0; at <= name.size();) {
+    const std::size_t end = std::min(name.find('/', at), name.size());
+    const std::string_view part = name.substr(at, end - at);
+    if (part.empty() || part == "." || part == "..") return false;
+    at = end + 1;
+  }
+  return true;
+}
+
 std::optional<std::string> decode_base64(std::string_view text) {
   namespace base64 = boost::beast::detail::base64;
   if (text.size() % 4 != 0) return std::nullopt;  // `decode` would write beyond `decoded_size`

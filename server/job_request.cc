@@ -9,6 +9,7 @@
 
 #include "server/input_events.h"
 #include "server/input_rules.h"
+#include "server/job_defaults.h"
 #include "server/json_fields.h"
 #include "server/untrusted_json.h"
 
@@ -23,8 +24,13 @@ enum class Body { request, batch_line };
 // Takes the members of the outermost object, each by its own function.
 class JobHandler {
  public:
-  JobHandler(const JobCaps& caps, Body body, JobRequest request)
-      : caps_(caps), body_(body), args_(caps.args_depth), request_(std::move(request)) {}
+  // Of `defaults` no more is copied than a request that is good takes.
+  JobHandler(const JobCaps& caps, Body body, const JobRequest& defaults)
+      : caps_(caps),
+        body_(body),
+        defaults_(defaults),
+        args_(caps.args_depth),
+        request_(plain_request(caps)) {}
 
   void begin_field(std::string_view name) {
     const auto known = std::find_if(fields().begin(), fields().end(),
@@ -37,7 +43,7 @@ class JobHandler {
     if (field_ != nullptr && !seen_.insert(field_->name).second)
       report(quoted(name) + " field is given twice");
   }
-  void take(const Event& event) {
+  void take(const JsonEvent& event) {
     // Wanted even of a line that has a problem.
     if (field_ != nullptr && (!problem_ || field_->of == Body::batch_line))
       (this->*field_->take)(event);
@@ -55,7 +61,7 @@ class JobHandler {
  private:
   struct Field {
     std::string_view name;
-    void (JobHandler::*take)(const Event& event);
+    void (JobHandler::*take)(const JsonEvent& event);
     Body of = Body::request;
   };
   static std::span<const Field> fields();
@@ -63,7 +69,7 @@ class JobHandler {
   std::optional<BadRequest> find_problem() {
     Job& job = request_.job;
     const bool is_job = request_.line == JobRequest::Line::job;
-    if (is_job && !seen_.contains("script") && job.script.empty())
+    if (is_job && !seen_.contains("script") && defaults_.job.script.empty())
       return BadRequest{400, "'script' field is required"};
     if (is_job && seen_.contains("progress_ms"))
       report("'progress_ms' field is for a first line with \"defaults\": true");
@@ -72,72 +78,78 @@ class JobHandler {
     if (unknown_field_) return BadRequest{400, "unknown field " + quoted(*unknown_field_)};
     if (seen_.contains("args")) job.args = args_.json();
     if (seen_.contains("files")) job.files = files_.release();
-    if (job.script.size() > caps_.script_bytes)
-      return BadRequest{413, "script is " + std::to_string(job.script.size()) +
+    const std::size_t script = source_of("script").job.script.size();
+    if (script > caps_.script_bytes)
+      return BadRequest{413, "script is " + std::to_string(script) +
                                  " bytes, more than the limit of " +
                                  std::to_string(caps_.script_bytes)};
-    const std::uint64_t input = input_bytes(job);
+    const std::uint64_t input = input_bytes();
     if (input > caps_.input_bytes)
       return BadRequest{413, "args, stdin, files and env are " + std::to_string(input) +
                                  " bytes together, more than the limit of " +
                                  std::to_string(caps_.input_bytes)};
+    take_over(defaults_, seen_, request_);
     return std::nullopt;
   }
 
-  static std::uint64_t input_bytes(const Job& job) {
-    std::uint64_t bytes = job.args.size() + job.stdin_text.size();
-    for (const auto* list : {&job.files, &job.environment})
+  // Whose value of this field counts.
+  const JobRequest& source_of(std::string_view field) const {
+    return seen_.contains(field) ? request_ : defaults_;
+  }
+  std::uint64_t input_bytes() const {
+    std::uint64_t bytes =
+        source_of("args").job.args.size() + source_of("stdin").job.stdin_text.size();
+    for (const auto* list : {&source_of("files").job.files, &source_of("env").job.environment})
       for (const NamedBytes& entry : *list) bytes += entry.name.size() + entry.bytes.size();
     return bytes;
   }
-
   void report(std::optional<std::string> problem) {
     if (!problem_) problem_ = std::move(problem);
   }
-  void report_type(const Event& event, const char* wanted) {
+  void report_type(const JsonEvent& event, const char* wanted) {
     report(quoted(field_->name) + " field must be " + wanted + ", not " + name_of(event.what));
   }
 
-  void take_script(const Event& event) { take_text(event, request_.job.script); }
-  void take_stdin(const Event& event) { take_text(event, request_.job.stdin_text); }
-  void take_text(const Event& event, std::string& out) {
-    if (event.level > 0 || event.what == Event::What::end) return;
-    if (event.what == Event::What::string)
+  void take_script(const JsonEvent& event) { take_text(event, request_.job.script); }
+  void take_stdin(const JsonEvent& event) { take_text(event, request_.job.stdin_text); }
+  void take_text(const JsonEvent& event, std::string& out) {
+    if (event.level > 0 || event.what == JsonEvent::What::end) return;
+    if (event.what == JsonEvent::What::string)
       out = event.text;
     else
       report_type(event, "a string");
   }
 
-  void take_timeout(const Event& event) {
+  void take_timeout(const JsonEvent& event) {
     take_number(event, caps_.timeout_ms, request_.timeout_ms);
   }
-  void take_output(const Event& event) {
+  void take_output(const JsonEvent& event) {
     take_number(event, caps_.output_bytes, request_.output_bytes);
   }
-  void take_memory(const Event& event) {
+  void take_memory(const JsonEvent& event) {
     take_number(event, caps_.memory_mb, request_.memory_mb);
     request_.job.memory_bytes = request_.memory_mb << 20;
   }
-  void take_progress(const Event& event) {
+  void take_progress(const JsonEvent& event) {
     take_number(event, kMostProgressMs, request_.progress_ms);
     if (request_.progress_ms < kLeastProgressMs)
       report("'progress_ms' field must be at least " + std::to_string(kLeastProgressMs));
   }
 
-  void take_verbose(const Event& event) {
-    if (event.level > 0 || event.what == Event::What::end) return;
-    if (event.what != Event::What::boolean) return report_type(event, "true or false");
+  void take_verbose(const JsonEvent& event) {
+    if (event.level > 0 || event.what == JsonEvent::What::end) return;
+    if (event.what != JsonEvent::What::boolean) return report_type(event, "true or false");
     request_.detail = event.text == "true" ? AnswerDetail::verbose : AnswerDetail::plain;
     request_.job.wants.error_detail = event.text == "true" ? 1 : 0;
   }
-  void take_defaults(const Event& event) {
-    if (event.level > 0 || event.what == Event::What::end) return;
-    if (event.what != Event::What::boolean || event.text != "true")
+  void take_defaults(const JsonEvent& event) {
+    if (event.level > 0 || event.what == JsonEvent::What::end) return;
+    if (event.what != JsonEvent::What::boolean || event.text != "true")
       return report("'defaults' field must be true");
     request_.line = JobRequest::Line::defaults;
   }
-  void take_id(const Event& event) {
-    using What = Event::What;
+  void take_id(const JsonEvent& event) {
+    using What = JsonEvent::What;
     if (event.level > 0 || event.what == What::end) return;
     const bool is_whole =
         event.what == What::number && event.text.find_first_of(".eE") == std::string_view::npos;
@@ -152,8 +164,8 @@ class JobHandler {
       append_json_string(request_.id_json, event.text);
   }
 
-  void take_return_files(const Event& event) {
-    using What = Event::What;
+  void take_return_files(const JsonEvent& event) {
+    using What = JsonEvent::What;
     Wants& wants = request_.job.wants;
     if (event.level == 0) {
       if (event.what == What::end) return;
@@ -174,9 +186,9 @@ class JobHandler {
       return report("'return_files' has more than " + std::to_string(kMostPatterns) + " entries");
     wants.return_files.push_back(pattern);
   }
-  void take_number(const Event& event, std::uint64_t most, std::uint64_t& out) {
-    if (event.level > 0 || event.what == Event::What::end) return;
-    if (event.what != Event::What::number) return report_type(event, "a number");
+  void take_number(const JsonEvent& event, std::uint64_t most, std::uint64_t& out) {
+    if (event.level > 0 || event.what == JsonEvent::What::end) return;
+    if (event.what != JsonEvent::What::number) return report_type(event, "a number");
     std::uint64_t value = 0;
     const char* const end = event.text.data() + event.text.size();
     const auto [stop, error] = std::from_chars(event.text.data(), end, value);
@@ -190,20 +202,21 @@ class JobHandler {
     out = value;
   }
 
-  void take_args(const Event& event) {
-    if (event.level == 0 && event.what != Event::What::object && event.what != Event::What::array &&
-        event.what != Event::What::end)
+  void take_args(const JsonEvent& event) {
+    if (event.level == 0 && event.what != JsonEvent::What::object &&
+        event.what != JsonEvent::What::array && event.what != JsonEvent::What::end)
       return report_type(event, "an array or an object");
     report(args_.take(event));
   }
-  void take_files(const Event& event) {
-    if (event.level == 0 && event.what != Event::What::object && event.what != Event::What::end)
+  void take_files(const JsonEvent& event) {
+    if (event.level == 0 && event.what != JsonEvent::What::object &&
+        event.what != JsonEvent::What::end)
       return report_type(event, "an object");
     report(files_.take(event));
   }
 
-  void take_env(const Event& event) {
-    using What = Event::What;
+  void take_env(const JsonEvent& event) {
+    using What = JsonEvent::What;
     if (event.what == What::key && event.level == 1) return void(name_ = event.text);
     if (event.what == What::key || event.what == What::end || event.level > 1) return;
     auto& list = request_.job.environment;
@@ -230,6 +243,7 @@ class JobHandler {
 
   const JobCaps& caps_;
   Body body_;
+  const JobRequest& defaults_;
   ArgsWriter args_;
   InputFiles files_;
   JobRequest request_;
@@ -280,7 +294,8 @@ JobRequest plain_request(const JobCaps& caps) {
 
 boost::system::result<JobRequest, BadRequest> parse_job(std::string_view body,
                                                         const JobCaps& caps) {
-  JobHandler handler(caps, Body::request, plain_request(caps));
+  const JobRequest plain = plain_request(caps);
+  JobHandler handler(caps, Body::request, plain);
   if (const auto problem = read_fields(body, handler)) return BadRequest{400, *problem};
   return handler.finish();
 }

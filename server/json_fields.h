@@ -14,14 +14,14 @@
 namespace pyexec {
 
 // One thing that stands in a field. `level` is 0 for the field's own value.
-struct Event {
+struct JsonEvent {
   enum class What { null, boolean, number, string, object, array, key, end };
   What what;
   std::string_view text;  // of a string or key; of a number or boolean, as it was written
   int level;
 };
 
-inline const char* name_of(Event::What what) {
+inline const char* name_of(JsonEvent::What what) {
   constexpr const char* kNames[] = {"null",      "a boolean", "a number", "a string",
                                     "an object", "an array",  "a name",   "an end"};
   return kNames[static_cast<std::size_t>(what)];
@@ -34,42 +34,42 @@ class FieldEvents {
   explicit FieldEvents(Sink& sink) : sink_(sink) {}
   bool is_object() const { return is_object_; }
 
-  bool Null() { return value(Event::What::null, "null"); }
-  bool Bool(bool is_true) { return value(Event::What::boolean, is_true ? "true" : "false"); }
+  bool Null() { return value(JsonEvent::What::null, "null"); }
+  bool Bool(bool is_true) { return value(JsonEvent::What::boolean, is_true ? "true" : "false"); }
   bool Int(int) { return false; }  // never: numbers come as they were written
   bool Uint(unsigned) { return false; }
   bool Int64(std::int64_t) { return false; }
   bool Uint64(std::uint64_t) { return false; }
   bool Double(double) { return false; }
   bool RawNumber(const char* text, rapidjson::SizeType size, bool) {
-    return value(Event::What::number, {text, size});
+    return value(JsonEvent::What::number, {text, size});
   }
   bool String(const char* text, rapidjson::SizeType size, bool) {
-    return !holds_surrogate({text, size}) && value(Event::What::string, {text, size});
+    return !holds_surrogate({text, size}) && value(JsonEvent::What::string, {text, size});
   }
   bool Key(const char* text, rapidjson::SizeType size, bool) {
     if (holds_surrogate({text, size})) return false;
-    if (depth_ > 1) return value(Event::What::key, {text, size});
+    if (depth_ > 1) return value(JsonEvent::What::key, {text, size});
     sink_.begin_field({text, size});
     return true;
   }
-  bool StartObject() { return open(Event::What::object); }
-  bool StartArray() { return open(Event::What::array); }
+  bool StartObject() { return open(JsonEvent::What::object); }
+  bool StartArray() { return open(JsonEvent::What::array); }
   bool EndObject(rapidjson::SizeType) { return close(); }
   bool EndArray(rapidjson::SizeType) { return close(); }
 
  private:
-  bool open(Event::What what) {
+  bool open(JsonEvent::What what) {
     value(what, "");
     ++depth_;
     return true;
   }
   bool close() {
     --depth_;
-    return depth_ == 0 || value(Event::What::end, "");
+    return depth_ == 0 || value(JsonEvent::What::end, "");
   }
-  bool value(Event::What what, std::string_view text) {
-    if (depth_ == 0) is_object_ = what == Event::What::object;
+  bool value(JsonEvent::What what, std::string_view text) {
+    if (depth_ == 0) is_object_ = what == JsonEvent::What::object;
     if (depth_ > 0 && is_object_) sink_.take({what, text, depth_ - 1});
     return true;
   }

@@ -16,7 +16,10 @@ class JsonItems {
   JsonItems(Form form, std::uint64_t most_bytes) : form_(form), most_bytes_(most_bytes) {}
 
   void push(std::string_view piece) {
+    if (is_over_) return;
     buffer_.erase(0, std::exchange(begin_, 0));
+    // A large item is not to keep its room when it is long gone.
+    if (buffer_.empty() && buffer_.capacity() > kKeptBytes) std::string().swap(buffer_);
     buffer_ += piece;
   }
   void end() { is_ended_ = true; }  // nothing more comes
@@ -35,6 +38,8 @@ class JsonItems {
   std::size_t bytes() const { return buffer_.capacity(); }
 
  private:
+  static constexpr std::size_t kKeptBytes = 128 << 10;
+
   std::optional<Item> next_line();
   std::optional<Item> next_element();
   std::optional<Item> begin_element();

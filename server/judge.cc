@@ -92,7 +92,8 @@ std::optional<std::string> problem_with_files(const std::vector<NamedBytes>& fil
   std::set<std::string_view> names;
   for (const NamedBytes& file : files) {
     bytes += file.bytes.size();
-    if (problem_with_name(file.name) || !names.insert(file.name).second)
+    if (file.name.size() > kReturnedNameBytes || !is_relative_path(file.name) ||
+        !names.insert(file.name).second)
       return "the worker's report is malformed";
   }
   if (files.size() > wants.files_count || bytes > wants.files_bytes)

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/algorithm/string/erase.hpp>
 #include <boost/algorithm/string/predicate.hpp>
 #include <boost/algorithm/string/trim.hpp>
 
@@ -78,6 +79,7 @@ class Teller {
 
   // Each does nothing once the client is gone, but for asking that the job should end.
   awaitable<void> ping() { co_await send(pyexec::ping(format_)); }
+  Deadline last_told() const { return last_told_; }
   awaitable<void> output(Told::Turn turn) {
     std::string events;
     for (Told& told : told_)
@@ -107,6 +109,7 @@ class Teller {
  private:
   awaitable<void> send(std::string events) {
     if (is_gone_) co_return;
+    last_told_ = Clock::now();
     is_gone_ = !co_await exchange_.write(events);
     if (is_gone_) exchange_.cancellation().request();
   }
@@ -114,29 +117,39 @@ class Teller {
   Exchange& exchange_;
   LiveFormat format_;
   std::array<Told, 2> told_;
+  Deadline last_told_ = Clock::now();
   bool is_gone_ = false;
 };
 
 // Until the job is over.
 awaitable<void> follow(LiveJob& job, Teller& teller, std::chrono::milliseconds between_pings) {
   while (!job.outcome) {
-    const bool is_news = co_await job.news.wait_until(Clock::now() + between_pings);
-    if (is_news)
-      co_await teller.output(Told::Turn::one_of_many);
-    else
-      co_await teller.ping();
+    const Deadline next_ping = teller.last_told() + between_pings;
+    if (co_await job.news.wait_until(next_ping)) co_await teller.output(Told::Turn::one_of_many);
+    if (Clock::now() >= teller.last_told() + between_pings) co_await teller.ping();
   }
+}
+
+bool is_refused(std::string_view parameters) {
+  std::string weight(parameters);
+  boost::erase_all(weight, " ");
+  for (const char* none : {";q=0", ";q=0.", ";q=0.0", ";q=0.00", ";q=0.000"})
+    if (boost::iends_with(weight, none)) return true;
+  return false;
 }
 
 }  // namespace
 
+// The first of the types that we have; one with q=0 is none.
 std::optional<LiveFormat> live_format(const Exchange::Head& head) {
   std::string_view accept = head[http::field::accept];
   while (!accept.empty()) {
     std::string_view range = accept.substr(0, accept.find(','));
     accept.remove_prefix(std::min(accept.size(), range.size() + 1));
-    range = range.substr(0, range.find(';'));
-    const std::string type = boost::trim_copy(std::string(range));
+    const std::string_view parameters = range.substr(std::min(range.find(';'), range.size()));
+    const std::string type = boost::trim_copy(std::string(range.substr(0, range.find(';'))));
+    if (is_refused(parameters)) continue;
+    if (boost::iequals(type, "application/json")) return std::nullopt;
     for (const FormatRow& row : kFormats)
       if (boost::iequals(type, row.media_type)) return row.format;
   }
@@ -173,6 +186,10 @@ awaitable<void> perform_live(Service& service, Exchange& exchange, LiveRequest l
   while (!job->outcome) co_await job->news.wait_until(Deadline::max());
   output->on_more = nullptr;
   service.metrics.count_answer(job->outcome->kind);
+  std::uint64_t bytes = job->outcome->result_json.size() + output->standard.text().size() +
+                        output->errors.text().size();
+  for (const NamedBytes& file : job->outcome->files) bytes += 2 * file.bytes.size();
+  if (!exchange.hold(bytes)) co_return exchange.break_off();
   co_await teller.output(Told::Turn::last);
   co_await teller.end(*job->outcome, *output, wanted);
 }

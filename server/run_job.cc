@@ -56,8 +56,18 @@ std::uint64_t largest_report(const Run& run) {
   std::uint64_t bytes = std::max(run.caps.result_bytes, kErrorBytes + 64) + kReportOverheadBytes;
   if (run.wants.error_detail == 1) bytes += kDetailBytes;
   if (!run.wants.return_files.empty())
-    bytes += run.wants.files_bytes + run.wants.files_count * (kEntryOverheadBytes + kNameBytes);
+    bytes +=
+        run.wants.files_bytes + run.wants.files_count * (kEntryOverheadBytes + kReturnedNameBytes);
   return bytes;
+}
+
+// The sum is bounded before it is read; a text must not take the room of the files.
+bool keeps_to_its_parts(const Report& report) {
+  std::uint64_t detail_bytes = 0;
+  for (const NamedBytes& entry : report.detail)
+    detail_bytes += entry.name.size() + entry.bytes.size();
+  const bool is_value = report.kind == ReportKind::value;
+  return detail_bytes <= kDetailBytes && (is_value || report.text.size() <= kErrorBytes + 64);
 }
 
 // A worker that is gone with bytes that it has not read resets its socket: it had not begun.
@@ -86,6 +96,7 @@ awaitable<Channel> exchange_frames(Run& run, const std::string& job_frame) {
   if (body_error) co_return Channel::closed;
   run.reported_ns = sandbox::monotonic_ns();
   run.report = decode_report(body, run.wants.files_count);
+  if (run.report && !keeps_to_its_parts(run.report->unchecked())) run.report.reset();
   co_return run.report ? Channel::reported : Channel::malformed;
 }
 

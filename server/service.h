@@ -47,6 +47,7 @@ struct Service {
         cors(std::move(policy.cors)),
         admission(configuration.running_jobs + configuration.queued_jobs),
         body_bytes(std::max(configuration.body_mb << 20, largest_body_bytes(job_caps))),
+        answer_bytes(std::max(configuration.body_mb << 20, largest_answer_bytes(config))),
         batch_share(batch_limits(config)),
         pool(executor, configuration, launcher, metrics) {}
 
@@ -59,6 +60,13 @@ struct Service {
     return {up_to(2 * cores), up_to(cores - 1)};
   }
 
+  // Base64 and escapes make more of what a job is allowed.
+  static std::uint64_t largest_answer_bytes(const Config& config) {
+    constexpr std::uint64_t kLongestEscape = 6;
+    return config.result_bytes * 2 + config.return_bytes * 2 +
+           config.stdout_bytes * 2 * kLongestEscape + (1 << 20);
+  }
+
   const Config& config;
   const JobCaps job_caps;
   const std::string openapi, page;  // told as they are
@@ -68,6 +76,7 @@ struct Service {
   RequestIds request_ids;
   Admission admission;     // of single jobs
   Admission body_bytes;    // of requests, as they come in
+  Admission answer_bytes;  // of answers that wait for their clients
   BatchShare batch_share;  // of jobs of batches
   Pool pool;
   Isolation isolation;           // known before the first request

@@ -1,0 +1,31 @@
+#include "server/job_defaults.h"
+
+namespace pyexec {
+
+void take_over(const JobRequest& defaults, const std::set<std::string_view>& said,
+               JobRequest& request) {
+  Job& job = request.job;
+  const Job& other = defaults.job;
+  if (!said.contains("script")) job.script = other.script;
+  if (!said.contains("args")) job.args = other.args;
+  if (!said.contains("stdin")) job.stdin_text = other.stdin_text;
+  if (!said.contains("files")) job.files = other.files;
+  if (!said.contains("env")) job.environment = other.environment;
+  if (!said.contains("timeout_ms")) request.timeout_ms = defaults.timeout_ms;
+  if (!said.contains("output_bytes")) request.output_bytes = defaults.output_bytes;
+  if (!said.contains("memory_mb")) {
+    request.memory_mb = defaults.memory_mb;
+    job.memory_bytes = other.memory_bytes;
+  }
+  if (!said.contains("return_files")) {
+    const std::uint64_t error_detail = job.wants.error_detail;
+    job.wants = other.wants;
+    job.wants.error_detail = error_detail;
+  }
+  if (!said.contains("verbose")) {
+    request.detail = defaults.detail;
+    job.wants.error_detail = other.wants.error_detail;
+  }
+}
+
+}  // namespace pyexec
