@@ -1,7 +1,5 @@
 #include "sandbox/plan.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdio>
 
@@ -66,15 +64,8 @@ constexpr Candidate kCandidates[] = {
 };
 
 // systemd's "Users, Groups, UIDs and GIDs" document leaves 0x70000000 to 0x7fffffff unassigned.
-constexpr uid_t kFirstFreeUid = 0x70000000;
+constexpr uid_t kPreferredUid = 0x70000000;
 constexpr std::uint32_t kPreferredCount = 65538;
-constexpr std::uint32_t kRanges = 0x10000000 / kPreferredCount;
-
-// Of each service on a host another range, as long as their process numbers differ: where jobs are
-// ended by their uid, those of another service with the same uids would be too.
-uid_t preferred_uid() {
-  return kFirstFreeUid + static_cast<uid_t>(::getpid()) % kRanges * kPreferredCount;
-}
 
 }  // namespace
 
@@ -91,8 +82,7 @@ uid_t Plan::job_uid() const {
 }
 
 void choose_uids(Plan& plan) {
-  const uid_t first = preferred_uid();
-  plan.first_uid = first;
+  plan.first_uid = kPreferredUid;
   plan.uid_count = kPreferredCount;
   // A container may have fewer ids than the host: then the upper half of its largest range.
   std::FILE* map = std::fopen("/proc/self/uid_map", "re");
@@ -100,8 +90,8 @@ void choose_uids(Plan& plan) {
   unsigned inside, outside, count, best_first = 0, best_count = 0;
   bool preferred = false;
   while (std::fscanf(map, "%u %u %u", &inside, &outside, &count) == 3) {
-    preferred |=
-        inside <= first && first - inside <= count && count - (first - inside) >= kPreferredCount;
+    preferred |= inside <= kPreferredUid && kPreferredUid - inside <= count &&
+                 count - (kPreferredUid - inside) >= kPreferredCount;
     if (count > best_count) best_first = inside, best_count = count;
   }
   std::fclose(map);
