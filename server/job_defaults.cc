@@ -2,6 +2,15 @@
 
 namespace pyexec {
 
+JobRequest plain_request(const JobCaps& caps) {
+  JobRequest request;
+  request.timeout_ms = caps.timeout_ms;
+  request.memory_mb = caps.memory_mb;
+  request.output_bytes = caps.output_bytes;
+  request.job.wants.denied_imports = caps.denied_imports;
+  return request;
+}
+
 void take_over(const JobRequest& defaults, const std::set<std::string_view>& said,
                JobRequest& request) {
   Job& job = request.job;

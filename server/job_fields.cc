@@ -55,4 +55,9 @@ std::span<const JobField> job_fields() {
   return fields;
 }
 
+std::uint64_t largest_body_bytes(const JobCaps& caps) {
+  constexpr std::uint64_t kRest = 4096;
+  return 6 * caps.script_bytes + 2 * caps.input_bytes + kRest;
+}
+
 }  // namespace pyexec

@@ -36,4 +36,7 @@ struct JobField {
 
 std::span<const JobField> job_fields();
 
+// The largest body that can hold a script and input of the allowed sizes: each byte of the script
+// may be escaped as \u00XX;
+
 }  // namespace pyexec

@@ -278,20 +278,6 @@ void throw_exception_from_error(const BadRequest& error, const boost::source_loc
   throw std::logic_error(error.message);
 }
 
-std::uint64_t largest_body_bytes(const JobCaps& caps) {
-  constexpr std::uint64_t kRest = 4096;
-  return 6 * caps.script_bytes + 2 * caps.input_bytes + kRest;
-}
-
-JobRequest plain_request(const JobCaps& caps) {
-  JobRequest request;
-  request.timeout_ms = caps.timeout_ms;
-  request.memory_mb = caps.memory_mb;
-  request.output_bytes = caps.output_bytes;
-  request.job.wants.denied_imports = caps.denied_imports;
-  return request;
-}
-
 boost::system::result<JobRequest, BadRequest> parse_job(std::string_view body,
                                                         const JobCaps& caps) {
   const JobRequest plain = plain_request(caps);

@@ -46,9 +46,7 @@ boost::system::result<JobRequest, BadRequest> parse_batch_line(std::string_view 
                                                                const JobRequest& defaults);
 // A request that says nothing.
 JobRequest plain_request(const JobCaps& caps);
-
-// The largest body that can hold a script and input of the allowed sizes: each byte of the script
-// may be escaped as \u00XX; of the input, which may be large, as base64 or with few escapes.
-std::uint64_t largest_body_bytes(const JobCaps& caps);
+of the input, which may be large,
+    as base64 or with few escapes.std::uint64_t largest_body_bytes(const JobCaps&caps);
 
 }  // namespace pyexec
