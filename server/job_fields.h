@@ -37,6 +37,7 @@ struct JobField {
 std::span<const JobField> job_fields();
 
 // The largest body that can hold a script and input of the allowed sizes: each byte of the script
-// may be escaped as \u00XX;
+// may be escaped as \u00XX; of the input, which may be large, as base64 or with few escapes.
+std::uint64_t largest_body_bytes(const JobCaps& caps);
 
 }  // namespace pyexec

@@ -46,7 +46,5 @@ boost::system::result<JobRequest, BadRequest> parse_batch_line(std::string_view 
                                                                const JobRequest& defaults);
 // A request that says nothing.
 JobRequest plain_request(const JobCaps& caps);
-of the input, which may be large,
-    as base64 or with few escapes.std::uint64_t largest_body_bytes(const JobCaps&caps);
 
 }  // namespace pyexec
