@@ -19,7 +19,7 @@ constexpr std::string_view kDescription =
     "Runs untrusted Python, each job in a jail of its own. Every answer with a body but that of "
     "`/metrics` and `/` is JSON; an error is an object with an `error`. A path that is not here is "
     "answered with 404, what is not HTTP with 400, both with such an object. OPTIONS is answered "
-    "with 204 at every path, HEAD wherever GET is.";
+    "with 204 at each of these paths, HEAD wherever GET is.";
 
 constexpr std::string_view kTags = R"([
   {"name": "jobs", "description": "Scripts to run"},

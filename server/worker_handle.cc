@@ -56,7 +56,6 @@ void WorkerHandle::set_exited(const WorkerExited& exited) {
 
 void WorkerHandle::set_lost() {
   if (wait_status_) return;
-  lost_ = true;
   announce();
 }
 

@@ -42,7 +42,6 @@ class WorkerHandle : public std::enable_shared_from_this<WorkerHandle> {
   // zygote has, and nobody will ever know.
   void set_exited(const WorkerExited& exited);
   void set_lost();
-  bool lost() const { return lost_; }
   std::optional<int> wait_status() const { return wait_status_; }
   bool out_of_memory() const { return out_of_memory_; }  // the kernel ended it, or a child of it
   // What it had used when it was ready, and, once it has ended, all in all.
@@ -68,7 +67,7 @@ class WorkerHandle : public std::enable_shared_from_this<WorkerHandle> {
   std::optional<int> wait_status_;
   sandbox::Usage when_ready_ = {};
   std::optional<sandbox::Usage> used_;
-  bool lost_ = false, out_of_memory_ = false;
+  bool out_of_memory_ = false;
   Event gone_;
 };
 

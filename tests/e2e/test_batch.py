@@ -327,3 +327,25 @@ def test_many_jobs_in_bounded_memory(service):
     peak = int(status.split("VmHWM:")[1].split()[0])
     print(f"{count} jobs, the server's memory at most {peak} kB")
     assert peak < 200_000
+
+
+def test_a_large_line_does_not_keep_its_room(start):
+    service = start(pool=1, body_mb=16)
+    stream = Stream(service)
+    stream.send({"script": "x" * 3_000_000})
+    assert next(stream.lines)["status"] == 413
+    stream.send({"script": "def main(): return 1"})
+    assert next(stream.lines)["result"] == 1
+    assert Scrape(service)["pyexec_request_body_bytes",] < 200_000
+    stream.close()
+
+
+def test_refused_lines_are_paced_like_others(start, tmp_path):
+    service = start(pool=1, rate_per_minute=600, rate_burst=1)
+    stream = Stream(service)
+    stream.send(*[3] * 5)  # at ten a second
+    assert [next(stream.lines)["status"] for _ in range(5)] == [400] * 5
+    stream.send(*[3] * 1000)
+    assert next(stream.lines)["status"] == 400
+    assert Scrape(service)["pyexec_jobs_total", "invalid_request"] < 500
+    stream.close()

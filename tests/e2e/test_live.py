@@ -91,7 +91,8 @@ def test_a_job_is_told_as_events_and_ends_with_end(service, accept):
     "accept, kind",
     [
         (SSE, SSE), ("Text/Event-Stream;q=0.9", SSE), ("text/html, application/x-ndjson", NDJSON),
-        ("*/*", "application/json"), ("application/json", "application/json"), ("", "application/json"),
+        ("application/json, text/event-stream", "application/json"), ("text/event-stream;q=0, application/x-ndjson", NDJSON),
+        ("text/event-stream; q=0.0", "application/json"), ("text/event-stream;q=0.1", SSE), ("*/*", "application/json"), ("application/json", "application/json"), ("", "application/json"),
     ],
 )
 def test_the_accept_header_chooses(service, accept, kind):
@@ -228,3 +229,22 @@ def test_many_live_answers_at_once(start):
     for thread in threads:
         thread.join()
     assert sorted(done, key=lambda pair: pair[1]) == [(f"{n}\n", n) for n in range(30)]
+
+
+@pytest.mark.parametrize("accept", [SSE, "*/*"])
+def test_a_client_that_asks_to_close_is_closed(service, accept):
+    body = b'{"script": "def main(): return 1"}'
+    with socket.create_connection((service.host, service.port), 20) as client:
+        client.sendall(b"POST /execute HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAccept: %s\r\nContent-Type: application/json\r\n"
+                       b"Content-Length: %d\r\n\r\n%s" % (accept.encode(), len(body), body))
+        received = b"".join(iter(lambda: client.recv(65536), b""))  # ends, long before the idle timeout
+    assert b"\r\nConnection: close\r\n" in received and b'"result": 1' in received
+
+
+def test_pings_come_while_nothing_new_is_told(start):
+    service = start(ping_ms=50, pool=1)
+    script = "import time\ndef main():\n    for _ in range(40):\n        print('x' * 10, flush=True)\n        time.sleep(0.01)"
+    answer = Live(service, {"script": script, "output_bytes": 5})
+    names = [name for name, _ in answer.events()]
+    assert names.count("stdout") == 1 and names.count("ping") >= 2, names
+    answer.close()

@@ -244,3 +244,27 @@ def test_every_answer_of_a_job_tells_its_times_and_every_answer_its_id(service):
     assert (sent.status, sent.headers["X-Request-Id"]) == (404, "mine-1.2:3")
     bad = service.request("GET", "/healthz", headers={"X-Request-Id": "no spaces"})
     assert re.fullmatch("[0-9a-f]{32}", bad.headers["X-Request-Id"])
+
+
+FORGE_TEXT = """
+import os, struct
+def main():
+    sections = [(2, b"\\x03"), (3, b"\\x01" * (9 << 20)), (5, bytes(16)), (11, b""), (8, b"")]
+    body = b"".join(struct.pack("<BI", tag, len(data)) + data for tag, data in sections)
+    frame = b"PYX1" + struct.pack("<HHI", 3, 0, len(body)) + body
+    while frame:
+        frame = frame[os.write(3, frame):]
+    os._exit(0)
+"""
+
+
+def test_a_forged_error_does_not_take_the_room_of_the_files(service):
+    """Each of its characters would be six in the answer."""
+    answer = post(service, FORGE_TEXT, return_files=["*"])
+    assert answer.outcome == "not_serializable" and len(answer.raw) < 1000
+
+
+def test_names_of_files_may_be_longer_as_text_than_they_are(service):
+    script = "import os\ndef main(): os.close(os.open(b'\\xe9' * 200, os.O_CREAT | os.O_WRONLY))"
+    answer, files = files_of(service, script, ["*"])
+    assert answer.status == 200 and list(files) == ["\\xe9" * 200], answer
