@@ -17,11 +17,16 @@ class BatchAnswer {
 
   void add(std::uint64_t index, std::string object) {
     held_bytes_ += object.size();
-    if (form_ == JsonItems::Form::lines) return append(object + "\n");
+    if (form_ == JsonItems::Form::lines) {
+      ready_bytes_ += object.size();
+      return append(object + "\n");
+    }
     held_.emplace(index, std::move(object));
     for (auto next = held_.begin(); next != held_.end() && next->first == next_index_;
-         next = held_.erase(next), ++next_index_)
+         next = held_.erase(next), ++next_index_) {
+      ready_bytes_ += next->second.size();
       append((next_index_ == 0 ? "[" : ",\n") + next->second);
+    }
   }
   // A line that belongs to no job. Has no place in an array.
   void add_note(std::string object) {
@@ -33,8 +38,7 @@ class BatchAnswer {
 
   // What can be sent now.
   std::string take() {
-    held_bytes_ = 0;
-    for (const auto& [index, object] : held_) held_bytes_ += object.size();
+    held_bytes_ -= std::exchange(ready_bytes_, 0);
     return std::exchange(ready_, {});
   }
   std::uint64_t bytes() const { return held_bytes_; }  // added, and not taken yet
@@ -45,7 +49,8 @@ class BatchAnswer {
   JsonItems::Form form_;
   std::string ready_;
   std::map<std::uint64_t, std::string> held_;
-  std::uint64_t next_index_ = 0, held_bytes_ = 0;
+  std::uint64_t next_index_ = 0;
+  std::uint64_t held_bytes_ = 0, ready_bytes_ = 0;  // of objects: all, and those in ready_
 };
 
 }  // namespace pyexec

@@ -185,9 +185,13 @@ def test_a_client_that_never_reads_is_cut_off(start):
     script = "import sys\ndef main():\n    for _ in range(30): sys.stdout.write('x' * (1 << 20))"
     slow = Live(service, {"script": script})
     service.wait_until(lambda: pool_of(service)["running"] == 0)
-    with pytest.raises((ConnectionError, AssertionError, ValueError)):
-        service.wait_until(lambda: open_sockets(service) == 0)
-        assert list(slow.events())[-1][0] == "end"
+    service.wait_until(lambda: open_sockets(service) == 0)
+    names = []
+    try:
+        names += [name for name, _ in slow.events()]
+    except (ConnectionError, ValueError):  # the answer ends within a chunk
+        pass
+    assert "end" not in names and not slow.is_whole
     slow.close()
 
 
