@@ -121,11 +121,22 @@ class Teller {
   bool is_gone_ = false;
 };
 
+// What is printed within this time is one event: `print` alone writes a text and its end apart.
+constexpr std::chrono::milliseconds kGather{5};
+
+awaitable<void> gather(LiveJob& job) {
+  const Deadline end = Clock::now() + kGather;
+  while (!job.outcome && Clock::now() < end) co_await job.news.wait_until(end);
+}
+
 // Until the job is over.
 awaitable<void> follow(LiveJob& job, Teller& teller, std::chrono::milliseconds between_pings) {
   while (!job.outcome) {
     const Deadline next_ping = teller.last_told() + between_pings;
-    if (co_await job.news.wait_until(next_ping)) co_await teller.output(Told::Turn::one_of_many);
+    if (co_await job.news.wait_until(next_ping)) {
+      co_await gather(job);
+      co_await teller.output(Told::Turn::one_of_many);
+    }
     if (Clock::now() >= teller.last_told() + between_pings) co_await teller.ping();
   }
 }
