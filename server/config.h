@@ -41,6 +41,7 @@ struct Config {
   std::uint64_t idle_timeout_ms;
   std::uint64_t ping_ms;
   std::uint64_t drain_ms;
+  std::uint64_t lame_duck_ms;
   std::uint64_t min_level;
   std::uint64_t max_level;
   std::uint64_t allow_weak;  // 0 or 1

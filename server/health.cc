@@ -11,12 +11,13 @@ Response healthz() {
 
 Response health(const Service& service) {
   const auto& zygote = service.pool.zygote();
+  const bool is_ready = zygote && !service.is_leaving;
   const PoolState pool = service.pool.state();
   rapidjson::StringBuffer buffer;
   rapidjson::Writer<rapidjson::StringBuffer> out(buffer);
   out.StartObject();
   out.Key("status");
-  out.String(zygote ? "healthy" : "unavailable");
+  out.String(service.is_leaving ? "draining" : zygote ? "healthy" : "unavailable");
   out.Key("isolation");
   const std::string isolation = isolation_document(service.isolation);
   out.RawValue(isolation.data(), isolation.size(), rapidjson::kObjectType);
@@ -53,7 +54,7 @@ Response health(const Service& service) {
   }
   out.EndObject();
   out.EndObject();
-  return {zygote ? 200u : 503u, buffer.GetString()};
+  return {is_ready ? 200u : 503u, buffer.GetString()};
 }
 
 Response metrics(Service& service) {

@@ -47,7 +47,8 @@ class HttpSession {
   }
 
   void close_if_idle() {
-    if (idle_) close();
+    error_code ignored;
+    if (idle_ && connection_.stream.socket().available(ignored) == 0) close();
   }
   void close() {
     error_code ignored;
@@ -86,7 +87,7 @@ class HttpSession {
     else
       response = co_await answer(exchange);
     if (response && response->outcome) service_.metrics.count_answer(*response->outcome);
-    const bool may_stay = !error && !sessions_.draining();
+    const bool may_stay = !error && sessions_.keeps();
     co_return co_await exchange.finish(
         std::move(response), may_stay ? HttpExchange::After::keep : HttpExchange::After::close);
   }
@@ -106,8 +107,7 @@ class HttpSession {
   bool idle_ = false;
 };
 
-void Sessions::drain() {
-  draining_ = true;
+void Sessions::close_idle() {
   for (HttpSession* session : open_) session->close_if_idle();
 }
 

@@ -14,9 +14,11 @@ class HttpSession;
 class Sessions {
  public:
   std::size_t open() const { return open_.size(); }
-  bool draining() const { return draining_; }
-  // From now on an answer is a connection's last; idle connections are closed at once.
-  void drain();
+  // From now on an answer is a connection's last.
+  void keep_none() { keeps_ = false; }
+  bool keeps() const { return keeps_; }
+  // Closes those on which nothing has come since their last answer.
+  void close_idle();
   // Closes what is still open, answered or not.
   void close_all();
   // Until fewer than `count` are open, or until `deadline`.
@@ -28,7 +30,7 @@ class Sessions {
   void remove(HttpSession& session);
 
   std::set<HttpSession*> open_;
-  bool draining_ = false;
+  bool keeps_ = true;
   std::set<net::steady_timer*> waiting_;
 };
 

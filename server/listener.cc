@@ -69,4 +69,14 @@ awaitable<void> accept_connections(tcp::acceptor& acceptor, Service& service, Se
   }
 }
 
+void accept_all(tcp::acceptor& acceptor, Service& service, Sessions& sessions) {
+  error_code error;
+  acceptor.non_blocking(true, error);
+  while (!error) {
+    tcp::socket socket(acceptor.get_executor());
+    acceptor.accept(socket, error);
+    if (!error) serve_detached(std::move(socket), service, sessions);
+  }
+}
+
 }  // namespace pyexec

@@ -16,4 +16,7 @@ void start_listening(net::ip::tcp::acceptor& acceptor);
 awaitable<void> accept_connections(net::ip::tcp::acceptor& acceptor, Service& service,
                                    Sessions& sessions);
 
+// Those that the kernel has accepted already, without waiting for more.
+void accept_all(net::ip::tcp::acceptor& acceptor, Service& service, Sessions& sessions);
+
 }  // namespace pyexec

@@ -5,7 +5,7 @@
 #include <system_error>
 
 #include "sandbox/front_end/confine.h"
-#include "server/http_session.h"
+#include "server/drain.h"
 #include "server/listener.h"
 #include "server/log.h"
 #include "server/process.h"
@@ -17,7 +17,7 @@ namespace pyexec {
 namespace {
 
 constexpr int kExitFailure = 1, kExitUsage = 2;
-constexpr std::chrono::milliseconds kLastAnswers{2000}, kChildrenTime{5000};
+constexpr std::chrono::milliseconds kChildrenTime{5000};
 
 void reload_on_request(net::signal_set& signals, Access& access) {
   signals.async_wait([&](error_code error, int) {
@@ -92,8 +92,7 @@ awaitable<net::ip::tcp::acceptor> start(Service& service, Launcher& launcher) {
   co_return acceptor;
 }
 
-// Until SIGTERM or SIGINT, then in order: no new connection, accepted requests finish, jobs that
-// take longer than drain_ms are ended and answered, everything is closed.
+// Until SIGTERM or SIGINT, and the end that drain.h describes.
 awaitable<int> serve(Service& service, Launcher& launcher, Sessions& sessions,
                      net::signal_set& stop) {
   const auto executor = co_await net::this_coro::executor;
@@ -108,16 +107,7 @@ awaitable<int> serve(Service& service, Launcher& launcher, Sessions& sessions,
   std::cout << greeting(service, acceptor) << std::endl;
 
   co_await stop.async_wait(kAsTuple);
-  error_code ignored;
-  acceptor.close(ignored);
-  service.draining = true;
-  for (Signal* watcher : service.drain_watchers) watcher->set();
-  sessions.drain();
-  co_await sessions.wait_fewer_than(
-      1, Clock::now() + std::chrono::milliseconds(service.config.drain_ms));
-  for (Cancellation* job : std::set(service.jobs)) job->request();
-  co_await sessions.wait_fewer_than(1, Clock::now() + kLastAnswers);
-  sessions.close_all();
+  co_await drain(service, sessions, acceptor);
   co_return 0;
 }
 

@@ -44,9 +44,12 @@ awaitable<Outcome> perform(Service& service, const JobRequest& request, Rank ran
         co_await service.pool.take({warmth_for(request.job), rank}, deadline, cancellation);
     taken_ns = sandbox::monotonic_ns();
     if (!lease) {
-      outcome = cancellation.requested()
-                    ? failed(OutcomeKind::internal, "the job was cancelled")
-                    : failed(OutcomeKind::busy, "no worker became free in time; try again later");
+      if (service.draining)
+        outcome = failed(OutcomeKind::busy, "the service stops; try again");
+      else if (cancellation.requested())
+        outcome = failed(OutcomeKind::internal, "the job was cancelled");
+      else
+        outcome = failed(OutcomeKind::busy, "no worker became free in time; try again later");
       break;
     }
     service.metrics.observe(RequestPhase::pool_wait, taken_ns - admitted_ns);

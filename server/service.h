@@ -81,6 +81,7 @@ struct Service {
   Pool pool;
   Isolation isolation;           // known before the first request
   std::set<Cancellation*> jobs;  // in work, so that a shutdown can end them
+  bool is_leaving = false;       // other instances should be asked
   bool draining = false;         // nothing new is begun
   std::set<Signal*> drain_watchers;
 };

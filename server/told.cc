@@ -91,7 +91,7 @@ constexpr ToldMember kProgress[] = {{"progress", R"("$ref": "#/components/schema
 constexpr ToldMember kCounts[] = {
     {"read", kCount}, {"running", kCount}, {"done", kCount}, {"failed", kCount}};
 constexpr ToldMember kHealth[] = {
-    {"status", R"("enum": ["healthy", "unavailable"])"},
+    {"status", R"("enum": ["healthy", "unavailable", "draining"])"},
     {"isolation", R"("$ref": "#/components/schemas/Isolation")"},
     {"pool", R"("$ref": "#/components/schemas/Pool")"},
     {"versions", R"("$ref": "#/components/schemas/Versions")"},
@@ -144,7 +144,7 @@ constexpr Shape kShapes[] = {
     {"Limits", "of this job", {kLimitMembers}},
     {"ErrorDetail", "what the script says of its failure", {kDetailMembers}},
     {"ReturnedFile", "its name is the member's", {kFileDescription}},
-    {"Health", "`unavailable` while no worker can be made", {kHealth}},
+    {"Health", "`unavailable` while no worker can be made, `draining` after SIGTERM", {kHealth}},
     {"Isolation", "the jail that every job is in", {kIsolation}},
     {"Features", "what scripts can do in this jail", {kFeatures}},
     {"SelfTest", "attacks of a worker on its own jail, before the port opened", {kSelfTest}},

@@ -1,0 +1,83 @@
+"""How the service stops: every request that reached it is answered, and others are sent elsewhere in time."""
+
+import json
+import signal
+import socket
+from concurrent.futures import ThreadPoolExecutor
+
+from service import answers_in
+
+SLEEP = "import time\ndef main():\n    time.sleep(0.05)\n    return 'slept'"
+REQUEST = "POST /execute HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{}"
+
+
+def request_for(script):
+    body = json.dumps({"script": script})
+    return REQUEST.format(len(body), body).encode()
+
+
+def read_all(connection):
+    received = b""
+    while piece := connection.recv(65536):
+        received += piece
+    return received
+
+
+def status_of_health(service):
+    return service.request("GET", "/health").status
+
+
+def test_while_it_leaves_it_says_so_and_works_on(start):
+    service = start(pool=2, lame_duck_ms=4000)
+    kept = service.connect()
+    assert service.execute(SLEEP, kept).headers["Connection"] != "close"
+    assert status_of_health(service) == 200
+    service.process.send_signal(signal.SIGTERM)
+    service.wait_until(lambda: status_of_health(service) == 503)
+    assert service.health()["status"] == "draining"
+    assert service.request("GET", "/healthz").status == 200
+    for connection in (kept, service.connect()):
+        answer = service.execute(SLEEP, connection)
+        assert (answer.status, answer.headers["Connection"]) == (200, "close")
+    assert service.process.wait(30) == 0
+
+
+def test_what_waits_to_be_accepted_is_answered(start):
+    service = start(pool=2)
+    service.process.send_signal(signal.SIGSTOP)
+    connections = [socket.create_connection((service.host, service.port), 30) for _ in range(20)]
+    for connection in connections:
+        connection.sendall(request_for(SLEEP))
+    service.process.send_signal(signal.SIGTERM)
+    service.process.send_signal(signal.SIGCONT)
+    for connection in connections:
+        (answer,) = answers_in(read_all(connection))
+        assert (answer.status, answer.body["result"]) == (200, "slept")
+        connection.close()
+    assert service.process.wait(30) == 0
+
+
+def test_a_full_service_answers_all_that_it_has_accepted(start):
+    """Twenty at a time on two places; what is queued is run, or told to try elsewhere."""
+    service = start(pool=2, running=2, queue=64)
+    connections = [service.connect() for _ in range(20)]
+    with ThreadPoolExecutor(len(connections)) as clients:
+        for connection in connections:
+            connection.connect()
+        answers = [clients.submit(service.execute, SLEEP, connection) for connection in connections]
+        service.wait_until(lambda: service.health()["pool"]["waiting"] > 10)
+        service.process.send_signal(signal.SIGTERM)
+        assert [answer.result().status for answer in answers] == [200] * len(connections)
+    assert service.process.wait(30) == 0
+
+
+def test_jobs_that_have_not_begun_when_time_is_up_are_told_to_try_again(start):
+    service = start(pool=1, running=1, drain_ms=200)
+    with ThreadPoolExecutor(3) as clients:
+        answers = [clients.submit(service.execute, "import time\ndef main(): time.sleep(60)") for _ in range(3)]
+        service.wait_until(lambda: service.health()["pool"]["waiting"] == 2)
+        service.process.send_signal(signal.SIGTERM)
+        found = sorted((a.result() for a in answers), key=lambda a: a.status)
+    assert [(a.status, a.outcome) for a in found] == [(429, "busy"), (429, "busy"), (500, "internal")]
+    assert found[0].headers["Retry-After"] and "stops" in found[0].body["error"]
+    assert service.process.wait(30) == 0
