@@ -24,9 +24,9 @@ std::optional<Grant> Access::identify(const Exchange& exchange) const {
     const auto token = bearer_token(exchange.head()[http::field::authorization]);
     const ApiKey* key = token ? keys_->find(*token) : nullptr;
     if (key == nullptr) return std::nullopt;
-    return Grant{"key " + key->name, key->rate, key->running_jobs};
+    return Grant{"key " + key->name, key->name, key->rate, key->running_jobs};
   }
-  Grant grant = {"address " + client_subject(exchange.client()), std::nullopt, std::nullopt};
+  Grant grant = {"address " + client_subject(exchange.client()), "", std::nullopt, std::nullopt};
   if (config_.rate_per_minute > 0)
     grant.rate = Rate{static_cast<double>(config_.rate_per_minute) / 60, config_.rate_burst};
   return grant;

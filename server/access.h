@@ -17,6 +17,7 @@ struct Config;
 // Who a request is from, and what they may.
 struct Grant {
   std::string subject;  // "key NAME", or "address ..."
+  std::string key;      // its name, or empty
   std::optional<Rate> rate;
   std::optional<std::uint64_t> running_jobs;
 };

@@ -133,6 +133,7 @@ awaitable<void> read(std::shared_ptr<Batch> batch, Form form, const Grant& grant
     if (state == Exchange::Body::complete) items.end();
     // No line can be told of this: what runs is answered, and the answer then breaks off.
     if (!room.resize(items.bytes() + batch->defaults_bytes)) {
+      service.metrics.count_refusal(Refusal::too_many_bytes);
       log_line("a batch is broken off: too many bytes of requests are being read");
       co_return;
     }
@@ -212,6 +213,8 @@ awaitable<std::optional<Response>> execute_batch(Service& service, Exchange& exc
   // Jobs may still be on their last steps.
   while (batch->running > 0) co_await batch->more_answer.wait_until(Deadline::max());
   exchange.cancellation().listen(nullptr);
+  exchange.record().batch_done = batch->done;
+  exchange.record().batch_failed = batch->failed;
   if (!batch->is_told) exchange.break_off();
   co_return std::nullopt;
 }

@@ -1,6 +1,7 @@
 #include "server/config.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
 #include <limits>
 #include <map>
@@ -28,14 +29,20 @@ struct TextKnob {
   std::string Config::*field;
   std::string fallback;
   const char* meaning;
+  std::vector<std::string> choices = {};  // empty: any text
 };
 
 std::uint64_t cores() {
   return std::max(1u, std::thread::hardware_concurrency());
 }
 
-// What PYEXEC_PORT falls back on: the variable that container platforms set.
-constexpr const char* kPlatformPort = "PORT";
+// What knobs fall back on: variables that platforms set.
+struct PlatformVariable {
+  std::string_view flag;
+  const char* variable;
+};
+constexpr PlatformVariable kPlatformVariables[] = {{"--port", "PORT"},
+                                                   {"--trace-project", "GOOGLE_CLOUD_PROJECT"}};
 
 const std::vector<NumberKnob>& number_knobs() {
   static const std::vector<NumberKnob> knobs = {
@@ -118,6 +125,16 @@ const std::vector<TextKnob>& text_knobs() {
        "file of the API keys that may send jobs; without one everybody may"},
       {"--cors-origins", "PYEXEC_CORS_ORIGINS", &Config::cors_origins, "",
        "origins whose pages may read answers in a browser, comma-separated; * is every one"},
+      {"--log",
+       "PYEXEC_LOG",
+       &Config::log,
+       "auto",
+       "json: an object a line and request, on standard output; text: a sentence, on standard "
+       "error; quiet: as text, without requests; auto: text on a terminal, else json",
+       {"auto", "json", "text", "quiet"}},
+      {"--trace-project", "PYEXEC_TRACE_PROJECT", &Config::trace_project, "",
+       "project of Google Cloud that traces in the log belong to; $GOOGLE_CLOUD_PROJECT is used "
+       "where this is not set"},
       {"--worker", "PYEXEC_WORKER", &Config::worker_path, "",
        "path of pyexec-worker; by default the one beside this program"},
   };
@@ -179,7 +196,8 @@ std::optional<Source> find_source(const Knob& knob, const std::map<std::string, 
   if (const auto flag = flags.find(knob.flag); flag != flags.end())
     return Source{knob.flag, flag->second};
   std::vector<const char*> names = {knob.variable};
-  if (std::string_view(knob.flag) == "--port") names.push_back(kPlatformPort);
+  for (const auto& row : kPlatformVariables)
+    if (row.flag == knob.flag) names.push_back(row.variable);
   for (const char* name : names)
     if (const auto variable = environment.find(name); variable != environment.end())
       return Source{name, variable->second};
@@ -241,6 +259,11 @@ ConfigResult read_config(int argc, const char* const* argv, const char* const* e
   for (const auto& knob : text_knobs()) {
     const auto source = find_source(knob, flags, environment_map);
     result.config.*knob.field = source ? source->text : knob.fallback;
+    const auto& choices = knob.choices;
+    if (source && !choices.empty() &&
+        std::find(choices.begin(), choices.end(), source->text) == choices.end())
+      return refuse(source->name + "='" + source->text + "' is none of " +
+                    CLI::detail::join(choices, ", ") + "\n");
   }
   return result;
 }

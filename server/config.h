@@ -14,6 +14,8 @@ struct Config {
   std::string deny_imports;
   std::string keys_file;
   std::string cors_origins;
+  std::string log;
+  std::string trace_project;
   std::uint64_t port;
   std::uint64_t pool_workers;
   std::uint64_t running_jobs;

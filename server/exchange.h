@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "server/asio.h"
+#include "server/request_record.h"
 #include "server/response.h"
 
 namespace pyexec {
@@ -42,6 +43,9 @@ class Exchange {
   virtual bool hold(std::uint64_t bytes) = 0;
   // Ends the connection at once; whoever waits for it is told that it is broken.
   virtual void break_off() = 0;
+
+  // For the log.
+  virtual RequestRecord& record() = 0;
 
   // Go with whatever is answered.
   virtual void add_headers(const Headers& headers) = 0;

@@ -22,12 +22,16 @@ awaitable<std::optional<Response>> execute(Service& service, Exchange& exchange)
   auto request = parse_job(*body, service.job_caps);
   if (!request) co_return refused(request.error());
   if (const auto problem = problem_with_job(service, *request)) co_return refused({400, *problem});
-  service.metrics.observe(RequestPhase::parse, lap.ns());
+  RequestRecord& record = exchange.record();
+  service.metrics.observe(RequestPhase::parse, record.phases[RequestPhase::parse] = lap.ns());
 
   auto permit = service.admission.try_admit();
-  if (!permit) co_return busy_response("too many jobs are running and waiting; try again later");
+  if (!permit) {
+    service.metrics.count_refusal(Refusal::queue_full);
+    co_return busy_response("too many jobs are running and waiting; try again later");
+  }
   service.batch_share.single_came();
-  service.metrics.observe(RequestPhase::admit, lap.ns());
+  service.metrics.observe(RequestPhase::admit, record.phases[RequestPhase::admit] = lap.ns());
 
   if (const auto format = live_format(exchange.head())) {
     LiveRequest live = {*std::move(request), *format, *std::move(permit)};
@@ -37,6 +41,7 @@ awaitable<std::optional<Response>> execute(Service& service, Exchange& exchange)
   const auto output = output_for(*request);
   const Outcome outcome =
       co_await perform(service, *request, Rank::single, output, exchange.cancellation());
+  record.add_job(outcome);
   const std::uint64_t begun_ns = sandbox::monotonic_ns();
   Response response = outcome_response(outcome, *output, *request);
   response.begun_ns = begun_ns;

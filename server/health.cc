@@ -5,13 +5,20 @@
 
 namespace pyexec {
 
+namespace {
+
+bool is_ready(const Service& service) {
+  return service.pool.zygote() && !service.is_leaving;
+}
+
+}  // namespace
+
 Response healthz() {
   return {200, R"({"status": "ok"})"};
 }
 
 Response health(const Service& service) {
   const auto& zygote = service.pool.zygote();
-  const bool is_ready = zygote && !service.is_leaving;
   const PoolState pool = service.pool.state();
   rapidjson::StringBuffer buffer;
   rapidjson::Writer<rapidjson::StringBuffer> out(buffer);
@@ -54,12 +61,27 @@ Response health(const Service& service) {
   }
   out.EndObject();
   out.EndObject();
-  return {is_ready ? 200u : 503u, buffer.GetString()};
+  return {is_ready(service) ? 200u : 503u, buffer.GetString()};
 }
 
 Response metrics(Service& service) {
-  Response response = {200,
-                       service.metrics.text(service.pool.state(), service.body_bytes.admitted())};
+  const auto& zygote = service.pool.zygote();
+  Present present = {.pool = service.pool.state(),
+                     .running_limit = service.config.running_jobs,
+                     .body_bytes = service.body_bytes.admitted(),
+                     .answer_bytes = service.answer_bytes.admitted(),
+                     .connections = service.connections,
+                     .dropped_log_lines = dropped_log_lines(),
+                     .is_ready = is_ready(service),
+                     .isolation_level = service.isolation.probed.level,
+                     .info = {}};
+  if (zygote)
+    present.info = {{"version", PYEXEC_VERSION},
+                    {"python", zygote->python.data()},
+                    {"numpy", zygote->numpy.data()},
+                    {"pandas", zygote->pandas.data()},
+                    {"isolation", isolation_name(service.isolation.probed.level)}};
+  Response response = {200, service.metrics.text(present)};
   response.content_type = "text/plain; version=0.0.4; charset=utf-8";
   return response;
 }

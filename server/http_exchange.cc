@@ -1,24 +1,18 @@
 #include "server/http_exchange.h"
 
 #include "sandbox/base/phases.h"
-#include "server/gzip.h"
 #include "server/routes.h"
 
 namespace pyexec {
 
 namespace beast = boost::beast;
 namespace http = boost::beast::http;
-using net::ip::tcp;
 
 namespace {
 
 constexpr std::uint32_t kHeaderBytes = 16 << 10;
 // A body that nobody wanted is read to its end up to here, so that the connection can be kept.
 constexpr std::size_t kSkippedBytes = 64 << 10;
-// A client that is still sending when it is refused would see a reset instead of the answer, so
-// some of what it sends is read first.
-constexpr std::size_t kLingerBytes = 16 << 20;
-constexpr std::chrono::seconds kLingerTime{2};
 constexpr std::size_t kPieceBytes = 16 << 10;
 
 }  // namespace
@@ -32,10 +26,26 @@ HttpExchange::HttpExchange(HttpConnection& connection, Service& service)
   head_.header_limit(kHeaderBytes);
   head_.body_limit(boost::none);  // set once it is known whose body it is
   service_.jobs.insert(&cancellation_);
+  record_.began_ns = sandbox::monotonic_ns();
+  record_.client = connection.client.to_string();
 }
 
 HttpExchange::~HttpExchange() {
   service_.jobs.erase(&cancellation_);
+}
+
+bool HttpExchange::has_head() const {
+  return on_parser([](const auto& parser) { return parser.is_header_done(); });
+}
+
+void HttpExchange::received(std::size_t bytes) {
+  record_.received_bytes += bytes;
+  service_.metrics.count_bytes(Direction::received, bytes);
+}
+
+void HttpExchange::sent(std::size_t bytes) {
+  record_.sent_bytes += bytes;
+  service_.metrics.count_bytes(Direction::sent, bytes);
 }
 
 const Exchange::Head& HttpExchange::head() const {
@@ -55,8 +65,9 @@ awaitable<error_code> HttpExchange::read_head() {
   connection_.stream.expires_after(std::chrono::milliseconds(service_.config.read_timeout_ms));
   const auto [error, size] =
       co_await http::async_read_header(connection_.stream, connection_.buffer, parser, kAsTuple);
+  received(size);
   if (error) co_return error;
-  request_id_ = service_.request_ids.id_for(parser.get()["X-Request-Id"]);
+  record_.request_id = service_.request_ids.id_for(parser.get()["X-Request-Id"]);
   add_headers(service_.cors.headers_for(parser.get()[http::field::origin]));
   // Read as "no body" by the parser: what follows would be taken for the next request.
   const auto encoding = parser.get()[http::field::transfer_encoding];
@@ -97,6 +108,7 @@ awaitable<error_code> HttpExchange::read_all() {
   while (!parser.is_done()) {
     const auto [error, size] =
         co_await http::async_read_some(connection_.stream, connection_.buffer, parser, kAsTuple);
+    received(size);
     if (error) co_return error;
     if (!body_room_.grow(parser.get().body().size())) co_return net::error::no_buffer_space;
   }
@@ -125,7 +137,7 @@ awaitable<std::optional<std::string_view>> HttpExchange::whole_body() {
   if (error == http::error::body_limit)
     refusal_ = too_large(service_, head().target());
   else if (error == net::error::no_buffer_space)
-    refusal_ = too_busy(head().target());
+    refusal_ = too_busy(service_, head().target());
   else
     refusal_ = refuse_head(error);
   is_broken_ = !refusal_;
@@ -144,6 +156,7 @@ awaitable<Exchange::Body> HttpExchange::read_body(std::string& out) {
   connection_.stream.expires_after(std::chrono::milliseconds(service_.config.idle_timeout_ms));
   const auto [error, size] =
       co_await http::async_read_some(connection_.stream, connection_.buffer, parser, kAsTuple);
+  received(size);
   if (error && error != http::error::need_buffer) {
     is_broken_ = true;
     co_return Body::broken;
@@ -151,64 +164,6 @@ awaitable<Exchange::Body> HttpExchange::read_body(std::string& out) {
   out.append(piece, sizeof piece - parser.get().body().size);
   watch_.start(cancellation_);  // nobody reads, and would notice, while what came is worked on
   co_return parser.is_done() ? Body::complete : Body::more;
-}
-
-HttpExchange::Message HttpExchange::to_http(Response response) const {
-  Message message(static_cast<http::status>(response.status),
-                  has_begun_ ? head().version() : std::max(10u, head().version()));
-  message.set(http::field::content_type, response.content_type);
-  message.set("X-Content-Type-Options", "nosniff");
-  if (!request_id_.empty()) message.set("X-Request-Id", request_id_);
-  for (const auto& [name, value] : response.headers) message.insert(name, value);
-  for (const auto& [name, value] : headers_) message.insert(name, value);
-  message.body() = std::move(response.body);
-  return message;
-}
-
-// Whether the connection is good for another request.
-template <typename Answer>
-awaitable<bool> HttpExchange::send(Answer& answer) {
-  connection_.stream.expires_after(std::chrono::milliseconds(service_.config.read_timeout_ms));
-  const auto [error, size] = co_await http::async_write(connection_.stream, answer, kAsTuple);
-  is_broken_ = is_broken_ || error;
-  co_return !error && answer.keep_alive();
-}
-
-awaitable<bool> HttpExchange::begin(Response response) {
-  if (!co_await go_on()) co_return false;
-  has_begun_ = true;
-  is_chunked_ = head().version() >= 11;
-  const Message message = to_http(std::move(response));
-  http::response<http::empty_body> start(message.base());
-  start.version(head().version());
-  start.chunked(is_chunked_);
-  start.keep_alive(is_chunked_ && wants_to_stay());
-  http::response_serializer<http::empty_body> serializer(start);
-  connection_.stream.expires_after(std::chrono::milliseconds(service_.config.read_timeout_ms));
-  const auto [error, size] =
-      co_await http::async_write_header(connection_.stream, serializer, kAsTuple);
-  is_broken_ = is_broken_ || error;
-  co_return !error;
-}
-
-awaitable<bool> HttpExchange::write(std::string_view piece) {
-  if (is_broken_ || piece.empty()) co_return !is_broken_;
-  connection_.stream.expires_after(std::chrono::milliseconds(service_.config.read_timeout_ms));
-  const net::const_buffer bytes = net::buffer(piece);
-  error_code error;
-  if (is_chunked_) {
-    const auto chunk = http::make_chunk(bytes);
-    std::tie(error, std::ignore) = co_await net::async_write(connection_.stream, chunk, kAsTuple);
-  } else {
-    std::tie(error, std::ignore) = co_await net::async_write(connection_.stream, bytes, kAsTuple);
-  }
-  is_broken_ = is_broken_ || error;
-  co_return !error;
-}
-
-void HttpExchange::break_off() {
-  is_broken_ = true;
-  connection_.stream.close();
 }
 
 // Whether all of it is read, so that the next request begins where it ends.
@@ -219,68 +174,6 @@ awaitable<bool> HttpExchange::skip_body() {
   if (head_.content_length().value_or(0) > kSkippedBytes) co_return false;
   head_.body_limit(kSkippedBytes);
   co_return !co_await read_all();
-}
-
-awaitable<void> HttpExchange::linger() {
-  auto& stream = connection_.stream;
-  error_code ignored;
-  stream.socket().shutdown(tcp::socket::shutdown_send, ignored);
-  stream.expires_after(kLingerTime);
-  static char dropped[64 << 10];
-  for (std::size_t total = 0; total < kLingerBytes;) {
-    const auto [error, size] = co_await stream.async_read_some(net::buffer(dropped), kAsTuple);
-    if (error) break;
-    total += size;
-  }
-}
-
-awaitable<bool> HttpExchange::finish(std::optional<Response> response, After after) {
-  watch_.stop();
-  if (response && has_begun_) break_off();  // something failed in the middle
-  if (response && !hold(response->body.size()))
-    response = busy_response("too many answers wait for their clients; try again later");
-  if (is_broken_ || (!response && !has_begun_)) co_return false;
-  if (!response) {
-    const bool is_whole = body_is_read();
-    if (!is_chunked_) co_return false;
-    connection_.stream.expires_after(std::chrono::milliseconds(service_.config.read_timeout_ms));
-    const auto last = http::make_chunk_last();
-    const auto [error, size] = co_await net::async_write(connection_.stream, last, kAsTuple);
-    if (error || !is_whole) {
-      if (!error) co_await linger();
-      co_return false;
-    }
-    co_return after == After::keep&& wants_to_stay();
-  }
-  const bool is_whole = co_await skip_body();
-  const auto begun_ns = response->begun_ns;
-  const bool is_head = head().method() == http::verb::head;
-  Message message = to_http(*std::move(response));
-  const std::size_t bytes = message.body().size();
-  const bool may_compress = bytes >= kLeastGzipBytes && bytes <= kMostGzipBytes;
-  const auto compressed = may_compress && accepts_gzip(head()[http::field::accept_encoding])
-                              ? gzip(message.body())
-                              : std::nullopt;
-  if (may_compress) message.insert(http::field::vary, "Accept-Encoding");
-  if (compressed) {
-    message.set(http::field::content_encoding, "gzip");
-    message.body() = *compressed;
-  }
-  message.prepare_payload();
-  if (message.result_int() == 204) message.erase(http::field::content_length);
-  message.keep_alive(wants_to_stay() && is_whole && after == After::keep);
-  bool is_good = false;
-  if (is_head) {
-    // The header of the same answer, its Content-Length included.
-    http::response<http::empty_body> header(message.base());
-    is_good = co_await send(header);
-  } else {
-    is_good = co_await send(message);
-    if (begun_ns)
-      service_.metrics.observe(RequestPhase::reply, sandbox::monotonic_ns() - *begun_ns);
-  }
-  if (!is_whole && !is_broken_) co_await linger();
-  co_return is_good;
 }
 
 }  // namespace pyexec

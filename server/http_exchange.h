@@ -27,6 +27,7 @@ class HttpExchange final : public Exchange {
   // What to answer to a request that is not HTTP; nothing if nobody is there to hear it.
   std::optional<Response> refuse_head(boost::system::error_code error) const;
 
+  bool has_head() const;
   const Head& head() const override;
   net::ip::address client() const override { return connection_.client; }
   Cancellation& cancellation() override { return cancellation_; }
@@ -35,6 +36,7 @@ class HttpExchange final : public Exchange {
   awaitable<Body> read_body(std::string& out) override;
   awaitable<bool> begin(Response head) override;
   awaitable<bool> write(std::string_view piece) override;
+  RequestRecord& record() override { return record_; }
   bool hold(std::uint64_t bytes) override { return answer_room_.resize(bytes); }
   void break_off() override;
   void add_headers(const Headers& headers) override {
@@ -51,6 +53,8 @@ class HttpExchange final : public Exchange {
   using PieceParser = boost::beast::http::request_parser<boost::beast::http::buffer_body>;
   using Message = boost::beast::http::response<boost::beast::http::string_body>;
 
+  void received(std::size_t bytes);
+  void sent(std::size_t bytes);
   // On the parser that has the request by now.
   template <typename Do>
   auto on_parser(Do action) const {
@@ -77,7 +81,7 @@ class HttpExchange final : public Exchange {
   std::optional<WholeParser> whole_;   // instead of head_, once the body is wanted
   std::optional<PieceParser> pieces_;  // the same, piece by piece
   Cancellation cancellation_;
-  std::string request_id_;
+  RequestRecord record_;
   Headers headers_;
   std::optional<Response> refusal_;
   bool is_told_to_go_on_ = false, is_chunked_ = false, has_begun_ = false, is_broken_ = false;

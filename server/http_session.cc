@@ -1,5 +1,6 @@
 #include "server/http_session.h"
 
+#include "sandbox/base/phases.h"
 #include "server/http_exchange.h"
 #include "server/log.h"
 #include "server/routes.h"
@@ -32,8 +33,12 @@ class HttpSession {
         sessions_(sessions) {
     connection_.client = address_of(connection_.stream.socket());
     sessions_.add(*this);
+    ++service_.connections;
   }
-  ~HttpSession() { sessions_.remove(*this); }
+  ~HttpSession() {
+    sessions_.remove(*this);
+    --service_.connections;
+  }
   HttpSession(const HttpSession&) = delete;
   HttpSession& operator=(const HttpSession&) = delete;
 
@@ -87,9 +92,22 @@ class HttpSession {
     else
       response = co_await answer(exchange);
     if (response && response->outcome) service_.metrics.count_answer(*response->outcome);
+    if (!response && error) co_return false;  // nobody asks
     const bool may_stay = !error && sessions_.keeps();
-    co_return co_await exchange.finish(
+    const bool is_good = co_await exchange.finish(
         std::move(response), may_stay ? HttpExchange::After::keep : HttpExchange::After::close);
+    account(exchange);
+    co_return is_good;
+  }
+
+  void account(HttpExchange& exchange) {
+    RequestRecord& record = exchange.record();
+    record.ended_ns = sandbox::monotonic_ns();
+    const bool is_client_gone = exchange.cancellation().requested() && !service_.draining;
+    if (is_client_gone) record.status = 0;  // whatever the kernel took of an answer
+    if (record.outcome && !record.batch_done)
+      service_.metrics.observe_request(record.ended_ns - record.began_ns);
+    service_.request_log.write(exchange.has_head() ? &exchange.head() : nullptr, record);
   }
 
   awaitable<std::optional<Response>> answer(HttpExchange& exchange) {

@@ -197,6 +197,7 @@ awaitable<void> perform_live(Service& service, Exchange& exchange, LiveRequest l
   while (!job->outcome) co_await job->news.wait_until(Deadline::max());
   output->on_more = nullptr;
   service.metrics.count_answer(job->outcome->kind);
+  exchange.record().add_job(*job->outcome);
   std::uint64_t bytes = job->outcome->result_json.size() + output->standard.text().size() +
                         output->errors.text().size();
   for (const NamedBytes& file : job->outcome->files) bytes += 2 * file.bytes.size();

@@ -23,8 +23,10 @@ void reload_on_request(net::signal_set& signals, Access& access) {
   signals.async_wait([&](error_code error, int) {
     if (error) return;
     const auto problem = access.reload();
-    log_line(problem ? "the API keys stay as they were: " + *problem
-                     : "the API keys have been read again");
+    if (problem)
+      log_line("the API keys stay as they were: " + *problem);
+    else
+      log_notice("the API keys have been read again");
     reload_on_request(signals, access);
   });
 }
@@ -37,7 +39,15 @@ void watch_children(net::signal_set& signals) {
   });
 }
 
-std::string greeting(const Service& service, const net::ip::tcp::acceptor& acceptor) {
+LogFormat log_format(const Config& config) {
+  if (config.log == "json") return LogFormat::json;
+  if (config.log == "text") return LogFormat::text;
+  if (config.log == "quiet") return LogFormat::quiet;
+  return ::isatty(STDOUT_FILENO) == 1 ? LogFormat::text : LogFormat::json;
+}
+
+// On standard output, whatever the format.
+void greet(const Service& service, const net::ip::tcp::acceptor& acceptor) {
   const auto endpoint = acceptor.local_endpoint();
   const auto level = service.isolation.probed.level;
   std::ostringstream out;
@@ -46,7 +56,10 @@ std::string greeting(const Service& service, const net::ip::tcp::acceptor& accep
       << " of " << service.isolation.selftest_run << " attacks on itself blocked, "
       << service.config.pool_workers << " workers ready"
       << (service.access.has_keys() ? "" : "; no API keys: who reaches the port can run scripts");
-  return out.str();
+  if (log_format(service.config) == LogFormat::json)
+    log_notice(out.str());
+  else
+    std::cout << out.str() << std::endl;
 }
 
 // Clients must not take the descriptors that workers need: a message whose descriptors do not fit
@@ -102,9 +115,10 @@ awaitable<int> serve(Service& service, Launcher& launcher, Sessions& sessions,
   reload_on_request(reload, service.access);
 
   auto acceptor = co_await start(service, launcher);
+  write_log_in_background();
   start_listening(acceptor);
   net::co_spawn(executor, accept_connections(acceptor, service, sessions), net::detached);
-  std::cout << greeting(service, acceptor) << std::endl;
+  greet(service, acceptor);
 
   co_await stop.async_wait(kAsTuple);
   co_await drain(service, sessions, acceptor);
@@ -116,14 +130,14 @@ awaitable<int> serve(Service& service, Launcher& launcher, Sessions& sessions,
 awaitable<int> probe(Launcher& launcher) {
   const auto probed = co_await launcher.probe();
   if (!probed) refuse_to_start("the launcher ended before it had looked at this host");
-  std::cout << probe_document(*probed);
+  std::cout << probe_document(*probed) << std::flush;
   co_return 0;
 }
 
 ClientPolicy client_policy(const Config& config) {
   auto cors = CorsPolicy::parse(config.cors_origins);
   if (!cors) refuse_to_start("PYEXEC_CORS_ORIGINS: " + cors.error().message);
-  ClientPolicy policy = {*std::move(cors), std::nullopt};
+  ClientPolicy policy = {*std::move(cors), std::nullopt, log_format(config)};
   if (config.keys_file.empty()) return policy;
   auto keys = read_key_file(config.keys_file);
   if (!keys) refuse_to_start("PYEXEC_KEYS_FILE: " + keys.error().message);
@@ -132,6 +146,7 @@ ClientPolicy client_policy(const Config& config) {
 }
 
 [[noreturn]] void run(Config config, ConfigResult::Next next) {
+  open_log(log_format(config));
   const auto descriptors = raise_descriptor_limit();
   if (next == ConfigResult::Next::serve) limit_connections(config, descriptors);
   adopt_orphans();
@@ -170,7 +185,7 @@ ClientPolicy client_policy(const Config& config) {
   });
   context.run();
   if (!wait_for_children(kChildrenTime)) log_line("some processes had to be killed");
-  std::cout.flush();
+  close_log();
   std::_Exit(exit_code);
 }
 

@@ -3,57 +3,54 @@
 #pragma once
 
 #include <prometheus/counter.h>
+#include <prometheus/family.h>
 #include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <string>
 
 #include "server/outcome.h"
+#include "server/phases.h"
 
 namespace pyexec {
 
-// Of a request to /execute, one after the other; but for reap, which follows the answer.
-#define PYEXEC_REQUEST_PHASES(X)                                        \
-  X(parse, "the body, once it is there")                                \
-  X(admit, "asking for a place")                                        \
-  X(pool_wait, "until a worker is taken")                               \
-  X(hand_off, "until the worker has read the script")                   \
-  X(run, "until the worker has a report, or the job was ended without") \
-  X(report, "until the server has the report")                          \
-  X(kill, "until no process of the job can go on")                      \
-  X(reply, "judging, and handing the answer to the kernel")             \
-  X(reap, "until no process of the job is left, where that is after it")
+// Why a request, or a job, was not run. 429 but for unauthorized.
+#define PYEXEC_REFUSALS(X)                                                   \
+  X(queue_full, "too many jobs run and wait")                                \
+  X(no_worker, "none became free within the job's time")                     \
+  X(too_many_bytes, "bodies that come in, or answers that nobody takes")     \
+  X(rate_limit, "too many requests of an API key or address")                \
+  X(running_limit, "too many jobs of an API key at the same time")           \
+  X(duplicate, "a message of a queue whose first delivery is still in work") \
+  X(stopping, "the service stops")                                           \
+  X(unauthorized, "no API key, or a wrong one")
 
-// Of making a worker, one after the other; total also has what lies between them.
-#define PYEXEC_REFILL_PHASES(X)                                              \
-  X(namespaces, "a first process in new namespaces, its ids mapped")         \
-  X(mounts, "the jail's scratch file systems, and its first process sealed") \
-  X(fork, "the fork, as its caller sees it")                                 \
-  X(populate, "pages that scripts write to, made the worker's own")          \
-  X(enter, "joining the jail, and giving up every right")                    \
-  X(warm_up, "the interpreter's new life, and a first script")               \
-  X(total, "from the request to the zygote until the worker is parked")
-
-enum class RequestPhase : std::uint8_t {
+enum class Refusal : std::uint8_t {
 #define X(name, help) name,
-  PYEXEC_REQUEST_PHASES(X)
+  PYEXEC_REFUSALS(X)
 #undef X
       count
 };
 
-enum class RefillPhase : std::uint8_t {
-#define X(name, help) name,
-  PYEXEC_REFILL_PHASES(X)
-#undef X
-      count
-};
+enum class Direction : std::uint8_t { received, sent };
 
 struct PoolState {
   std::uint64_t target, ready, starting, running, waiting;
   std::uint64_t zygote_starts, worker_failures;
+};
+
+// What is so at the moment, as opposed to what was counted.
+struct Present {
+  PoolState pool;
+  std::uint64_t running_limit;  // jobs
+  std::uint64_t body_bytes, answer_bytes, connections, dropped_log_lines;
+  bool is_ready;  // as /health says
+  std::uint64_t isolation_level;
+  std::map<std::string, std::string> info;  // versions, by name
 };
 
 class Metrics {
@@ -67,21 +64,37 @@ class Metrics {
   // A job has a worker; whether one was parked when it came, and a job was allowed to run.
   void count_take(bool hit);
   void count_answer(OutcomeKind outcome);
+  void count_refusal(Refusal reason);
+  void count_bytes(Direction direction, std::uint64_t bytes);
+  // Of a request to /execute, from its head to the end of its answer.
+  void observe_request(std::uint64_t ns);
+  enum class Replaced : std::uint8_t { lost, jobs, age, count };
+  void count_zygote_replaced(Replaced why);
 
   // In the text format of Prometheus, version 0.0.4.
-  std::string text(const PoolState& pool, std::uint64_t body_bytes);
+  std::string text(const Present& present);
 
  private:
   template <typename Phase>
   using Histograms = std::array<prometheus::Histogram*, static_cast<std::size_t>(Phase::count)>;
 
+  template <typename Reason>
+  using Counters = std::array<prometheus::Counter*, static_cast<std::size_t>(Reason::count)>;
+
   prometheus::Registry registry_;
-  Histograms<RequestPhase> request_ = {};
+  Histograms<RequestPhase> phases_ = {};
   Histograms<RefillPhase> refill_ = {};
-  prometheus::Counter *hits_, *misses_, *zygote_starts_, *worker_failures_;
+  prometheus::Histogram* request_;
+  prometheus::Counter *hits_, *misses_, *zygote_starts_, *worker_failures_, *dropped_log_lines_,
+      *cpu_seconds_;
   std::array<prometheus::Counter*, kOutcomes> answers_ = {};
-  std::array<prometheus::Gauge*, 5> pool_ = {};
-  prometheus::Gauge* body_bytes_;
+  Counters<Refusal> refusals_ = {};
+  Counters<Replaced> replaced_ = {};
+  std::array<prometheus::Counter*, 2> bytes_ = {};  // by Direction
+  std::array<prometheus::Gauge*, 4> workers_ = {};
+  prometheus::Gauge *waiting_, *load_, *body_bytes_, *answer_bytes_, *connections_, *is_ready_,
+      *isolation_level_, *resident_bytes_;
+  prometheus::Family<prometheus::Gauge>* info_;
 };
 
 }  // namespace pyexec

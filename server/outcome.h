@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "server/phases.h"
 #include "worker/protocol/job.h"
 
 namespace pyexec {
@@ -76,6 +77,7 @@ struct Outcome {
   std::optional<ErrorDetail> error_detail = {};
   std::vector<NamedBytes> files = {};  // names and bytes checked
   JobUsage usage = {};
+  PhaseTimes phases = {};
   bool was_read = true;  // false: its worker was lost before it had all of the job
 };
 

@@ -14,6 +14,16 @@ Warmth warmth_for(const Job& job) {
   return job.script.find("pandas") == std::string::npos ? Warmth::basic : Warmth::pandas;
 }
 
+Outcome without_worker(Service& service, const Cancellation& cancellation) {
+  if (service.draining) {
+    service.metrics.count_refusal(Refusal::stopping);
+    return failed(OutcomeKind::busy, "the service stops; try again");
+  }
+  if (cancellation.requested()) return failed(OutcomeKind::internal, "the job was cancelled");
+  service.metrics.count_refusal(Refusal::no_worker);
+  return failed(OutcomeKind::busy, "no worker became free in time; try again later");
+}
+
 }  // namespace
 
 std::optional<std::string> problem_with_job(const Service& service, const JobRequest& request) {
@@ -44,12 +54,7 @@ awaitable<Outcome> perform(Service& service, const JobRequest& request, Rank ran
         co_await service.pool.take({warmth_for(request.job), rank}, deadline, cancellation);
     taken_ns = sandbox::monotonic_ns();
     if (!lease) {
-      if (service.draining)
-        outcome = failed(OutcomeKind::busy, "the service stops; try again");
-      else if (cancellation.requested())
-        outcome = failed(OutcomeKind::internal, "the job was cancelled");
-      else
-        outcome = failed(OutcomeKind::busy, "no worker became free in time; try again later");
+      outcome = without_worker(service, cancellation);
       break;
     }
     service.metrics.observe(RequestPhase::pool_wait, taken_ns - admitted_ns);
@@ -62,6 +67,7 @@ awaitable<Outcome> perform(Service& service, const JobRequest& request, Rank ran
     outcome = co_await run_job(*std::move(lease), std::move(what), cancellation, service.metrics);
     if (outcome.was_read) break;
   }
+  outcome.phases[RequestPhase::pool_wait] = taken_ns - admitted_ns;
   outcome.usage.queue_ns = taken_ns - admitted_ns;
   outcome.usage.total_ns = sandbox::monotonic_ns() - admitted_ns;
   co_return outcome;

@@ -18,6 +18,10 @@ void reap_children();
 // Waits until no child is left; false, with the rest killed, if that takes longer than `limit`.
 bool wait_for_children(std::chrono::milliseconds limit);
 
+// Of this process alone; 0 where the system does not tell.
+std::uint64_t resident_bytes();
+double cpu_seconds();
+
 // The pyexec-worker beside this program.
 std::string default_worker_path();
 

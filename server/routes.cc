@@ -25,7 +25,8 @@ bool is_json(const Exchange::Head& head) {
                         "application/json");
 }
 
-Response unauthorized() {
+Response unauthorized(Service& service) {
+  service.metrics.count_refusal(Refusal::unauthorized);
   Response response = execute_error(OutcomeKind::unauthorized, 401,
                                     "this service wants an API key: Authorization: Bearer KEY");
   response.headers.emplace_back("WWW-Authenticate", "Bearer realm=\"pyexec\"");
@@ -42,16 +43,22 @@ Response too_often(const char* why, const Headers& headers) {
 awaitable<std::optional<Response>> answer_execute(Call call) {
   auto& [service, exchange] = call;
   const auto grant = service.access.identify(exchange);
-  if (!grant) co_return unauthorized();
+  if (!grant) co_return unauthorized(service);
+  exchange.record().key = grant->key;
   if (const auto verdict = service.access.take_token(*grant)) {
     const Headers headers = rate_limit_headers(*verdict);
-    if (!verdict->allowed) co_return too_often("too many requests; try again later", headers);
+    if (!verdict->allowed) {
+      service.metrics.count_refusal(Refusal::rate_limit);
+      co_return too_often("too many requests; try again later", headers);
+    }
     exchange.add_headers(headers);
   }
   const auto running = service.access.try_run(*grant);
-  if (!running)
+  if (!running) {
+    service.metrics.count_refusal(Refusal::running_limit);
     co_return too_often("too many jobs of this API key are running; try again later",
                         {{"Retry-After", "1"}});
+  }
   if (!is_json(exchange.head()))
     co_return execute_error(OutcomeKind::invalid_request, 415,
                             "Content-Type must be application/json");
@@ -61,7 +68,8 @@ awaitable<std::optional<Response>> answer_execute(Call call) {
 awaitable<std::optional<Response>> answer_batch(Call call) {
   auto& [service, exchange] = call;
   const auto grant = service.access.identify(exchange);
-  if (!grant) co_return unauthorized();
+  if (!grant) co_return unauthorized(service);
+  exchange.record().key = grant->key;
   co_return co_await execute_batch(service, exchange, *grant);
 }
 
@@ -141,7 +149,8 @@ awaitable<std::optional<Response>> route(Service& service, Exchange& exchange) {
   co_return co_await kHandlers[static_cast<std::size_t>(known->name)]({service, exchange});
 }
 
-Response too_busy(std::string_view target) {
+Response too_busy(Service& service, std::string_view target) {
+  service.metrics.count_refusal(Refusal::too_many_bytes);
   constexpr const char* kWhy = "too many bytes of requests are being read; try again later";
   const Route* known = find_route(target);
   return known != nullptr && known->of == RouteOf::jobs ? busy_response(kWhy)

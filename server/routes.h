@@ -12,7 +12,7 @@ namespace pyexec {
 awaitable<std::optional<Response>> route(Service& service, Exchange& exchange);
 
 // For a request whose body there is no room for now.
-Response too_busy(std::string_view target);
+Response too_busy(Service& service, std::string_view target);
 // For a request whose body is larger than any script: /execute's answer names its outcome.
 Response too_large(const Service& service, std::string_view target);
 

@@ -35,7 +35,13 @@ struct Run {
         channel_done(executor),
         output_done(executor) {}
 
+  void observe(RequestPhase phase, std::uint64_t ns) {
+    metrics.observe(phase, ns);
+    phases[phase] = ns;
+  }
+
   Metrics& metrics;
+  PhaseTimes phases;
   const std::uint64_t taken_ns = sandbox::monotonic_ns();
   std::uint64_t reported_ns = 0;
   Pool::Lease lease;
@@ -195,17 +201,17 @@ awaitable<bool> finish(std::shared_ptr<Run> run, Accounting accounting) {
 }
 
 // A worker's own times count as far as they can be true.
-void observe_run(const Run& run, std::uint64_t ended_ns) {
+void observe_run(Run& run, std::uint64_t ended_ns) {
   if (!run.report) {
-    run.metrics.observe(RequestPhase::run, ended_ns - run.taken_ns);
+    run.observe(RequestPhase::run, ended_ns - run.taken_ns);
     return;
   }
   const RunTimes& told = run.report->unchecked().times;
   const std::uint64_t began = std::clamp(told.began_ns, run.taken_ns, run.reported_ns);
   const std::uint64_t ended = std::clamp(told.ended_ns, began, run.reported_ns);
-  run.metrics.observe(RequestPhase::hand_off, began - run.taken_ns);
-  run.metrics.observe(RequestPhase::run, ended - began);
-  run.metrics.observe(RequestPhase::report, run.reported_ns - ended);
+  run.observe(RequestPhase::hand_off, began - run.taken_ns);
+  run.observe(RequestPhase::run, ended - began);
+  run.observe(RequestPhase::report, run.reported_ns - ended);
 }
 
 Outcome judge(const Run& run, const Cancellation& cancellation, std::optional<int> own_death) {
@@ -273,7 +279,7 @@ awaitable<Outcome> run_job(Pool::Lease lease, JobRun what, Cancellation& cancell
   const auto own_death = worker.wait_status();
   const std::uint64_t ended_ns = sandbox::monotonic_ns();
   const bool dead = co_await finish(run, what.accounting);
-  metrics.observe(RequestPhase::kill, sandbox::monotonic_ns() - ended_ns);
+  run->observe(RequestPhase::kill, sandbox::monotonic_ns() - ended_ns);
   observe_run(*run, ended_ns);  // only now is it known whether there is a report
 
   Outcome outcome;
@@ -283,6 +289,7 @@ awaitable<Outcome> run_job(Pool::Lease lease, JobRun what, Cancellation& cancell
     outcome = failed(OutcomeKind::time_limit, "execution time limit exceeded");
   else
     outcome = judge(*run, cancellation, own_death);
+  outcome.phases = run->phases;
   outcome.usage.run_ns = ended_ns - run->taken_ns;
   // A worker that has reported is killed, sooner or later than we look.
   const bool has_reported = run->channel == Channel::reported;

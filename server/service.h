@@ -17,6 +17,7 @@
 #include "server/pages.h"
 #include "server/pool.h"
 #include "server/request_id.h"
+#include "server/request_log.h"
 
 namespace pyexec {
 
@@ -24,6 +25,7 @@ namespace pyexec {
 struct ClientPolicy {
   CorsPolicy cors;
   std::optional<ApiKeys> keys;
+  LogFormat log;
 };
 
 struct Service {
@@ -43,6 +45,7 @@ struct Service {
                   .denied_imports = config.deny_imports}),
         openapi(openapi_document(job_caps)),
         page(front_page(job_caps)),
+        request_log(policy.log, config.trace_project),
         access(config, std::move(policy.keys)),
         cors(std::move(policy.cors)),
         admission(configuration.running_jobs + configuration.queued_jobs),
@@ -71,6 +74,7 @@ struct Service {
   const JobCaps job_caps;
   const std::string openapi, page;  // told as they are
   Metrics metrics;
+  const RequestLog request_log;
   Access access;
   const CorsPolicy cors;
   RequestIds request_ids;
@@ -81,8 +85,9 @@ struct Service {
   Pool pool;
   Isolation isolation;           // known before the first request
   std::set<Cancellation*> jobs;  // in work, so that a shutdown can end them
-  bool is_leaving = false;       // other instances should be asked
-  bool draining = false;         // nothing new is begun
+  std::uint64_t connections = 0;
+  bool is_leaving = false;  // other instances should be asked
+  bool draining = false;    // nothing new is begun
   std::set<Signal*> drain_watchers;
 };
 

@@ -65,6 +65,7 @@ class Service:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("PYEXEC_") and k != "PORT"}
         environment.update({f"PYEXEC_{name.upper()}": str(value) for name, value in knobs.items()})
         environment.setdefault("PYEXEC_PORT", "0")
+        environment.setdefault("PYEXEC_LOG", "quiet")  # nobody reads it while the service runs
         self.process = subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )

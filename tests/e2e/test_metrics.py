@@ -1,11 +1,13 @@
 """GET /metrics: what is counted and timed, and that scripts cannot make it lie beyond their own time."""
 
+import subprocess
 import threading
 import time
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from conftest import need
 from test_result import FORGE
 
 OK = "def main(): return 1"
@@ -115,6 +117,59 @@ def test_a_job_that_waits_for_a_worker_is_a_miss(start):
     took = {result: after["pyexec_pool_takes_total", result] - before["pyexec_pool_takes_total", result] for result in ("hit", "miss")}
     assert took == {"hit": 1, "miss": 2}
     assert grown(before, after, "pool_wait")[1] > 0.3 + 0.6 - 0.1
+
+
+def test_a_request_is_timed_from_end_to_end_and_its_bytes_counted(start):
+    service = start(pool=1)
+    before, begin = Scrape(service), time.monotonic()
+    script = "import time\ndef main():\n    time.sleep(0.2)\n    return 'x' * 5000"
+    assert service.execute(script).status == 200
+    wall, after = time.monotonic() - begin, Scrape(service)
+    name = "pyexec_request_seconds"
+    assert after[f"{name}_count",] - before[f"{name}_count",] == 1
+    assert 0.2 < after[f"{name}_sum",] - before[f"{name}_sum",] < wall
+    grew = {way: after["pyexec_http_bytes_total", way] - before["pyexec_http_bytes_total", way] for way in ("received", "sent")}
+    scrape = before["pyexec_http_bytes_total", "received"]  # requests of scrapes count as well
+    assert len(script) < grew["received"] < len(script) + scrape + 1000 and grew["sent"] > 5000
+
+
+def test_refusals_are_counted_by_reason(start):
+    service = start(pool=1, running=1, queue=1, rate_per_minute=1, rate_burst=4)
+    slow = "import time\ndef main(): time.sleep(100)"
+    limits = (3000, 1500)  # the second gives up while the first still runs
+    jobs = [threading.Thread(target=service.post, args=[{"script": slow, "timeout_ms": ms}]) for ms in limits]
+    for number, job in enumerate(jobs):
+        job.start()
+        service.wait_until(lambda: Scrape(service)["pyexec_load_ratio",] == number + 1)
+    assert [service.execute(OK).outcome for _ in range(3)] == ["busy", "busy", "rate_limited"]
+    for job in jobs:
+        job.join()
+    after = Scrape(service)
+    reasons = {key[1]: value for key, value in after.samples.items() if key[0] == "pyexec_refusals_total"}
+    assert {reason: n for reason, n in reasons.items() if n} == {"queue_full": 2, "no_worker": 1, "rate_limit": 1}
+
+
+def test_what_runs_and_how_isolated_it_is(start):
+    service = start(pool=1)
+    health, scrape = service.health(), Scrape(service)
+    info = next(iter(scrape.families["pyexec_info"].samples)).labels
+    versions = health["versions"]
+    assert info == {"version": versions["pyexec"], "isolation": health["isolation"]["name"]} | {
+        name: versions[name] for name in ("python", "numpy", "pandas")
+    }
+    assert scrape["pyexec_isolation_level",] == health["isolation"]["level"]
+    assert (scrape["pyexec_ready",], scrape["pyexec_connections",]) == (1, 1)
+    assert scrape["process_resident_memory_bytes",] > 1e6 and scrape["process_cpu_seconds_total",] > 0
+
+
+@need("promtool")
+def test_promtool_finds_nothing(service):
+    service.execute(OK)
+    text = service.request("GET", "/metrics").raw
+    good = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, timeout=60)
+    assert (good.returncode, good.stdout, good.stderr) == (0, b"", b"")
+    broken = subprocess.run(["promtool", "check", "metrics"], input=b"# TYPE x counter\nx 1\n", capture_output=True, timeout=60)
+    assert broken.returncode != 0 and b"_total" in broken.stderr + broken.stdout
 
 
 def test_refill_is_timed_once_for_each_worker(start):
