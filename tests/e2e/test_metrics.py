@@ -124,7 +124,8 @@ def test_a_request_is_timed_from_end_to_end_and_its_bytes_counted(start):
     before, begin = Scrape(service), time.monotonic()
     script = "import time\ndef main():\n    time.sleep(0.2)\n    return 'x' * 5000"
     assert service.execute(script).status == 200
-    wall, after = time.monotonic() - begin, Scrape(service)
+    after = Scrape(service)
+    wall = time.monotonic() - begin  # the client has the answer before the server has noted that it is out
     name = "pyexec_request_seconds"
     assert after[f"{name}_count",] - before[f"{name}_count",] == 1
     assert 0.2 < after[f"{name}_sum",] - before[f"{name}_sum",] < wall
