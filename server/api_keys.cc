@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -23,16 +22,6 @@ constexpr std::size_t kMostNameBytes = 64;
 // From one request in eleven days to more than anybody sends.
 constexpr double kLeastRate = 1e-6, kMostRate = 1e6;
 constexpr std::uint64_t kMostBurst = 1'000'000, kMostRunning = 1'000'000;
-
-// Nothing only where OpenSSL is not allowed to hash.
-std::optional<Sha256> sha256(std::string_view text) {
-  Sha256 hash;
-  unsigned size = 0;
-  if (EVP_Digest(text.data(), text.size(), hash.data(), &size, EVP_sha256(), nullptr) != 1 ||
-      size != hash.size())
-    return std::nullopt;
-  return hash;
-}
 
 std::optional<Sha256> parse_hash(std::string_view text) {
   constexpr int kBase = 16;

@@ -12,10 +12,9 @@
 
 #include "server/problem.h"
 #include "server/rate_limit.h"
+#include "server/sha256.h"
 
 namespace pyexec {
-
-using Sha256 = std::array<std::uint8_t, 32>;
 
 struct ApiKey {
   std::string name;

@@ -98,6 +98,8 @@ const std::vector<NumberKnob>& number_knobs() {
        3600000, "time a connection may stay open without a request"},
       {"--ping-ms", "PYEXEC_PING_MS", "ms", &Config::ping_ms, 5000, 10, 3600000,
        "silence on a live answer after which the client is pinged"},
+      {"--queue-window-s", "PYEXEC_QUEUE_WINDOW_S", "s", &Config::queue_window_s, 3600, 0, 86400,
+       "time in which a message of Pub/Sub or Cloud Tasks that was run is not run again"},
       {"--drain-ms", "PYEXEC_DRAIN_MS", "ms", &Config::drain_ms, 8000, 0, 3600000,
        "time for accepted requests to finish, once nothing new is accepted"},
       {"--lame-duck-ms", "PYEXEC_LAME_DUCK_MS", "ms", &Config::lame_duck_ms, 0, 0, 3600000,
@@ -132,6 +134,14 @@ const std::vector<TextKnob>& text_knobs() {
        "json: an object a line and request, on standard output; text: a sentence, on standard "
        "error; quiet: as text, without requests; auto: text on a terminal, else json",
        {"auto", "json", "text", "quiet"}},
+      {"--queue-results",
+       "PYEXEC_QUEUE_RESULTS",
+       &Config::queue_results,
+       "none",
+       "log: what became of a message of Pub/Sub or Cloud Tasks is a line of the log too, with "
+       "what "
+       "the job returned and printed",
+       {"none", "log"}},
       {"--trace-project", "PYEXEC_TRACE_PROJECT", &Config::trace_project, "",
        "project of Google Cloud that traces in the log belong to; $GOOGLE_CLOUD_PROJECT is used "
        "where this is not set"},

@@ -15,6 +15,7 @@ struct Config {
   std::string keys_file;
   std::string cors_origins;
   std::string log;
+  std::string queue_results;
   std::string trace_project;
   std::uint64_t port;
   std::uint64_t pool_workers;
@@ -42,6 +43,7 @@ struct Config {
   std::uint64_t read_timeout_ms;
   std::uint64_t idle_timeout_ms;
   std::uint64_t ping_ms;
+  std::uint64_t queue_window_s;
   std::uint64_t drain_ms;
   std::uint64_t lame_duck_ms;
   std::uint64_t min_level;

@@ -1,15 +1,67 @@
 #include "server/execute.h"
 
 #include "sandbox/base/phases.h"
+#include "server/deliver.h"
 #include "server/job_request.h"
 #include "server/live.h"
+#include "server/log.h"
 #include "server/perform.h"
 
 namespace pyexec {
 namespace {
 
+struct Arrived {
+  JobRequest request;
+  std::optional<QueueMessage> message;  // that it came in
+  std::optional<Sha256> name;           // of that
+};
+
 Response refused(const BadRequest& problem) {
   return execute_error(OutcomeKind::invalid_request, problem.status, problem.message);
+}
+
+boost::system::result<Arrived, BadRequest> arrived(const Exchange::Head& head,
+                                                   std::string_view body, const JobCaps& caps) {
+  auto request = parse_job(body, caps);
+  auto message = queue_message_of(head);
+  if (request) {
+    auto name = message ? Deliveries::name_of(*message, body) : std::nullopt;
+    return Arrived{*std::move(request), std::move(message), name};
+  }
+  auto wrapped = unwrap(body);
+  if (!wrapped) return request.error();
+  if (!*wrapped) return wrapped->error();
+  request = parse_job((*wrapped)->job, caps);
+  if (!request) return request.error();
+  const auto name = Deliveries::name_of((*wrapped)->message, (*wrapped)->job);
+  return Arrived{*std::move(request), std::move((*wrapped)->message), name};
+}
+
+Response refuse(Service& service, Refusal reason, std::string_view why) {
+  service.metrics.count_refusal(reason);
+  return busy_response(why);
+}
+
+// Nothing, and a turn, where the message is to be run.
+std::optional<Response> answered_already(Service& service, const Arrived& job,
+                                         std::optional<Deliveries::Turn>& turn) {
+  using Taken = Metrics::Taken;
+  Metrics& metrics = service.metrics;
+  const QueueMessage& message = *job.message;
+  if (!log_has_room() && service.config.queue_results == "log")
+    return refuse(service, Refusal::log_full, "the log is behind; try again later");
+  if (!job.name) throw std::runtime_error("SHA-256 cannot be had");
+  auto begun = service.deliveries.begin(*job.name, Clock::now());
+  if (const auto* outcome = std::get_if<OutcomeKind>(&begun)) {
+    metrics.count_message(message.source, Taken::duplicate);
+    return delivered_before(message, *outcome);
+  }
+  if (std::holds_alternative<Deliveries::InWork>(begun)) {
+    metrics.count_message(message.source, Taken::in_work);
+    return refuse(service, Refusal::duplicate, "this message is being worked on; try again later");
+  }
+  turn.emplace(std::get<Deliveries::Turn>(std::move(begun)));
+  return std::nullopt;
 }
 
 }  // namespace
@@ -19,31 +71,43 @@ awaitable<std::optional<Response>> execute(Service& service, Exchange& exchange)
   if (!body) co_return exchange.refusal();
 
   sandbox::Lap lap;
-  auto request = parse_job(*body, service.job_caps);
-  if (!request) co_return refused(request.error());
-  if (const auto problem = problem_with_job(service, *request)) co_return refused({400, *problem});
+  auto job = arrived(exchange.head(), *body, service.job_caps);
+  if (!job) co_return refused(job.error());
+  const JobRequest& request = job->request;
+  if (const auto problem = problem_with_job(service, request)) co_return refused({400, *problem});
   RequestRecord& record = exchange.record();
   service.metrics.observe(RequestPhase::parse, record.phases[RequestPhase::parse] = lap.ns());
 
-  auto permit = service.admission.try_admit();
-  if (!permit) {
-    service.metrics.count_refusal(Refusal::queue_full);
-    co_return busy_response("too many jobs are running and waiting; try again later");
+  std::optional<Deliveries::Turn> turn;
+  if (job->message) {
+    record.message_id = job->message->id;
+    if (auto answer = answered_already(service, *job, turn)) co_return answer;
   }
+  auto permit = service.admission.try_admit();
+  if (!permit)
+    co_return refuse(service, Refusal::queue_full,
+                     "too many jobs are running and waiting; try again later");
   service.batch_share.single_came();
   service.metrics.observe(RequestPhase::admit, record.phases[RequestPhase::admit] = lap.ns());
 
-  if (const auto format = live_format(exchange.head())) {
-    LiveRequest live = {*std::move(request), *format, *std::move(permit)};
+  const auto format = turn ? std::nullopt : live_format(exchange.head());
+  if (format) {
+    LiveRequest live = {std::move(job->request), *format, *std::move(permit)};
     co_await perform_live(service, exchange, std::move(live));
     co_return std::nullopt;
   }
-  const auto output = output_for(*request);
+  const auto output = output_for(request);
   const Outcome outcome =
-      co_await perform(service, *request, Rank::single, output, exchange.cancellation());
+      co_await perform(service, request, Rank::single, output, exchange.cancellation());
   record.add_job(outcome);
   const std::uint64_t begun_ns = sandbox::monotonic_ns();
-  Response response = outcome_response(outcome, *output, *request);
+  const bool is_delivered = turn && is_final(outcome.kind);
+  if (turn)
+    service.metrics.count_message(job->message->source,
+                                  is_delivered ? Metrics::Taken::run : Metrics::Taken::put_back);
+  if (is_delivered) turn->end(outcome.kind, Clock::now());
+  Response response = is_delivered ? delivered(service, *job->message, outcome, *output, request)
+                                   : outcome_response(outcome, *output, request);
   response.begun_ns = begun_ns;
   co_return response;
 }

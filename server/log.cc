@@ -68,6 +68,11 @@ std::uint64_t dropped_log_lines() {
   return pool ? pool->overrun_counter() : 0;
 }
 
+bool log_has_room() {
+  const auto pool = spdlog::thread_pool();
+  return !pool || pool->queue_size() < kLinesKept / 2;
+}
+
 void close_log() {
   std::promise<void> closed;
   auto is_closed = closed.get_future();

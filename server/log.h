@@ -19,6 +19,8 @@ void open_log(LogFormat format);
 // a few thousand lines that are not taken the oldest are dropped.
 void write_log_in_background();
 std::uint64_t dropped_log_lines();
+// Whether many lines could come at once without one being dropped.
+bool log_has_room();
 // Gives what is still to be written a second.
 void close_log();
 

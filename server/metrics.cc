@@ -25,6 +25,9 @@ constexpr const char* kWorkerStates[] = {"target", "ready", "starting", "running
 // In the order of Direction, and of Replaced.
 constexpr const char* kDirections[] = {"received", "sent"};
 constexpr const char* kReplacedReasons[] = {"lost", "jobs", "age"};
+// In the order of QueueMessage::Source, and of Taken.
+constexpr const char* kSources[] = {"pubsub", "cloud_tasks"};
+constexpr const char* kTaken[] = {"run", "duplicate", "in_work", "put_back"};
 constexpr Explained kRefusals[] = {
 #define X(name, help) {#name, help},
     PYEXEC_REFUSALS(X)
@@ -96,6 +99,12 @@ Metrics::Metrics() {
                             "many workers (jobs) or was as old (age) as configured");
   for (std::size_t i = 0; i < replaced_.size(); ++i)
     replaced_[i] = &replaced.Add({{"reason", kReplacedReasons[i]}});
+  auto& messages = counters(registry_, "pyexec_queue_messages_total",
+                            "Messages of queues: run, and not to be delivered again; a duplicate "
+                            "of one that was; in work already; put back, to be delivered again");
+  for (std::size_t i = 0; i < messages_.size(); ++i)
+    for (std::size_t k = 0; k < messages_[i].size(); ++k)
+      messages_[i][k] = &messages.Add({{"source", kSources[i]}, {"result", kTaken[k]}});
   zygote_starts_ = &counters(registry_, "pyexec_zygote_starts_total", "Zygotes started").Add({});
   worker_failures_ =
       &counters(registry_, "pyexec_worker_failures_total", "Workers that could not be made")
@@ -156,6 +165,10 @@ void Metrics::count_refusal(Refusal reason) {
 
 void Metrics::count_bytes(Direction direction, std::uint64_t bytes) {
   bytes_[static_cast<std::size_t>(direction)]->Increment(static_cast<double>(bytes));
+}
+
+void Metrics::count_message(QueueMessage::Source source, Taken how) {
+  messages_[static_cast<std::size_t>(source)][static_cast<std::size_t>(how)]->Increment();
 }
 
 void Metrics::observe_request(std::uint64_t ns) {

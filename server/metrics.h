@@ -15,6 +15,7 @@
 
 #include "server/outcome.h"
 #include "server/phases.h"
+#include "server/queue_message.h"
 
 namespace pyexec {
 
@@ -25,6 +26,7 @@ namespace pyexec {
   X(too_many_bytes, "bodies that come in, or answers that nobody takes")     \
   X(rate_limit, "too many requests of an API key or address")                \
   X(running_limit, "too many jobs of an API key at the same time")           \
+  X(log_full, "results go to the log, and nobody reads it")                  \
   X(duplicate, "a message of a queue whose first delivery is still in work") \
   X(stopping, "the service stops")                                           \
   X(unauthorized, "no API key, or a wrong one")
@@ -66,6 +68,8 @@ class Metrics {
   void count_answer(OutcomeKind outcome);
   void count_refusal(Refusal reason);
   void count_bytes(Direction direction, std::uint64_t bytes);
+  enum class Taken : std::uint8_t { run, duplicate, in_work, put_back, count };
+  void count_message(QueueMessage::Source source, Taken how);
   // Of a request to /execute, from its head to the end of its answer.
   void observe_request(std::uint64_t ns);
   enum class Replaced : std::uint8_t { lost, jobs, age, count };
@@ -90,6 +94,7 @@ class Metrics {
   std::array<prometheus::Counter*, kOutcomes> answers_ = {};
   Counters<Refusal> refusals_ = {};
   Counters<Replaced> replaced_ = {};
+  std::array<Counters<Taken>, static_cast<std::size_t>(QueueMessage::Source::count)> messages_ = {};
   std::array<prometheus::Counter*, 2> bytes_ = {};  // by Direction
   std::array<prometheus::Gauge*, 4> workers_ = {};
   prometheus::Gauge *waiting_, *load_, *body_bytes_, *answer_bytes_, *connections_, *is_ready_,

@@ -62,10 +62,12 @@ ByStatus outcomes_with(unsigned status) {
   return found;
 }
 
-std::string schema_of(const ByStatus& outcomes) {
-  if (outcomes.bodies.size() == 1) return reference("schemas", outcomes.bodies.front());
+std::string schema_of(const ByStatus& outcomes, std::string_view also) {
+  if (outcomes.bodies.size() == 1 && also.empty())
+    return reference("schemas", outcomes.bodies.front());
   JsonList choices;
   for (const std::string_view body : outcomes.bodies) choices.add(reference("schemas", body));
+  if (!also.empty()) choices.add(reference("schemas", also));
   Members schema;
   schema.json("oneOf", choices.array());
   return schema.object();
@@ -111,8 +113,8 @@ std::string content_of(const Route& route, const std::vector<Content>& contents,
   Members by_type;
   for (const Content& content : contents) {
     Members media;
-    media.json("schema",
-               content.schema.empty() ? schema_of(*outcomes) : std::string(content.schema));
+    media.json("schema", content.schema.empty() ? schema_of(*outcomes, content.also)
+                                                : std::string(content.schema));
     if (!content.pieces.empty()) media.text("x-pyexec-schema-of-each", content.pieces);
     const std::string examples = content.media_type == kJson ? examples_of(route, answer) : "";
     if (!examples.empty()) media.json("examples", examples);

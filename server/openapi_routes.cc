@@ -22,7 +22,7 @@ const std::vector<Answered>& answers_of(RouteName name) {
       {RouteName::execute,
        {{200,
          "",
-         {{kJson, kAny},
+         {{kJson, kAny, "", "Delivery"},
           {kSentEvents, REF("ServerSentEvent"), "event"},
           {kLines, REF("Event"), "line"}}},
         {400, "", {{kJson, kAny}}},
@@ -69,7 +69,8 @@ const std::vector<Answered>& answers_of(RouteName name) {
 
 const TakenBody* taken_by(RouteName name) {
   static const char* const kLine = R"({"oneOf": [)" REF("BatchDefaults") ", " REF("BatchLine") "]}";
-  static const TakenBody job = {"the script, and what it works with", {{kJson, REF("Job")}}};
+  static const TakenBody job = {"the script, and what it works with",
+                                {{kJson, R"({"oneOf": [)" REF("Job") ", " REF("PubSubPush") "]}"}}};
   static const TakenBody jobs = {
       "a job a line, or an array of jobs; the first may be the defaults of the others",
       {{kLines, kLine, "line"},
@@ -88,7 +89,12 @@ std::string_view description_of(RouteName name) {
              "and printed. With `Accept: text/event-stream` or `application/x-ndjson` the answer "
              "is told while the job runs: its status is then 200 as soon as the job is admitted, "
              "and the last event, `end`, has the outcome and the status that an ordinary answer "
-             "would have had. A client that goes has its job killed.";
+             "would have had. A client that goes has its job killed.\n\nA message of a queue is "
+             "answered "
+             "with 200 once its job is over, however it ended, and is not run again within a "
+             "window: what Pub/Sub pushes, wrapped or with its metadata in headers "
+             "(`x-goog-pubsub-message-id`), and requests of Cloud Tasks "
+             "(`X-CloudTasks-TaskName`). With 429 and 500 they are to be delivered again.";
     case RouteName::batch:
       return "Runs each line as a job, several at a time, and answers to each as soon as it ends: "
              "lines to lines, in the order in which jobs end; an array to an array, in the order "

@@ -13,6 +13,7 @@ struct Content {
   std::string_view media_type;
   std::string_view schema;  // JSON; empty: that of the outcomes with this status
   std::string_view pieces = {};
+  std::string_view also = {};  // the name of a schema that is not of outcomes
 };
 
 struct Answered {

@@ -6,6 +6,7 @@
 #include "server/batch.h"
 #include "server/execute.h"
 #include "server/health.h"
+#include "server/queue_message.h"
 #include "server/route_table.h"
 
 namespace pyexec {
@@ -59,7 +60,8 @@ awaitable<std::optional<Response>> answer_execute(Call call) {
     co_return too_often("too many jobs of this API key are running; try again later",
                         {{"Retry-After", "1"}});
   }
-  if (!is_json(exchange.head()))
+  // What queues deliver may have another type, or none.
+  if (!is_json(exchange.head()) && !queue_message_of(exchange.head()))
     co_return execute_error(OutcomeKind::invalid_request, 415,
                             "Content-Type must be application/json");
   co_return co_await execute(service, exchange);

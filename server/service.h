@@ -10,6 +10,7 @@
 #include "server/batch_share.h"
 #include "server/config.h"
 #include "server/cors.h"
+#include "server/deliveries.h"
 #include "server/isolation.h"
 #include "server/job_request.h"
 #include "server/metrics.h"
@@ -52,7 +53,8 @@ struct Service {
         body_bytes(std::max(configuration.body_mb << 20, largest_body_bytes(job_caps))),
         answer_bytes(std::max(configuration.body_mb << 20, largest_answer_bytes(config))),
         batch_share(batch_limits(config)),
-        pool(executor, configuration, launcher, metrics) {}
+        pool(executor, configuration, launcher, metrics),
+        deliveries(std::chrono::seconds(config.queue_window_s)) {}
 
   // A batch alone keeps all cores at work, and beside others leaves one to them.
   static BatchShare::Limits batch_limits(const Config& config) {
@@ -86,6 +88,7 @@ struct Service {
   Isolation isolation;           // known before the first request
   std::set<Cancellation*> jobs;  // in work, so that a shutdown can end them
   std::uint64_t connections = 0;
+  Deliveries deliveries;    // of messages of queues
   bool is_leaving = false;  // other instances should be asked
   bool draining = false;    // nothing new is begun
   std::set<Signal*> drain_watchers;

@@ -41,6 +41,15 @@ constexpr ToldMember kEntry[] = {
     {"id", R"("type": ["string", "integer", "null"])"},
     {"status", kStatus},
 };
+constexpr ToldMember kDelivery[] = {
+    {"message_id", R"("type": "string", "description": "as the queue calls it")"},
+    {"status", kStatus},
+};
+constexpr ToldMember kIsFirst[] = {{"duplicate", R"("const": false)"}};
+constexpr ToldMember kIsDuplicate[] = {
+    {"duplicate", R"("const": true, "description": "it was run before, and not again")"},
+    {"outcome", kOutcome},
+};
 constexpr ToldMember kReturned[] = {
     {"outcome", R"("const": "ok")"},
     {"result", R"("description": "what `main()` returned: any JSON value")"},
@@ -138,6 +147,15 @@ constexpr Shape kShapes[] = {
      kAllOfVerboseEntry},
     {"BatchFailure", "of a line: a failure", {kEntry, kFailed, kOfJob}, kAllOfVerboseEntry},
     {"BatchRefusal", "of a line that became no job", {kEntry, kRefused}},
+    {"DeliveryResult",
+     "of a message of a queue: `main()` returned",
+     {kDelivery, kIsFirst, kReturned, kOfJob},
+     kAllOfVerboseEntry},
+    {"DeliveryFailure",
+     "of a message of a queue: a failure, which would be the same again",
+     {kDelivery, kIsFirst, kFailed, kOfJob},
+     kAllOfVerboseEntry},
+    {"DeliveryDuplicate", "of a message of a queue", {kDelivery, kIsDuplicate}},
     {"Progress", "a line that belongs to no job, at any place", {kProgress}},
     {"Counts", "of the lines of a batch", {kCounts}},
     {"Usage", "what the job took, beyond a worker that waits", {kUsageMembers}},

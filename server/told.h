@@ -22,7 +22,7 @@ using ToldGroup = std::span<const ToldMember>;
 struct Shape {
   std::string_view name;
   std::string_view description;
-  std::array<ToldGroup, 3> groups;
+  std::array<ToldGroup, 4> groups;
   std::string_view goes_with = {};  // "dependentRequired" of JSON Schema
 };
 std::span<const Shape> told_shapes();

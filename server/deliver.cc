@@ -1,0 +1,57 @@
+#include "server/deliver.h"
+
+#include "server/answer.h"
+#include "server/log.h"
+
+namespace pyexec {
+namespace {
+
+// Cloud Logging takes entries of up to 256 KiB.
+constexpr std::size_t kMostLoggedBytes = 200 << 10;
+
+Members entry(const QueueMessage& message, OutcomeKind outcome, const char* is_duplicate) {
+  Members members;
+  members.text("message_id", message.id);
+  members.json("duplicate", is_duplicate);
+  members.text("outcome", outcome_name(outcome));
+  members.number("status", outcome_status(outcome));
+  return members;
+}
+
+// The answer is JSON that the server made, in a member of its own: whatever a script returned or
+// printed, it cannot say a word as the log's.
+void log_result(const QueueMessage& message, const std::string& answer) {
+  Members line;
+  line.text("severity", "INFO");
+  line.text("time", log_time());
+  line.text("message", "a message of a queue has been answered");
+  line.text("queue", message.queue);
+  line.text("message_id", message.id);
+  if (answer.size() <= kMostLoggedBytes)
+    line.json("answer", answer);
+  else
+    line.number("answer_is_too_large_bytes", answer.size());
+  log_ready_made(line.object());
+}
+
+}  // namespace
+
+bool is_final(OutcomeKind outcome) {
+  return outcome != OutcomeKind::busy && outcome != OutcomeKind::internal;
+}
+
+Response delivered(Service& service, const QueueMessage& message, const Outcome& outcome,
+                   const JobOutput& output, const JobRequest& request) {
+  Members members = entry(message, outcome.kind, "false");
+  add_answer(members, outcome, output, request);
+  Response response = {200, members.object()};
+  if (service.config.queue_results == "log") log_result(message, response.body);
+  service.metrics.count_answer(outcome.kind);
+  return response;
+}
+
+Response delivered_before(const QueueMessage& message, OutcomeKind outcome) {
+  return {200, entry(message, outcome, "true").object()};
+}
+
+}  // namespace pyexec

@@ -1,0 +1,16 @@
+// SHA-256, by OpenSSL. Pure.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace pyexec {
+
+using Sha256 = std::array<std::uint8_t, 32>;
+
+// Nothing only where OpenSSL is not allowed to hash.
+std::optional<Sha256> sha256(std::string_view text);
+
+}  // namespace pyexec

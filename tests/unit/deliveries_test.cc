@@ -1,0 +1,77 @@
+#include "server/deliveries.h"
+
+#include "tests/support/catch.h"
+
+namespace pyexec {
+namespace {
+
+using std::chrono::seconds;
+using Source = QueueMessage::Source;
+
+const Deadline kNow = Deadline() + seconds(1000);
+
+Deliveries::Name name_of(const char* id, const char* job = "{}", const char* queue = "q") {
+  return *Deliveries::name_of({Source::pubsub, queue, id}, job);
+}
+
+bool is_new(Deliveries& deliveries, const Deliveries::Name& name, Deadline now) {
+  auto begun = deliveries.begin(name, now);
+  if (auto* turn = std::get_if<Deliveries::Turn>(&begun)) {
+    turn->end(OutcomeKind::ok, now);
+    return true;
+  }
+  return false;
+}
+
+TEST_CASE("a message that has ended is not run again, and its end is known", "[deliveries]") {
+  Deliveries deliveries(seconds(10));
+  {
+    auto begun = deliveries.begin(name_of("1"), kNow);
+    std::get<Deliveries::Turn>(begun).end(OutcomeKind::exception, kNow);
+  }
+  CHECK(std::get<OutcomeKind>(deliveries.begin(name_of("1"), kNow)) == OutcomeKind::exception);
+  CHECK(is_new(deliveries, name_of("2"), kNow));
+}
+
+TEST_CASE("one in work is neither run again nor answered", "[deliveries]") {
+  Deliveries deliveries(seconds(10));
+  auto first = deliveries.begin(name_of("1"), kNow);
+  auto second = deliveries.begin(name_of("1"), kNow);
+  CHECK(std::holds_alternative<Deliveries::InWork>(second));
+}
+
+TEST_CASE("one that came to no end may be run again", "[deliveries]") {
+  Deliveries deliveries(seconds(10));
+  { auto turn = deliveries.begin(name_of("1"), kNow); }
+  CHECK(is_new(deliveries, name_of("1"), kNow));
+}
+
+TEST_CASE("an end is kept for the window, and no longer", "[deliveries]") {
+  Deliveries deliveries(seconds(10));
+  CHECK(is_new(deliveries, name_of("1"), kNow));
+  CHECK_FALSE(is_new(deliveries, name_of("1"), kNow + seconds(9)));
+  CHECK(is_new(deliveries, name_of("1"), kNow + seconds(10)));
+  Deliveries none(seconds(0));
+  CHECK(is_new(none, name_of("1"), kNow));
+  CHECK(is_new(none, name_of("1"), kNow));
+}
+
+TEST_CASE("the oldest go when there are too many", "[deliveries]") {
+  Deliveries deliveries(seconds(10));
+  for (int i = 0; i < 100'002; ++i)
+    CHECK(is_new(deliveries, name_of(std::to_string(i).c_str()), kNow));
+  CHECK(is_new(deliveries, name_of("0"), kNow));
+  CHECK_FALSE(is_new(deliveries, name_of("100001"), kNow));
+}
+
+TEST_CASE("queue, message and job all make the name", "[deliveries]") {
+  const auto name = name_of("1", "{}", "q");
+  CHECK(name == name_of("1", "{}", "q"));
+  CHECK(name != name_of("1", "{ }", "q"));
+  CHECK(name != name_of("1", "{}", "q1"));
+  CHECK(name != name_of("11", "{}", "q"));
+  CHECK(name != *Deliveries::name_of({Source::cloud_tasks, "q", "1"}, "{}"));
+}
+
+}  // namespace
+}  // namespace pyexec
