@@ -86,6 +86,11 @@ const std::vector<NumberKnob>& number_knobs() {
        "open descriptors of each process of a job"},
       {"--processes", "PYEXEC_PROCESSES", "processes", &Config::processes, 64, 1, 65536,
        "processes and threads of a job"},
+      {"--zygote-jobs", "PYEXEC_ZYGOTE_JOBS", "jobs", &Config::zygote_jobs, 100000, 0, 1000000000,
+       "jobs after which the warm interpreter that workers are forked from is replaced; 0 is "
+       "never"},
+      {"--zygote-minutes", "PYEXEC_ZYGOTE_MINUTES", "min", &Config::zygote_minutes, 60, 0, 1000000,
+       "the same, by its age; 0 is never"},
       {"--connections", "PYEXEC_CONNECTIONS", "connections", &Config::connections, 10000, 1,
        1000000, "open client connections; more wait to be accepted"},
       {"--rate-per-minute", "PYEXEC_RATE_PER_MINUTE", "requests", &Config::rate_per_minute, 0, 0,

@@ -6,7 +6,6 @@
 #include <system_error>
 
 #include "server/log.h"
-#include "worker/protocol/frame.h"
 
 namespace pyexec {
 
@@ -14,8 +13,23 @@ Pool::Pool(net::any_io_executor executor, const Config& config, Launcher& launch
            Metrics& metrics)
     : executor_(executor),
       config_(config),
-      launcher_(launcher),
       metrics_(metrics),
+      zygotes_({executor, launcher, metrics}, config,
+               {.on_ready =
+                    [this] {
+                      first_fresh_id_ = next_id_;
+                      fill();
+                    },
+                .on_worker = [this](const WorkerSpawned& spawned,
+                                    FdMessage& message) { accept_worker(spawned, message); },
+                .on_spawn_failed =
+                    [this](const SpawnFailed& failed) {
+                      starting_.erase(failed.worker_id);
+                      worker_failed("cannot build a jail: " + sandbox::describe(failed.error));
+                    },
+                .on_exited = [this](const WorkerExited& exited) { worker_exited(exited); },
+                .on_lost = [this](const std::set<std::uint32_t>& workers,
+                                  Zygotes::Events::Was was) { zygote_lost(workers, was); }}),
       retry_(executor),
       refill_(executor),
       start_decided_(executor) {}
@@ -27,37 +41,38 @@ awaitable<std::optional<std::string>> Pool::start() {
 }
 
 void Pool::start_zygote() {
-  ++zygote_starts_;
   try {
-    zygote_ = ZygoteClient::start(
-        executor_, launcher_,
-        {.on_hello =
-             [this](const Hello& hello) {
-               hello_ = hello;
-               fill();
-             },
-         .on_worker = [this](const WorkerSpawned& spawned,
-                             FdMessage& message) { accept_worker(spawned, message); },
-         .on_spawn_failed =
-             [this](const SpawnFailed& failed) {
-               starting_.erase(failed.worker_id);
-               worker_failed("cannot build a jail: " + sandbox::describe(failed.error));
-             },
-         .on_exited = [this](const WorkerExited& exited) { worker_exited(exited); },
-         .on_lost = [this] { zygote_lost(); }});
+    zygotes_.start();
   } catch (const std::system_error& error) {
     worker_failed(error.what());
   }
 }
 
+std::uint64_t Pool::fresh() const {
+  const auto parked = std::count_if(parked_.begin(), parked_.end(),
+                                    [&](const auto& worker) { return is_fresh(worker->id()); });
+  const auto starting = std::count_if(starting_.begin(), starting_.end(),
+                                      [&](const auto& entry) { return is_fresh(entry.first); });
+  return static_cast<std::uint64_t>(parked + starting);
+}
+
 void Pool::fill() {
-  if (closed_ || !hello_) return;
-  while (zygote_ && starting_.size() < kMaxStarting &&
-         starting_.size() + parked_.size() < config_.pool_workers) {
+  if (closed_ || !zygotes_.hello()) return;
+  zygotes_.consider_replacing();
+  while (zygotes_.hello() && starting_.size() < kMaxStarting && fresh() < config_.pool_workers) {
     const Warmth warmth = next_warmth();
     starting_[next_id_] = {warmth, sandbox::monotonic_ns()};
-    zygote_->spawn(next_id_++, {warmth, is_at_leisure() ? warmth : Warmth::basic});
+    zygotes_.spawn(next_id_++, {warmth, is_at_leisure() ? warmth : Warmth::basic});
   }
+}
+
+// One of the zygote before is not needed any more.
+void Pool::park(std::shared_ptr<WorkerHandle> worker) {
+  parked_.push_back(std::move(worker));
+  if (parked_.size() <= config_.pool_workers) return;
+  const auto stale = std::find_if(parked_.begin(), parked_.end(),
+                                  [&](const auto& other) { return !is_fresh(other->id()); });
+  if (stale != parked_.end()) parked_.erase(stale);
 }
 
 // To run pandas in a worker that is made for it saves its job much, but costs the machine more than
@@ -68,10 +83,11 @@ bool Pool::is_at_leisure() const {
 
 // How many more of them there are than of late would have been used.
 double Pool::surplus(Warmth warmth) const {
-  const auto parked = std::count_if(parked_.begin(), parked_.end(),
-                                    [&](const auto& worker) { return worker->warmth() == warmth; });
+  const auto parked = std::count_if(parked_.begin(), parked_.end(), [&](const auto& worker) {
+    return worker->warmth() == warmth && is_fresh(worker->id());
+  });
   const auto starting = std::count_if(starting_.begin(), starting_.end(), [&](const auto& entry) {
-    return entry.second.warmth == warmth;
+    return entry.second.warmth == warmth && is_fresh(entry.first);
   });
   const double share = warmth == Warmth::pandas ? pandas_share_ : 1 - pandas_share_;
   return static_cast<double>(parked + starting) - share * static_cast<double>(config_.pool_workers);
@@ -91,7 +107,7 @@ void Pool::fill_later() {
   retry_.async_wait([this](error_code error) {
     retry_pending_ = false;
     if (error || closed_) return;
-    if (zygote_)
+    if (zygotes_.has_current())
       fill();
     else
       start_zygote();
@@ -113,35 +129,18 @@ void Pool::accept_worker(const WorkerSpawned& spawned, FdMessage& message) {
 }
 
 awaitable<void> Pool::await_ready(std::shared_ptr<WorkerHandle> worker) {
-  std::array<std::byte, kFrameHeaderBytes> bytes;
-  const auto [error, size] =
-      co_await net::async_read(worker->job_socket(), net::buffer(bytes), kAsTuple);
-  const auto header = error ? std::nullopt : decode_header(bytes);
-  std::string body;
-  if (header && header->body_bytes <= kMaxMessageBytes) {
-    body.resize(header->body_bytes);
-    const auto [body_error, body_size] =
-        co_await net::async_read(worker->job_socket(), net::buffer(body), kAsTuple);
-    if (body_error) body.clear();
-  }
+  const auto first_words = co_await worker->await_ready();
   const auto wanted = starting_.extract(worker->id());
   if (wanted.empty() || closed_) co_return;  // its zygote is gone
-  const auto times = header && header->type == FrameType::ready ? decode_ready(body) : std::nullopt;
-  if (!times || worker->gone().is_set()) {
-    const auto failed = header && header->type == FrameType::setup_failed
-                            ? decode_setup_failed(body)
-                            : std::nullopt;
-    worker_failed(failed ? "a worker could not enter its jail: " + sandbox::describe(*failed)
-                         : "a worker ended before it was ready");
-    co_return;
-  }
+  const auto& times = first_words.times;
+  if (!times) co_return worker_failed(first_words.problem);
   metrics_.observe(RefillPhase::populate, times->populate_ns);
   metrics_.observe(RefillPhase::enter, times->enter_ns);
   metrics_.observe(RefillPhase::warm_up, times->warm_up_ns);
   metrics_.observe(RefillPhase::total, sandbox::monotonic_ns() - wanted.mapped().asked_ns);
   worker->set_ready(times->usage);
   pause_ = kFirstPause;
-  parked_.push_back(std::move(worker));
+  park(std::move(worker));
   if (!started_ && is_full()) {
     started_ = true;
     start_decided_.set();
@@ -185,13 +184,15 @@ void Pool::worker_exited(const WorkerExited& exited) {
   }
 }
 
-void Pool::zygote_lost() {
-  zygote_.reset();
-  hello_.reset();
-  starting_.clear();
-  parked_.clear();
-  for (const auto& [id, entry] : std::exchange(workers_, {}))
-    if (const auto worker = entry.lock()) worker->set_lost();
+void Pool::zygote_lost(const std::set<std::uint32_t>& workers, Zygotes::Events::Was was) {
+  std::erase_if(parked_, [&](const auto& worker) { return workers.contains(worker->id()); });
+  for (const std::uint32_t id : workers) {
+    starting_.erase(id);
+    const auto entry = workers_.extract(id);
+    const auto worker = entry.empty() ? nullptr : entry.mapped().lock();
+    if (worker) worker->set_lost();
+  }
+  if (was == Zygotes::Events::Was::other) return;
   if (closed_) return;
   if (!started_) return worker_failed("the zygote ended before the pool was full");
   log_line("the zygote ended; starting another");
@@ -252,7 +253,7 @@ void Pool::hand_out() {
     ++running_;
     waiter->wake.set();
   }
-  if (parked_.size() < config_.pool_workers) refill_soon();
+  if (fresh() < config_.pool_workers) refill_soon();
 }
 
 // Making a worker costs as much as a short job and slows it down by half (the fork and the job's
@@ -280,12 +281,12 @@ void Pool::close() {
   retry_.cancel();
   refill_.cancel();
   parked_.clear();
-  if (zygote_) zygote_->close();
+  zygotes_.close();
 }
 
 PoolState Pool::state() const {
-  return {config_.pool_workers, parked_.size(), starting_.size(), running_,
-          waiters_.size(),      zygote_starts_, worker_failures_};
+  return {config_.pool_workers, parked_.size(),    starting_.size(), running_,
+          waiters_.size(),      zygotes_.starts(), worker_failures_};
 }
 
 }  // namespace pyexec

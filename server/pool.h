@@ -11,15 +11,16 @@
 #include "server/config.h"
 #include "server/metrics.h"
 #include "server/worker_handle.h"
-#include "server/zygote_client.h"
+#include "server/zygotes.h"
 
 namespace pyexec {
 
 // single: a request of its own. batch: one of many, which lets those go first.
 enum class Rank { single, batch };
 
-// Keeps `pool_workers` parked or on their way, lets at most `running_jobs` be out, and starts a new
-// zygote when one is lost. All on the server's thread.
+// Keeps `pool_workers` of the current zygote parked or on their way, lets at most `running_jobs` be
+// out, and starts a new zygote when one is lost. When a zygote has been replaced, each worker of
+// the one before stays until there is a new one in its place. All on the server's thread.
 class Pool {
  public:
   Pool(net::any_io_executor executor, const Config& config, Launcher& launcher, Metrics& metrics);
@@ -60,7 +61,9 @@ class Pool {
   void close();
 
   PoolState state() const;
-  const std::optional<Hello>& zygote() const { return hello_; }  // nothing while there is none
+  const std::optional<Hello>& zygote() const {
+    return zygotes_.hello();
+  }  // nothing while there is none
 
  private:
   struct Waiter {
@@ -74,6 +77,9 @@ class Pool {
   void fill_later();
   void refill_soon();
   bool is_at_leisure() const;
+  bool is_fresh(std::uint32_t worker_id) const { return worker_id >= first_fresh_id_; }
+  std::uint64_t fresh() const;
+  void park(std::shared_ptr<WorkerHandle> worker);
   double surplus(Warmth warmth) const;
   Warmth next_warmth() const;
   std::shared_ptr<WorkerHandle> take_parked(Warmth warmth);
@@ -84,7 +90,7 @@ class Pool {
   bool is_full() const { return parked_.size() >= config_.pool_workers; }
   void worker_failed(const std::string& why);
   void worker_exited(const WorkerExited& exited);
-  void zygote_lost();
+  void zygote_lost(const std::set<std::uint32_t>& workers, Zygotes::Events::Was was);
 
   // Requests that the zygote has not answered. Enough to keep two cores at it; more push each
   // other's pages out of the caches: 16 took up to a tenth from the throughput.
@@ -94,14 +100,13 @@ class Pool {
 
   net::any_io_executor executor_;
   const Config& config_;
-  Launcher& launcher_;
   Metrics& metrics_;
-  std::shared_ptr<ZygoteClient> zygote_;
-  std::optional<Hello> hello_;
+  Zygotes zygotes_;
   std::map<std::uint32_t, std::weak_ptr<WorkerHandle>> workers_;  // alive, by id
   std::deque<std::shared_ptr<WorkerHandle>> parked_;
   std::list<std::shared_ptr<Waiter>> waiters_;
   std::uint32_t next_id_ = 0;
+  std::uint32_t first_fresh_id_ = 0;  // those before are not of the current zygote
   struct Starting {
     Warmth warmth;
     std::uint64_t asked_ns;
@@ -109,7 +114,7 @@ class Pool {
   std::map<std::uint32_t, Starting> starting_;  // not ready yet, by id
   // Of the last jobs, how many would have liked Warmth::pandas; so many of the pool are made so.
   double pandas_share_ = 0.5;
-  std::uint64_t running_ = 0, zygote_starts_ = 0, worker_failures_ = 0;
+  std::uint64_t running_ = 0, worker_failures_ = 0;
   std::chrono::milliseconds pause_ = kFirstPause;
   net::steady_timer retry_;
   net::steady_timer refill_;

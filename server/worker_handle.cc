@@ -64,4 +64,25 @@ void WorkerHandle::announce() {
   if (auto call = std::exchange(on_gone, nullptr)) call();
 }
 
+awaitable<WorkerHandle::FirstWords> WorkerHandle::await_ready() {
+  std::array<std::byte, kFrameHeaderBytes> bytes;
+  const auto [error, size] = co_await net::async_read(job_, net::buffer(bytes), kAsTuple);
+  const auto header = error ? std::nullopt : decode_header(bytes);
+  std::string body;
+  if (header && header->body_bytes <= kMaxMessageBytes) {
+    body.resize(header->body_bytes);
+    const auto [body_error, body_size] =
+        co_await net::async_read(job_, net::buffer(body), kAsTuple);
+    if (body_error) body.clear();
+  }
+  const auto times = header && header->type == FrameType::ready ? decode_ready(body) : std::nullopt;
+  FirstWords words = {times, ""};
+  if (times && !gone_.is_set()) co_return words;
+  const auto failed =
+      header && header->type == FrameType::setup_failed ? decode_setup_failed(body) : std::nullopt;
+  words = {std::nullopt, failed ? "a worker could not enter its jail: " + sandbox::describe(*failed)
+                                : "a worker ended before it was ready"};
+  co_return words;
+}
+
 }  // namespace pyexec

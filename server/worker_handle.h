@@ -4,10 +4,12 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <string>
 
 #include "sandbox/base/fd_message.h"
 #include "server/asio.h"
 #include "worker/protocol/control.h"
+#include "worker/protocol/frame.h"
 
 namespace pyexec {
 
@@ -26,6 +28,13 @@ class WorkerHandle : public std::enable_shared_from_this<WorkerHandle> {
   net::local::stream_protocol::socket& job_socket() { return job_; }
   net::posix::stream_descriptor& output() { return output_; }
   net::posix::stream_descriptor& errors() { return errors_; }
+
+  // To be called once, first. The times, or why there is no worker.
+  struct FirstWords {
+    std::optional<StartTimes> times;
+    std::string problem;
+  };
+  awaitable<FirstWords> await_ready();
 
   // Ends the job. After `kill_job` none of its processes is left, or only the worker, alone and
   // stopped, which is killed a moment later (sandbox/base/leash.h). After `await_empty`, which

@@ -46,8 +46,8 @@ Probed describe_host(const sandbox::Probe& probe, const sandbox::Plan& plan) {
 }
 
 // The zygote's descriptor becomes kControlFd, and is the only one it has.
-[[noreturn]] void become_zygote(int control, const Configure& configure,
-                                const sandbox::Plan& plan) {
+[[noreturn]] void become_zygote(int control, const Configure& configure, const sandbox::Plan& plan,
+                                std::uint32_t generation) {
   if (sandbox::die_with_parent(sandbox::Step::control).failed()) ::_exit(1);
   ::prctl(PR_SET_NAME, "pyexec-zygote", 0, 0, 0);
   sigset_t none;
@@ -55,7 +55,7 @@ Probed describe_host(const sandbox::Probe& probe, const sandbox::Plan& plan) {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   if (::dup3(control, kControlFd, O_CLOEXEC) == -1 || sys::close_range(kControlFd + 1, ~0u) == -1)
     ::_exit(1);
-  ::_exit(zygote_main(configure, plan));
+  ::_exit(zygote_main(configure, plan, generation));
 }
 
 class Launcher {
@@ -95,7 +95,8 @@ class Launcher {
     if (receive_message(kControlFd, message) != ReceiveResult::message) return false;
     if (!decode_control<StartZygote>(message.body()) || message.fd_count != 1) return false;
     const pid_t pid = ::fork();
-    if (pid == 0) become_zygote(message.fds[0].get(), configure_, plan_);
+    if (pid == 0) become_zygote(message.fds[0].get(), configure_, plan_, generation_);
+    ++generation_;
     if (pid != -1) zygotes_.insert(pid);
     return true;
   }
@@ -114,6 +115,7 @@ class Launcher {
   const sandbox::Plan& plan_;
   UniqueFd ended_;
   std::set<pid_t> zygotes_;
+  std::uint32_t generation_ = 0;
 };
 
 }  // namespace

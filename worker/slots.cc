@@ -24,6 +24,9 @@ struct SlotRequest {
   sandbox::JailTimes times;
 };
 
+// A number of groups is used again when the zygote that used it is long gone.
+constexpr std::uint32_t kGenerations = 8;
+
 // The last job's processes are all killed, but the kernel may still count one.
 bool await_empty(const sandbox::Slot& slot) {
   constexpr timespec kPause = {0, 100'000};
@@ -88,7 +91,9 @@ SetupError Slots::add_slot(sandbox::EmptyJail& waiting) {
   if (pid == 0) {
     ours.reset();
     waiting = {};  // or the ends of its sockets would not close as long as the slot lives
-    run_slot(theirs.get(), forker_, plan_, limits_, static_cast<std::uint32_t>(slots_.size()));
+    const auto index = static_cast<std::uint32_t>(slots_.size());
+    run_slot(theirs.get(), forker_, plan_, limits_,
+             index * kGenerations + generation_ % kGenerations);
   }
   if (pid == -1) return sandbox::fail(Step::cgroup, errno, 10);
   theirs.reset();

@@ -20,8 +20,10 @@ namespace pyexec {
 
 class Slots {
  public:
-  Slots(Forker& forker, const sandbox::Plan& plan, const sandbox::Limits& limits)
-      : forker_(forker), plan_(plan), limits_(limits) {}
+  // generation: of the zygote, so that its groups are not those of the one before.
+  Slots(Forker& forker, const sandbox::Plan& plan, const sandbox::Limits& limits,
+        std::uint32_t generation)
+      : forker_(forker), plan_(plan), limits_(limits), generation_(generation) {}
 
   // In the slot that has been free for longest, or in a new one.
   sandbox::SetupError fork_worker(sandbox::EmptyJail& jail, const Readiness& readiness);
@@ -36,6 +38,7 @@ class Slots {
   Forker& forker_;
   const sandbox::Plan& plan_;
   const sandbox::Limits limits_;
+  const std::uint32_t generation_;
   std::vector<UniqueFd> slots_;
   std::deque<std::size_t> free_;
 };

@@ -120,7 +120,7 @@ sandbox::Limits job_limits(const Configure& configure) {
           .shm_bytes = configure.shm_bytes};
 }
 
-int zygote_main(const Configure& configure, const sandbox::Plan& plan) {
+int zygote_main(const Configure& configure, const sandbox::Plan& plan, std::uint32_t generation) {
   ::umask(0022);
   block_interrupts();
   SetupError error = sandbox::enter_nest(plan);
@@ -134,7 +134,7 @@ int zygote_main(const Configure& configure, const sandbox::Plan& plan) {
   }
   const Interpreter interpreter;
   Forker forker(interpreter, configure, plan, spawner);
-  Slots slots(forker, plan, job_limits(configure));
+  Slots slots(forker, plan, job_limits(configure), generation);
   Zygote zygote(forker, spawner, plan.cgroup == sandbox::Cgroup::none ? nullptr : &slots);
   if (!tell_server(hello(interpreter.versions(), plan.level))) return 1;
   while (zygote.serve_once()) {

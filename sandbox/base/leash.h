@@ -9,7 +9,8 @@
 namespace pyexec::sandbox {
 
 // The worker is stopped, and is sent SIGKILL within a millisecond. It is the only process or thread
-// that the job ever had. Not said if the job made others. (A job that armed a timer to send itself
+// that the job ever had, or, where a job is one process (keeper.h), has now. Not said if there are
+// others. (A job that armed a timer to send itself
 // SIGCONT can run until that SIGKILL, with nobody left who reads what it says.)
 inline constexpr char kWorkerStopped = 'K';
 // No process of the job is left, not even as a zombie. The last word on a leash.
