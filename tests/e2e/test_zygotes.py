@@ -36,11 +36,11 @@ def test_after_so_many_jobs_another_takes_over(start, level):
     assert pool_of(service)["zygote_starts"] == 2 and len(zygotes_of(service)) == 1
 
 
-@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("level", (4, 1))
 def test_a_job_outlives_its_replaced_zygote(start, level):
     service = start(pool=2, running=4, zygote_jobs=5, max_level=level)
     with ThreadPoolExecutor(1) as other:
-        long = other.submit(service.execute, "import time\ndef main():\n    time.sleep(3)\n    return 'slept'")
+        long = other.submit(service.execute, "import time\ndef main():\n    time.sleep(8)\n    return 'slept'")
         service.wait_until(lambda: pool_of(service)["running"] == 1)
         while not replaced(service):
             assert service.execute(HASH).status == 200
@@ -52,9 +52,10 @@ def test_a_job_outlives_its_replaced_zygote(start, level):
 def test_many_replacements_under_load_lose_nothing(start):
     service = start(pool=2, running=4, zygote_jobs=10)
     with ThreadPoolExecutor(4) as clients:
-        answers = list(clients.map(lambda _: service.execute("def main(): return 1"), range(400)))
-    assert {answer.status for answer in answers} == {200}
-    assert replaced(service) >= 2 and replaced(service, "lost") == 0
+        while replaced(service) < 3:
+            answers = list(clients.map(lambda _: service.execute("def main(): return 1"), range(100)))
+            assert {answer.status for answer in answers} == {200}
+    assert replaced(service, "lost") == 0
     service.wait_until(lambda: len(zygotes_of(service)) <= 2)
     assert pool_of(service)["worker_failures"] == 0
 
