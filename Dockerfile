@@ -19,11 +19,12 @@ RUN cmake -S . -B build -G Ninja -DCMAKE_BUILD_TYPE=Release -DPYEXEC_TESTS=OFF \
 FROM ${BASE}
 ARG PACKAGES=current
 COPY python_env/install_packages.sh python_env/install_in_image.sh python_env/packages.txt python_env/packages.lock \
-     python_env/left_out.txt /tmp/python_env/
+     python_env/left_out.txt python_env/plots.py /tmp/python_env/
 # Where neither mounts nor Landlock can be had, a job's root is chroot("/usr"). What a job looks for in / has to be
 # there then: the name /usr itself, a /tmp (empty, and nobody's to write), devices, and the files of /etc that a mounted
 # root has too: where the loader finds libraries, which libblas is chosen, the certificates that requests checks.
-RUN /tmp/python_env/install_in_image.sh "${PACKAGES}" && rm -rf /tmp/python_env \
+RUN /tmp/python_env/install_in_image.sh "${PACKAGES}" \
+ && python3 -I -B /tmp/python_env/plots.py >/usr/share/pyexec/fonts.json && rm -rf /tmp/python_env \
  && ln -s . /usr/usr \
  && mkdir -p /usr/dev /usr/etc/ssl/certs && mkdir -m 0555 /usr/tmp \
  && mknod -m 0666 /usr/dev/null c 1 3 && mknod -m 0666 /usr/dev/zero c 1 5 && mknod -m 0666 /usr/dev/full c 1 7 \

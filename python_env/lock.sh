@@ -8,7 +8,7 @@ renew=
 if [ "${1:-}" = --renew ]; then renew=yes; shift; fi
 [ $# = 1 ] || { echo "usage: lock.sh [--renew] IMAGE|FILE" >&2; exit 2; }
 
-if [ -f "$1" ]; then held=$(cat "$1")
+if [ -e "$1" ]; then held=$(cat "$1")
 else held=$(docker run --rm --network none --entrypoint cat "$1" /usr/share/pyexec/packages.lock)
 fi
 if ! grep -q '^python3-numpy=' <<<"$held" || grep -qvE '^[a-z0-9][a-z0-9.+-]*=[A-Za-z0-9.+:~-]+$' <<<"$held"; then
