@@ -11,7 +11,11 @@ FROM ${BASE} AS build
 WORKDIR /src
 COPY python_env/install_packages.sh python_env/packages.txt python_env/
 RUN python_env/install_packages.sh build
-COPY . .
+COPY CMakeLists.txt ./
+COPY python_env/*.py python_env/
+COPY sandbox sandbox
+COPY server server
+COPY worker worker
 RUN cmake -S . -B build -G Ninja -DCMAKE_BUILD_TYPE=Release -DPYEXEC_TESTS=OFF \
  && cmake --build build --target pyexec-server pyexec-worker \
  && strip build/pyexec-server build/pyexec-worker
