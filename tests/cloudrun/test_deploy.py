@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import ssl
 import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -58,8 +59,8 @@ class Cloud:
     def take(self, name):
         (self.path / name).unlink()
 
-    def deploy(self, *flags, tool="deploy.sh"):
-        environment = {"PATH": str(self.bin), "CLOUD": str(self.path), "HOME": str(self.path), "TMPDIR": str(self.path)}
+    def deploy(self, *flags, tool="deploy.sh", **more):
+        environment = {"PATH": str(self.bin), "CLOUD": str(self.path), "HOME": str(self.path), "TMPDIR": str(self.path), **more}
         return subprocess.run([CLOUDRUN / tool, *flags], env=environment, capture_output=True, text=True)
 
     @property
@@ -157,25 +158,44 @@ def test_a_service_without_an_address_is_an_error(cloud):
     assert done.returncode == 1 and "logs read pyexec" in done.stderr
 
 
-def test_smoke_fails_for_what_is_not_pyexec(cloud):
-    class Other(BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(b"hello")
+class Other(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"hello")
 
-        def log_message(self, *_):
-            pass
+    def log_message(self, *_):
+        pass
 
+
+@pytest.fixture
+def other():
+    """A server that is not pyexec."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Other)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        done = cloud.deploy(f"http://127.0.0.1:{server.server_port}", tool="smoke.sh")
-    finally:
-        server.shutdown()
-        server.server_close()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def test_smoke_fails_for_what_is_not_pyexec(cloud, other):
+    done = cloud.deploy(f"http://127.0.0.1:{other.server_port}", tool="smoke.sh")
     assert done.returncode == 1 and "no answer of pyexec" in done.stderr
     assert cloud.deploy("localhost", tool="smoke.sh").returncode == 2
+
+
+def test_smoke_speaks_tls_and_looks_at_the_certificate(cloud, other, tmp_path):
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost",
+                    "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    other.socket = context.wrap_socket(other.socket, server_side=True)
+    url = f"https://localhost:{other.server_port}"
+    unknown = cloud.deploy(url, tool="smoke.sh")
+    assert unknown.returncode == 1 and "certificate verify failed" in unknown.stderr, unknown.stderr
+    known = cloud.deploy(url, tool="smoke.sh", SSL_CERT_FILE=str(certificate))
+    assert known.returncode == 1 and "no answer of pyexec" in known.stderr, known.stderr
 
 
 def test_smoke_fails_where_an_example_does(cloud, service):
