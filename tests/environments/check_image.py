@@ -10,6 +10,7 @@ import contextlib
 import datetime
 import http.client
 import json
+import os
 import re
 import statistics
 import subprocess
@@ -148,6 +149,7 @@ def check_contents(image):
     installed = docker("run", "--rm", "--network", "none", "--entrypoint", "dpkg-query", image,
                        "-W", "-f", "${Package}=${Version}\n")
     expect(sorted(held.split()) == sorted(installed.split()), "the record of packages is not what is installed")
+    docker("run", "--rm", "--network", "none", "--entrypoint", "test", image, "-s", "/usr/share/doc/python3-numpy/copyright")
     differences = subprocess.run([ROOT / "python_env/lock.sh", image], capture_output=True, text=True)
     expect(differences.returncode in (0, 1), differences.stderr)
     print(f"image: {len(held.split())} packages, "
@@ -262,7 +264,7 @@ def measure_start(image, starts):
             listening = moment(docker("logs", "--timestamps", name).split()[0])
         for row, seconds in zip(rows.values(), (started - begun, listening - started, answered - listening, answered - begun)):
             row.append(seconds)
-    print(f"start, median of {starts} (ms): " + "; ".join(
+    print(f"start, median of {starts} (ms), load average {os.getloadavg()[0]:.1f}: " + "; ".join(
         f"{name} {statistics.median(row) * 1000:.0f}" for name, row in rows.items())
         + f"; a container that does nothing, from its start to its end {statistics.median(nothing) * 1000:.0f}", flush=True)
 

@@ -23,6 +23,7 @@ docker-published-user | runc           | 1 | PUBLISHED --user 1000:1000
 docker-privileged     | runc           | 4 | PRIVILEGED
 docker-profile-root   | runc           | 3 | $ours
 docker-profile-user   | runc           | 3 | $ours --user 1000:1000
+docker-restricted     | runc           | 3 | $ours --user 1000:1000 --read-only --cap-drop ALL --security-opt no-new-privileges
 gvisor-root           | runsc-trixie   | 3 |
 gvisor-user           | runsc-trixie   | 3 | --user 1000:1000
 gvisor-published      | runsc-trixie   | 3 | PUBLISHED
@@ -115,13 +116,13 @@ start_container() {  # name, port, runtime, arguments of docker run
 
 plant_targets() {  # in a container
   docker exec --detach --env SECRET="$secret" "$1" \
-    sh -c 'printf %s "$SECRET" >/tmp/secret && echo $$ >/tmp/victim && exec sleep 3600'
-  local pid=
+    sh -c 'cd /tmp; [ -w . ] || cd /dev/shm; printf %s "$SECRET" >secret && echo "$$ $PWD" >/dev/shm/victim && exec sleep 3600'
+  local pid='' folder=''
   for _ in $(seq 50); do
-    pid=$(docker exec "$1" cat /tmp/victim 2>/dev/null) && [ -n "$pid" ] && break
+    read -r pid folder < <(docker exec "$1" cat /dev/shm/victim 2>/dev/null) && break
     sleep 0.2
   done
-  targets=(--victim-pid "${pid:?no process could be started in $1}" --secret-file /tmp/secret)
+  targets=(--victim-pid "${pid:?no process could be started in $1}" --secret-file "$folder/secret")
 }
 
 check() {  # name; prints its row
