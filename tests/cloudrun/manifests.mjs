@@ -50,8 +50,10 @@ host.getSourceFile = (name, language, ...rest) => sources.has(name)
   ? ts.createSourceFile(name, sources.get(name), language) : getSourceFile(name, language, ...rest);
 const program = ts.createProgram([...sources.keys()], options, host);
 for (const diagnostic of ts.getPreEmitDiagnostics(program)) {
-  const name = diagnostic.file ? path.basename(diagnostic.file.fileName, '.ts') : '';
-  problems.push(`${name}: ${ts.flattenDiagnosticMessageText(diagnostic.messageText, ' ')}`);
+  const { file, start = 0 } = diagnostic;
+  const name = file ? path.basename(file.fileName, '.ts') : '';
+  const line = file?.text.slice(file.text.lastIndexOf('\n', start) + 1).split('\n', 1)[0].trim();
+  problems.push(`${name}: ${line}: ${ts.flattenDiagnosticMessageText(diagnostic.messageText, ' ')}`);
 }
 for (const problem of problems) console.log(problem);
 if (sources.size === 0) console.log('no object was checked');
