@@ -67,6 +67,7 @@ class Launcher {
     ::sigaddset(&children, SIGCHLD);
     ::sigprocmask(SIG_BLOCK, &children, nullptr);
     ended_.reset(::signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK));
+    reap();  // what the probe left: its end came before there was anything to be told by
   }
 
   // True while the server is there.

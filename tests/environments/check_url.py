@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Checks a running pyexec from outside: its level, the seed examples, every attack. usage: check_url.py URL [options]
 
-Prints one line of JSON for run.sh: level, attacks run, blocked, succeeded, seeds passed of how many, what went wrong.
-That the attacks work outside a jail is shown by tests/e2e/test_attacks.py.
+Prints one line of JSON for run.sh: level, attacks run, blocked, succeeded, seeds passed of how many, what went wrong;
+with --summary, text for people. PYEXEC_KEY is sent as an API key, PYEXEC_TOKEN as an identity token of Cloud Run, which
+takes it from a header of its own where Authorization is somebody else's. That the attacks work outside a jail is shown by tests/e2e/test_attacks.py.
 """
 
 import argparse
@@ -10,9 +11,11 @@ import ast
 import http.client
 import json
 import math
+import os
 import secrets
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import urllib.parse
@@ -25,6 +28,7 @@ ALL_LEVELS = (1, 2, 3, 4)
 SCRIPT_CAP_BYTES = 200 * 1024
 ANSWER_SECONDS = 120  # gVisor is slow
 SHOWN = 300
+CREDENTIALS = {"Authorization": "PYEXEC_KEY", "X-Serverless-Authorization": "PYEXEC_TOKEN"}
 
 # The same as in tests/e2e/test_attacks.py.
 JAILED = """
@@ -41,13 +45,18 @@ def main():
 
 class Service:
     def __init__(self, url):
-        self.address = urllib.parse.urlsplit(url).netloc
+        parts = urllib.parse.urlsplit(url)
+        self.address = parts.netloc
+        self.connect = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        self.credentials = {header: f"Bearer {os.environ[variable]}" for header, variable in CREDENTIALS.items()
+                            if os.environ.get(variable)}
 
     def request(self, method, path, body=None):
         """The status and the bytes of the answer."""
-        connection = http.client.HTTPConnection(self.address, timeout=ANSWER_SECONDS)
+        connection = self.connect(self.address, timeout=ANSWER_SECONDS)
         try:
-            connection.request(method, path, body, {"Content-Type": "application/json"} if body else {})
+            kind = {"Content-Type": "application/json"} if body else {}
+            connection.request(method, path, body, self.credentials | kind)
             response = connection.getresponse()
             return response.status, response.read()
         finally:
@@ -92,9 +101,12 @@ def differences(example, status, raw, has_own_root):
     ]
 
 
-def run_examples(service, report):
+def run_examples(service, skipped_path, report):
     for line in EXAMPLES.read_text().splitlines():
         example = json.loads(line)
+        if example["path"] == skipped_path:
+            report["not_promised"].append(f"example {example['id']}: {skipped_path} was not asked for")
+            continue
         if "without_scratch" in example and not report["scratch"]:
             example["expect"] = example["without_scratch"]
         body = {"script": "#" * (SCRIPT_CAP_BYTES + 1)} if "body_generated" in example else example.get("body")
@@ -118,8 +130,8 @@ def constant_of(path, name, default):
     return default
 
 
-def run_attacks(service, target, report):
-    for path in ATTACKS:
+def run_attacks(service, target, paths, report):
+    for path in paths:
         if report["level"] not in constant_of(path, "LEVELS", ALL_LEVELS):
             continue
         if reason := constant_of(path, "NOT_PROMISED_ON", {}).get(report["platform"]):
@@ -138,6 +150,16 @@ def run_attacks(service, target, report):
             report["failures"].append(f"attack {path.stem} succeeded: {result['got'][:SHOWN]}")
         else:
             report["blocked"] += 1
+
+
+def isolation_of(service):
+    try:
+        status, raw = service.request("GET", "/health")
+        return json.loads(raw)["isolation"]
+    except (OSError, http.client.HTTPException) as error:
+        sys.exit(f"{service.address}: no answer: {error}")
+    except (ValueError, KeyError):
+        sys.exit(f"{service.address}: GET /health is no answer of pyexec: {status} {raw[:SHOWN]!r}")
 
 
 def listen(secret):
@@ -162,7 +184,13 @@ def main():
     arguments.add_argument("--secret", help="what the secret file holds and the victim has in its environment")
     arguments.add_argument("--secret-file", help="a file that everybody can read, where the server runs")
     arguments.add_argument("--victim-pid", type=int, help="a process, as the server sees it")
+    arguments.add_argument("--attacks", nargs="+", metavar="NAME", help="of tests/attacks; by default all")
+    arguments.add_argument("--skip-path", metavar="PATH", help="leave out the examples of this path")
+    arguments.add_argument("--summary", action="store_true", help="text for people; the exit code is 1 if something failed")
     given = arguments.parse_args()
+    paths = [path for path in ATTACKS if not given.attacks or path.stem in given.attacks]
+    if unknown := set(given.attacks or ()) - {path.stem for path in paths}:
+        arguments.error(f"no such attack: {', '.join(sorted(unknown))}")
 
     service = Service(given.url)
     report = {"level": 0, "attacks": 0, "blocked": 0, "succeeded": 0, "seeds": 0, "passed": 0, "failures": [],
@@ -175,19 +203,28 @@ def main():
         Path(own_file.name).chmod(0o644)
         own_victim = subprocess.Popen(["sleep", "3600"], env={"SECRET": secret})
         try:
-            isolation = json.loads(service.request("GET", "/health")[1])["isolation"]
+            isolation = isolation_of(service)
             report["scratch"] = isolation["features"]["scratch"]
             report |= {"level": isolation["level"], "platform": isolation["platform"]}
             target = {
                 "secret": secret, "secret_file": given.secret_file or own_file.name,
                 "victim_pid": given.victim_pid or own_victim.pid, **network,
             }
-            run_examples(service, report)
-            run_attacks(service, target, report)
+            run_examples(service, given.skip_path, report)
+            run_attacks(service, target, paths, report)
         finally:
             own_victim.kill()
             own_victim.wait()
-    print(json.dumps(report))
+    if not given.summary:
+        print(json.dumps(report))
+        return
+    print(f"{given.url}: isolation level {report['level']} on {report['platform']}; {report['passed']} of "
+          f"{report['seeds']} examples passed; {report['blocked']} of {report['attacks']} attacks blocked")
+    for remark in report["not_promised"]:
+        print("not promised here:", remark)
+    for failure in report["failures"]:
+        print("FAILED:", failure)
+    sys.exit(bool(report["failures"]))
 
 
 if __name__ == "__main__":

@@ -79,3 +79,18 @@ def test_without_matplotlib_nothing_is_set(tmp_path):
     source = hide + ZYGOTE.replace('sys.path.insert(0, sys.argv[1])', 'sys.path.insert(1, sys.argv[1])') + job
     process = subprocess.run([sys.executable, "-B", "-c", source, str(PYTHON_ENV), "/x"], env=environment, capture_output=True, text=True)
     assert json.loads(process.stdout) == ["MPLCONFIGDIR"]
+
+
+def test_a_list_that_was_made_before_is_used_and_no_process_started(tmp_path):
+    prepared = tmp_path / "fonts.json"
+    made = subprocess.run([sys.executable, "-I", "-B", str(PYTHON_ENV / "plots.py")], capture_output=True, check=True)
+    prepared.write_bytes(made.stdout)
+    (tmp_path / "shm").mkdir()
+    zygote = ZYGOTE.replace("import plots\n", f"import plots\nplots.PREPARED = {str(prepared)!r}\nos.fork = None\n")
+    environment = {"PATH": "/usr/bin:/bin", "TMPDIR": str(tmp_path), "LANG": "C.UTF-8"}
+    source = zygote + "text = sys.meta_path[0].text\n" + PLOT
+    process = subprocess.run([sys.executable, "-B", "-c", source, str(PYTHON_ENV), str(tmp_path / "shm")],
+                             env=environment, capture_output=True, text=True)
+    assert (process.returncode, process.stderr) == (0, ""), process
+    got = json.loads(process.stdout)
+    assert got["lists"] == [True] and all(got["fonts"]) and got["text is drawn"]
