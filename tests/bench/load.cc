@@ -39,6 +39,7 @@ struct Options {
   double rate = 0, seconds = 0;
   int connections = 1, count = 0, interval_ms = 0;
   unsigned seed = 1;
+  enum class Connections { kept, fresh } reuse = Connections::kept;
 };
 
 constexpr std::size_t kMostConnections = 2048;
@@ -161,7 +162,8 @@ class Load {
       ConnectionPtr connection = co_await take_connection();
       if (!connection) {
         ++tally_.unreached;
-      } else if (co_await send(*connection, intended)) {
+      } else if (co_await send(*connection, intended) &&
+                 options_.reuse == Options::Connections::kept) {
         idle_.push_back(std::move(connection));
       } else {
         --tally_.connections;
@@ -248,6 +250,9 @@ int main(int argc, char** argv) try {
   open->add_option("--rate", options.rate, "requests a second")->required();
   open->add_option("--seconds", options.seconds)->required();
   open->add_option("--connections", options.connections, "made before the start");
+  open->add_flag_callback(
+      "--fresh", [&] { options.reuse = Options::Connections::fresh; },
+      "each request has a connection of its own, made when it is due");
   auto* closed = app.add_subcommand("closed");
   closed->add_option("--connections", options.connections)->required();
   closed->add_option("--seconds", options.seconds)->required();

@@ -31,14 +31,20 @@ SLEEP_SECONDS, WAITING = 0.2, 200
 INSTANCES = 3
 
 
+KEPT, FRESH = ("--connections", 300), ("--connections", 0, "--fresh")
+
+
 def sleepers(_peak):
     """Jobs that take time and no CPU, five times as many as there are places for."""
     files = ["--script", HERE / "scripts/sleep.py", "--answer", HERE / "scripts/sleep.json"]
-    return files, 5 * max(8, 4 * os.cpu_count()) / SLEEP_SECONDS
+    return files, 5 * max(8, 4 * os.cpu_count()) / SLEEP_SECONDS, KEPT
 
 
+# kind: what is posted, how often, over what connections, by the peak
 DIRECT = {"seconds": 12, "waiting": WAITING, "kinds": {
-    "trivial jobs at 200 % of the peak": lambda peak: (script("trivial"), 2 * peak), "jobs that sleep 0.2 s": sleepers}}
+    "trivial jobs at 200 % of the peak, kept connections": lambda peak: (script("trivial"), 2 * peak, KEPT),
+    "trivial jobs at 200 % of the peak, a connection each": lambda peak: (script("trivial"), 2 * peak, FRESH),
+    "jobs that sleep 0.2 s, kept connections": sleepers}}
 
 
 def parse_options():

@@ -140,15 +140,16 @@ def rolling(front, instances, rate, directory, settings, say):
 def terminated_under_load(instance, peak, kind, settings, say):
     """SIGTERM for an instance whose workers are all busy and whose queue is filled, from clients without a proxy in
     between: what had reached it is answered, what comes later is refused the connection."""
-    what, rate = settings["kinds"][kind](peak)
+    what, rate, connections = settings["kinds"][kind](peak)
     settle([instance])
-    with Singles(instance.port, what, "open", "--rate", rate, "--seconds", settings["seconds"], "--connections", 300) as singles:
+    with Singles(instance.port, what, "open", "--rate", rate, "--seconds", settings["seconds"], *connections) as singles:
         instance.wait_until(lambda: instance.health()["pool"]["waiting"] >= settings["waiting"], settings["seconds"])
         pool = instance.health()["pool"]
         begin = time.monotonic()
         instance.terminate()
         instance.wait_stopped()
         took_s = time.monotonic() - begin
+        singles.end()
         said = singles.result(settings["seconds"])
     point = summary(said)
     point["lost"] = lost(said)  # nobody listens any more: those were not sent
