@@ -1,6 +1,7 @@
 """What clients see while instances are stopped and started again, and whether they get every answer."""
 
 import os
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -8,7 +9,8 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-sys.path.append(str(Path(__file__).resolve().parents[1] / "load"))
+LOAD = Path(__file__).resolve().parents[1] / "load"
+sys.path.append(str(LOAD))
 
 from clients import Batch, Singles, lost, script  # noqa: E402
 from front import Front  # noqa: E402
@@ -17,6 +19,7 @@ from instance import free_port  # noqa: E402
 from conftest import need  # noqa: E402
 
 RATE = 8  # single requests a second: little, even for a machine that does other things, too
+JOBS_AT_ONCE = 60
 MOST_SECONDS = 240  # if it takes longer, the load ends before the restart does
 
 
@@ -52,3 +55,14 @@ def test_a_rolling_restart_behind_nginx_loses_no_request(start, directory):
     assert of_singles["ok"] + of_singles["refused"] == of_singles["offered"]
     assert of_batch["exit_code"] == 0 and of_batch["lost"] == 0, of_batch
     assert of_batch["right"] == of_batch["jobs"] > 0
+
+
+def test_what_runs_and_waits_is_answered_after_sigterm(start):
+    service = start(running=8, queue=256)
+    files = ["--script", LOAD / "scripts/sleep.py", "--answer", LOAD / "scripts/sleep.json"]
+    with Singles(service.port, files, "burst", "--count", JOBS_AT_ONCE) as singles:
+        service.wait_until(lambda: (pool := service.health()["pool"])["running"] == 8 and pool["waiting"] > 0)
+        service.process.send_signal(signal.SIGTERM)
+        answers = singles.result(0)
+
+    assert answers["ok"] == JOBS_AT_ONCE, answers

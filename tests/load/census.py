@@ -1,5 +1,6 @@
 """What there is of a service: memory and descriptors of its lasting processes, and kernel objects."""
 
+import contextlib
 import glob
 import os
 import re
@@ -58,7 +59,7 @@ def start_time(pid):
 
 def memory(pid):
     text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    return {name: int(re.search(rf"^{name}:\s+(\d+)", text, re.M)[1]) for name in ("Rss", "Pss")}
+    return {name: int(re.search(rf"^{name}:\s+(\d+)", text, re.M)[1]) for name in ("Rss", "Pss", "Private_Clean", "Private_Dirty")}
 
 
 def cgroups_of(pids):
@@ -131,7 +132,8 @@ def sample(server_pid, port):
         for kind, pid in lasting(server_pid, everybody).items():
             found = memory(pid)
             # The zygote has one descriptor of each slot; there are as many as were ever needed at once.
-            others = {"zygote": slots, "server": connections}.get(kind, 0)
+            of_its_own = sum(parent == pid and name == "pyexec-slot" for parent, name, _ in everybody.values())
+            others = {"zygote": of_its_own, "server": connections}.get(kind, 0)
             out |= {f"{kind}: RSS, KiB": found["Rss"], f"{kind}: PSS, KiB": found["Pss"],
                     f"{kind}: descriptors": len(os.listdir(f"/proc/{pid}/fd")) - others}
             if kind == "jailer":  # the only one in a mount namespace of its own
@@ -139,6 +141,22 @@ def sample(server_pid, port):
     except OSError:
         return {}
     return out | {"connections": connections} | machine_wide()
+
+
+def parts(server_pid):
+    """Memory of an idle service: what the parked workers have for themselves, and all else, what they share with the zygote
+    included. KiB."""
+    everybody = parents()
+    out = {"fixed": 0, "of_workers": 0, "workers": 0}
+    for pid in family(server_pid, everybody):
+        is_worker = everybody.get(pid, (0, "", ""))[1] == "pyexec-worker"
+        with contextlib.suppress(OSError, TypeError):  # it has ended, or is a zombie, which has no memory
+            found = memory(pid)
+            own = found["Private_Clean"] + found["Private_Dirty"] if is_worker else 0
+            out["fixed"] += found["Pss"] - own
+            out["of_workers"] += own
+            out["workers"] += is_worker
+    return out
 
 
 def look(service, seconds=5):

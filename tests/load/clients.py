@@ -78,6 +78,7 @@ class Batch:
 
     def __init__(self, port, directory, window=100):
         self.output = directory / f"batch-{time.monotonic_ns()}.ndjson"
+        self.output.touch()
         self.errors = self.output.with_suffix(".txt").open("w+")
         self.process = subprocess.Popen(
             [BUILD / "pyexec-batch", "--url", f"http://127.0.0.1:{port}", "--output", self.output, "--window", str(window), "-",

@@ -14,6 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import census
 import report
 import scenario
 from clients import script
@@ -41,9 +42,9 @@ def sleepers(_peak):
 
 
 # kind: what is posted, how often, over what connections, by the peak
-DIRECT = {"seconds": 12, "waiting": WAITING, "kinds": {
-    "trivial jobs at 200 % of the peak, kept connections": lambda peak: (script("trivial"), 2 * peak, KEPT),
-    "trivial jobs at 200 % of the peak, a connection each": lambda peak: (script("trivial"), 2 * peak, FRESH),
+DIRECT = {"seconds": 10, "waiting": WAITING, "kinds": {
+    "trivial jobs at 4 times the peak, kept connections": lambda peak: (script("trivial"), 4 * peak, KEPT),
+    "trivial jobs at 4 times the peak, a connection each": lambda peak: (script("trivial"), 4 * peak, FRESH),
     "jobs that sleep 0.2 s, kept connections": sleepers}}
 
 
@@ -73,7 +74,8 @@ def one_instance(instance, plan, directory):
     say(f"one instance: peak {peak['jobs_per_s']:.0f} jobs/s")
     points = list(scenario.ramp(target, plan["percents"], peak["jobs_per_s"], plan["seconds"], say))
     beside, batch = scenario.ramp_beside_batch(target, plan["beside"], peak["jobs_per_s"], plan["seconds"], directory, say)
-    return {"peak": peak, "ramp": points, "beside_batch": beside, "batch": batch}
+    scenario.settle([instance])
+    return {"peak": peak, "ramp": points, "beside_batch": beside, "batch": batch, "memory_kib": census.parts(instance.process.pid)}
 
 
 def behind_nginx(instances, front, plan, directory):

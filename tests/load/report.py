@@ -8,6 +8,12 @@ import matplotlib.pyplot as pyplot  # noqa: E402
 NAMES = {"one": "one instance", "three": "three behind nginx"}
 
 
+def shown(milliseconds):
+    if milliseconds >= 1000:
+        return f"{milliseconds / 1000:.1f} s"
+    return f"{milliseconds:.0f} ms" if milliseconds >= 10 else f"{milliseconds:.1f} ms"
+
+
 def reasons(counts):
     return ", ".join(f"{count} × {reason}" for reason, count in counts.items()) or "0"
 
@@ -22,7 +28,7 @@ def ramp_table(record):
     for one, three in zip(record["one"]["ramp"], record["three"]["ramp"]):
         cells = [f"{one['percent']} %"]
         for point in (one, three):
-            cells += [f"{point['goodput_per_s']:.0f}/s", f"{point['p50_ms']:.3g} ms", f"{point['p99_ms']:.3g} ms", percent_of(point, ".0f")]
+            cells += [f"{point['goodput_per_s']:.0f}/s", f"{shown(point['p50_ms'])}", f"{shown(point['p99_ms'])}", percent_of(point, ".0f")]
         rows.append("| " + " | ".join(cells) + " |")
     return "\n".join(rows)
 
@@ -31,7 +37,7 @@ def beside_table(record):
     rows = ["| beside a batch, offered | where | answered | p50 | p99 | batch | refused |", "|---|---|---|---|---|---|---|"]
     for where, name in NAMES.items():
         for point in record[where]["beside_batch"]:
-            rows.append(f"| {point['percent']} % | {name} | {point['goodput_per_s']:.0f}/s | {point['p50_ms']:.3g} ms | {point['p99_ms']:.3g} ms "
+            rows.append(f"| {point['percent']} % | {name} | {point['goodput_per_s']:.0f}/s | {shown(point['p50_ms'])} | {shown(point['p99_ms'])} "
                         f"| {point['batch_jobs_per_s']:.0f}/s | {percent_of(point, '.0f')} |")
     return "\n".join(rows)
 
@@ -39,11 +45,11 @@ def beside_table(record):
 def restart_table(record):
     rows = ["| restart | requests answered | p50 | p99 | slowest | refused | lost | batch: answered of read | lost |", "|---|---|---|---|---|---|---|---|---|"]
     for run in record["rolling"]:
-        rows.append(f"| three in turn, {run['mode']} | {run['ok']} | {run['p50_ms']:.3g} ms | {run['p99_ms']:.3g} ms | {run['max_ms']:.3g} ms "
+        rows.append(f"| three in turn, {run['mode']} | {run['ok']} | {shown(run['p50_ms'])} | {shown(run['p99_ms'])} | {shown(run['max_ms'])} "
                     f"| {reasons(run['refusals'])} | {run['lost']} | {run['batch']['right']} of {run['batch']['jobs']} | {run['batch']['lost']} |")
     for run in record["direct"]:
-        rows.append(f"| one, no nginx, all busy and {run['waiting']} waiting, {run['kind']}: over in {run['ended_after_s']:.1f} s | {run['ok']} | {run['p50_ms']:.3g} ms "
-                    f"| {run['p99_ms']:.3g} ms | {run['max_ms']:.3g} ms | {reasons(run['refusals'])} | {run['lost']} | | |")
+        rows.append(f"| one, no nginx, all busy and {run['waiting']} waiting, {run['kind']}: over in {run['ended_after_s']:.1f} s | {run['ok']} | {shown(run['p50_ms'])} "
+                    f"| {shown(run['p99_ms'])} | {shown(run['max_ms'])} | {reasons(run['refusals'])} | {run['lost']} | | |")
     return "\n".join(rows)
 
 
