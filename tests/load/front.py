@@ -27,7 +27,11 @@ class Front:
         self.output = (self.directory / "output").open("wb")
         self.process = subprocess.Popen([self.program(), "-p", self.directory, "-c", "nginx.conf", "-e", "error.log"],
                                         stdout=self.output, stderr=self.output, start_new_session=True)
-        self.wait_until(self.answers, "does not listen")
+        try:
+            self.wait_until(self.answers, "does not listen")
+        except BaseException:  # Ctrl-C too: nobody else knows of it yet
+            self.stop()
+            raise
 
     @staticmethod
     def program():

@@ -55,10 +55,16 @@ class Instance(Service):
             # A session of its own: Ctrl-C is for who started this.
             self.process = subprocess.Popen([BUILD / "pyexec-server"], env=self.environment, stdout=log, stderr=log,
                                             start_new_session=True)
+        try:
+            self.wait_started()
+        except BaseException:  # Ctrl-C too: nobody else knows of it yet
+            self.end()
+            raise
+
+    def wait_started(self):
         deadline = time.monotonic() + STARTUP_SECONDS
         while not re.search(rf"http://[\d.]+:{self.port}\b", self.log.read_text(errors="replace")):
             if self.process.poll() is not None or time.monotonic() > deadline:
-                self.kill()
                 raise SystemExit(f"an instance did not start: {self.log.read_text(errors='replace')[-2000:]}")
             time.sleep(0.02)
 
@@ -85,13 +91,17 @@ class Instance(Service):
             self.process.kill()
             self.process.wait()
 
-    def __exit__(self, kind, *_):
-        if kind is None:
-            self.stop()
-            return
-        if self.process.poll() is None:  # with its jails, if it does so
+    def end(self):
+        """In whatever state it is: it takes its jails apart itself, if it can."""
+        if self.process.poll() is None:
             self.terminate()
         try:
             self.process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self.kill()
+
+    def __exit__(self, kind, *_):
+        if kind is None:
+            self.stop()
+        else:
+            self.end()

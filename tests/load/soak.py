@@ -88,7 +88,7 @@ def watch(instance, minutes):
     """Samples until the time is over."""
     samples, begin = [], time.monotonic()
     while (at := time.monotonic() - begin) < minutes * 60:
-        samples.append({"at_s": at} | census.look(instance))
+        samples.append({"at_s": round(at, 1)} | census.look(instance))
         now = samples[-1]
         if len(samples) % 6 == 1:
             memory = ", ".join(f"{kind} {now[f'{kind}: PSS, KiB'] / 1024:.1f} MiB" for kind in census.LASTING if f"{kind}: PSS, KiB" in now)
@@ -112,6 +112,11 @@ def verdicts(samples):
             row["flat"] = row["last"] <= row["allowed"]
         out[name] = row
     return out
+
+
+def columns(samples):
+    """{figure: a value a sample}: a third as long."""
+    return {name: [row.get(name) for row in samples] for name in sorted({name for row in samples for name in row})}
 
 
 def differences(names, before, after):
@@ -206,8 +211,8 @@ def main():
     signal.alarm(limit_s)
     with tempfile.TemporaryDirectory(prefix="pyexec-soak-") as directory:
         record = run(options, Path(directory))
-    options.json.write_text(json.dumps(record, indent=1) + "\n")
     soak_plot.draw(record, options.plot)
+    options.json.write_text(json.dumps(record | {"samples": columns(record["samples"])}) + "\n")
     report(record)
     print(f"\nwritten: {options.json}, {options.plot}")
     found = problems(record)
