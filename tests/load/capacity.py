@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """From what a job costs, as load.sh measured it, to instances, vCPUs and money for a rate. usage: capacity.py [--results load.json]
 
 Prints Markdown. cloudrun/CAPACITY.md says what it assumes.

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Load on one instance, on three behind nginx, a rolling restart of those, SIGTERM under full load. usage: load.sh [--quick]
 
 Exits with 1 if any request was lost: sent, and answered neither rightly nor by a refusal that says when to try again.
@@ -54,7 +54,7 @@ def parse_options():
     parser.add_argument("--json", type=Path, default=BUILD / "load.json")
     parser.add_argument("--plot", type=Path, default=BUILD / "load.svg")
     parser.add_argument("--rate-share", type=float, default=0.5, help="of the peak, at which requests come during a rolling restart")
-    parser.add_argument("--table", type=Path, metavar="JSON", help="only print the tables of an earlier run, as Markdown")
+    parser.add_argument("--table", type=Path, metavar="JSON", help="only print of an earlier run what README.md has of it, as Markdown")
     options = parser.parse_args()
     if not 0 < options.rate_share <= 2:
         parser.error("--rate-share is above 0 and at most 2")
@@ -130,7 +130,7 @@ def run(options, plan, directory):
 def main():
     options = parse_options()
     if options.table:
-        print(report.tables(json.loads(options.table.read_text())))
+        print(report.readme_tables(json.loads(options.table.read_text())))
         return 0
     if os.geteuid() != 0:
         sys.exit("load.py: needs root, as the jails of level 4 do")

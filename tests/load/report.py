@@ -43,24 +43,36 @@ def beside_table(record):
 
 
 def restart_table(record):
-    rows = ["| restart | requests answered | p50 | p99 | slowest | refused | lost | batch: answered of read | lost |", "|---|---|---|---|---|---|---|---|---|"]
+    rows = ["| stopped under load | right answers | p50 | p99 | slowest | refused | lost | batch: answered | lost |", "|---|---|---|---|---|---|---|---|---|"]
     for run in record["rolling"]:
-        rows.append(f"| three in turn, {run['mode']} | {run['ok']} | {shown(run['p50_ms'])} | {shown(run['p99_ms'])} | {shown(run['max_ms'])} "
+        rows.append(f"| three behind nginx in turn, {run['mode']} | {run['ok']} | {shown(run['p50_ms'])} | {shown(run['p99_ms'])} | {shown(run['max_ms'])} "
                     f"| {reasons(run['refusals'])} | {run['lost']} | {run['batch']['right']} of {run['batch']['jobs']} | {run['batch']['lost']} |")
-    for run in record["direct"]:
-        rows.append(f"| one, no nginx, all busy and {run['waiting']} waiting, {run['kind']}: over in {run['ended_after_s']:.1f} s | {run['ok']} | {shown(run['p50_ms'])} "
-                    f"| {shown(run['p99_ms'])} | {shown(run['max_ms'])} | {reasons(run['refusals'])} | {run['lost']} | | |")
+    for kind in dict.fromkeys(run["kind"] for run in record["direct"]):
+        runs = [run for run in record["direct"] if run["kind"] == kind]
+        refused = sum(sum(run["refusals"].values()) for run in runs)
+        rows.append(f"| one without nginx, its queue filled, {len(runs)}×: {kind} | {sum(run['ok'] for run in runs)} | | "
+                    f"| {shown(max(run['max_ms'] for run in runs))} | {refused} | {sum(run['lost'] for run in runs)} | | |")
     return "\n".join(rows)
 
 
-def tables(record):
-    """Markdown. The first line says how far to trust it."""
+def head(record):
+    """How far to trust what follows."""
     host = record["host"]
     kind = "A quick run" if record["settings"]["quick"] else "One full run"
-    head = (f"{kind}; {host['cores']} cores, {host['CPU']}, Linux {host['kernel']}, Python {host['python']}, level {host['level']}"
-            + (f"; disturbed: {'; '.join(record['disturbed'])}" if record["disturbed"] else "") + ".")
-    peaks = "; ".join(f"{name}: peak {record[where]['peak']['jobs_per_s']:.0f} jobs/s" for where, name in NAMES.items())
-    return "\n\n".join((head + " " + peaks + ".", ramp_table(record), beside_table(record), restart_table(record)))
+    machine = f"{host['cores']} cores, {host['CPU']}, Linux {host['kernel']}, Python {host['python']}, level {host['level']}"
+    disturbed = f"; disturbed: {'; '.join(record['disturbed'])}" if record["disturbed"] else ""
+    peaks = "; ".join(f"{name} {record[where]['peak']['jobs_per_s']:.0f} jobs/s" for where, name in NAMES.items())
+    return f"{kind}; {machine}{disturbed}. Peaks: {peaks}."
+
+
+def tables(record):
+    """Markdown: all of it."""
+    return "\n\n".join((head(record), ramp_table(record), beside_table(record), restart_table(record)))
+
+
+def readme_tables(record):
+    """Markdown: what ../../README.md has of it."""
+    return "\n\n".join((head(record), ramp_table(record), restart_table(record)))
 
 
 def draw(record, path):

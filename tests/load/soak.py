@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Mixed jobs at a share of one instance's peak for a while; what it holds is looked at every 10 s. usage: soak.sh [--minutes 30]
 
 Says of each figure whether it stayed flat: the mean of the last third of the time beside that of the first. Exits with 1 if
