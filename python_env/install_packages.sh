@@ -13,6 +13,18 @@ as_root() {
   fi
 }
 
+# Packages of daemons start them as they are installed, unless this file says no (exit code 101), and at each boot
+# because of a link.
+wants=/etc/systemd/system/multi-user.target.wants
+links() { ls "$wants" 2>/dev/null || true; }
+
+forbid_daemons() {
+  if [ -e /usr/sbin/policy-rc.d ]; then return; fi
+  trap 'as_root rm -f /usr/sbin/policy-rc.d' EXIT
+  printf '#!/bin/sh\nexit 101\n' | as_root tee /usr/sbin/policy-rc.d >/dev/null
+  as_root chmod 755 /usr/sbin/policy-rc.d
+}
+
 missing=()
 updated=
 for section in "$@"; do
@@ -39,4 +51,8 @@ for section in "$@"; do
     exit 1
   done
 done
-[ ${#missing[@]} -eq 0 ] || DEBIAN_FRONTEND=noninteractive as_root apt-get install -y -q --no-install-recommends "${missing[@]}" >&2
+[ ${#missing[@]} -eq 0 ] && exit
+forbid_daemons
+links_before=$(links)
+DEBIAN_FRONTEND=noninteractive as_root apt-get install -y -q --no-install-recommends "${missing[@]}" >&2
+for link in $(comm -13 <(echo "$links_before") <(links)); do as_root rm -f "$wants/$link"; done

@@ -41,7 +41,7 @@ def load(port, script, *mode):
     what = ["--get", script] if script.startswith("/") else [
         "--script", HERE / f"scripts/{script}.py", "--answer", HERE / f"scripts/{script}.json"]
     said = run_json(BUILD / "pyexec-load", port, *what, *mode)
-    if said["wrong"] or said["failed"]:
+    if said["wrong"] or said["failed"] or said["unreached"]:
         raise SystemExit(f"wrong answers to {script}: {said}")
     return said
 

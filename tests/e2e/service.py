@@ -150,6 +150,8 @@ class Service:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(60)
+        if self.process.stderr.closed:
+            return code  # it was stopped before
         self.stderr = self.process.stderr.read()
         self.process.stdout.close()
         self.process.stderr.close()
