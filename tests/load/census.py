@@ -59,7 +59,7 @@ def start_time(pid):
 
 def memory(pid):
     text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    return {name: int(re.search(rf"^{name}:\s+(\d+)", text, re.M)[1]) for name in ("Rss", "Pss", "Private_Clean", "Private_Dirty")}
+    return {name: int(re.search(rf"^{name}:\s+(\d+)", text, re.M)[1]) for name in ("Rss", "Pss", "Anonymous", "Private_Clean", "Private_Dirty")}
 
 
 def cgroups_of(pids):
@@ -134,7 +134,7 @@ def sample(server_pid, port):
             # The zygote has one descriptor of each slot; there are as many as were ever needed at once.
             of_its_own = sum(parent == pid and name == "pyexec-slot" for parent, name, _ in everybody.values())
             others = {"zygote": of_its_own, "server": connections}.get(kind, 0)
-            out |= {f"{kind}: RSS, KiB": found["Rss"], f"{kind}: PSS, KiB": found["Pss"],
+            out |= {f"{kind}: RSS, KiB": found["Rss"], f"{kind}: PSS, KiB": found["Pss"], f"{kind}: anonymous, KiB": found["Anonymous"],
                     f"{kind}: descriptors": len(os.listdir(f"/proc/{pid}/fd")) - others}
             if kind == "jailer":  # the only one in a mount namespace of its own
                 out["jailer: mounts"] = len(Path(f"/proc/{pid}/mountinfo").read_text().splitlines())
