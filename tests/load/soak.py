@@ -130,10 +130,15 @@ def differences(names, before, after):
     return {name: [before[name], after[name]] for name in names if name in before and name in after and after[name] > before[name]}
 
 
+def without_services():
+    """Other services may come and go meanwhile."""
+    return census.machine_wide(census.of_services())
+
+
 def wait_as_before(before):
     """The kernel takes namespaces apart after the process has ended; others on the machine may make some meanwhile."""
     deadline = time.monotonic() + SETTLE_SECONDS
-    while (left := differences(ENDED, before, census.machine_wide())) and time.monotonic() < deadline:
+    while (left := differences(ENDED, before, without_services())) and time.monotonic() < deadline:
         time.sleep(0.2)
     return left
 
@@ -188,7 +193,7 @@ def problems(record):
 
 def run(options, directory):
     load_before, whole_run = os.getloadavg()[0], machine.CpuClock()
-    before_all = census.machine_wide()
+    before_all = without_services()
     with Instance(directory) as instance:
         health = instance.health()
         record = {"host": machine.facts(health["versions"], BUILD) | {"level": health["isolation"]["level"]}}
