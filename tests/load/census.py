@@ -59,7 +59,7 @@ def start_time(pid):
 
 def memory(pid):
     text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    return {name: int(re.search(rf"^{name}:\s+(\d+)", text, re.M)[1]) for name in ("Rss", "Pss", "Private_Clean", "Private_Dirty")}
+    return {name: int(re.search(rf"^{name}:\s+(\d+)", text, re.M)[1]) for name in ("Rss", "Pss", "Anonymous", "Private_Clean", "Private_Dirty")}
 
 
 def cgroups_of(pids):
@@ -69,16 +69,21 @@ def cgroups_of(pids):
     return sum(1 + len(glob.glob(f"{path}/*/")) for path in found)
 
 
-def namespaces():
-    """Of the whole machine, by kind; those that a process is in."""
+def of_services():
+    """The pids of all services that run, whoever started them, and of all below them."""
+    everybody = parents()
+    servers = [pid for pid, (_, name, _) in everybody.items() if name == "pyexec-server"]
+    return {pid for server in servers for pid in family(server, everybody)}
+
+
+def namespaces(but_for):
+    """Of the whole machine, by kind; those that a process is in which is none of these."""
     out = {}
     for kind in NAMESPACES:
         seen = set()
-        for link in glob.glob(f"/proc/[0-9]*/ns/{kind}"):
-            try:
-                seen.add(os.readlink(link))
-            except OSError:
-                continue
+        for pid in parents().keys() - but_for:
+            with contextlib.suppress(OSError):
+                seen.add(os.readlink(f"/proc/{pid}/ns/{kind}"))
         out[f"{kind} namespaces of the machine"] = len(seen)
     return out
 
@@ -111,12 +116,12 @@ def established(port):
     return sum(row[3] == "01" and int(row[1].split(":")[1], 16) == port for row in rows)
 
 
-def machine_wide():
-    """What a service may not leave behind; others on the machine count too."""
+def machine_wide(but_for=frozenset()):
+    """What a service may not leave behind; others on the machine count too. but_for: pids whose namespaces do not count."""
     mounts = len(Path("/proc/self/mountinfo").read_text().splitlines())
     files = len(glob.glob("/tmp/script*") + glob.glob("/tmp/pyexec*") + glob.glob("/dev/shm/*"))
     sysv = sum(Path(f"/proc/sysvipc/{kind}").read_text().count("\n") - 1 for kind in ("shm", "sem", "msg"))
-    return {"mounts of the machine": mounts, "temporary files": files, "SysV objects": sysv} | namespaces() | sockets() | slab()
+    return {"mounts of the machine": mounts, "temporary files": files, "SysV objects": sysv} | namespaces(but_for) | sockets() | slab()
 
 
 def sample(server_pid, port):
@@ -134,7 +139,7 @@ def sample(server_pid, port):
             # The zygote has one descriptor of each slot; there are as many as were ever needed at once.
             of_its_own = sum(parent == pid and name == "pyexec-slot" for parent, name, _ in everybody.values())
             others = {"zygote": of_its_own, "server": connections}.get(kind, 0)
-            out |= {f"{kind}: RSS, KiB": found["Rss"], f"{kind}: PSS, KiB": found["Pss"],
+            out |= {f"{kind}: RSS, KiB": found["Rss"], f"{kind}: PSS, KiB": found["Pss"], f"{kind}: anonymous, KiB": found["Anonymous"],
                     f"{kind}: descriptors": len(os.listdir(f"/proc/{pid}/fd")) - others}
             if kind == "jailer":  # the only one in a mount namespace of its own
                 out["jailer: mounts"] = len(Path(f"/proc/{pid}/mountinfo").read_text().splitlines())
