@@ -147,16 +147,24 @@ SetupError make_v1(Plan& plan) {
   return ok();
 }
 
+constexpr char kSlots[] = "slot-";
+
+// Whether there are none of that beginning any more.
+bool remove_groups_in(const char* base, const std::string& beginning) {
+  bool none_left = true;
+  const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(base), &::closedir);
+  while (const dirent* entry = directory ? ::readdir(directory.get()) : nullptr)
+    if (std::strncmp(entry->d_name, beginning.c_str(), beginning.size()) == 0 &&
+        ::rmdir((std::string(base) + "/" + entry->d_name).c_str()) == -1 && errno != ENOENT)
+      none_left = false;
+  return none_left;
+}
+
 void remove_group(const char* base) {
   if (base[0] == '\0') return;
   constexpr timespec kPause = {0, 5'000'000};
   for (int tries = 0; tries < 200; ++tries) {
-    {
-      const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(base), &::closedir);
-      while (const dirent* entry = directory ? ::readdir(directory.get()) : nullptr)
-        if (std::strncmp(entry->d_name, "slot-", 5) == 0)
-          ::rmdir((std::string(base) + "/" + entry->d_name).c_str());
-    }
+    remove_groups_in(base, kSlots);
     if (::rmdir(base) == 0 || errno == ENOENT) return;
     ::nanosleep(&kPause, nullptr);  // a process that has just ended counts a moment longer
   }
@@ -164,7 +172,7 @@ void remove_group(const char* base) {
 
 constexpr std::uint64_t kTrialBytes = 8 << 20, kTrialProcesses = 4;
 constexpr unsigned kTrialSeconds = 10;  // then a trial ends by itself, whatever went wrong
-constexpr std::uint32_t kTrialSlots = 1'000'000;  // numbers that no slot for jobs has
+constexpr std::uint32_t kTrials = ~0u;  // a generation that no zygote has
 constexpr Limits kTrialLimits = {.processes = kTrialProcesses};
 
 // In a group of its own, as a process that nothing else depends on.
@@ -193,14 +201,14 @@ int overstep_processes() {
 }
 
 template <typename Act>
-int status_in_slot(const Plan& plan, std::uint32_t slot, Act act) {
+int status_in_slot(const Plan& plan, std::uint32_t index, Act act) {
   const pid_t pid = ::fork();
   if (pid == 0) {
     ::setpgid(0, 0);
     Limits limits = kTrialLimits;
     limits.address_space_bytes = kTrialBytes;
     Slot group;
-    ::_exit(group.enter(plan, limits, slot).failed() ? no_group : act());
+    ::_exit(group.enter(plan, limits, {kTrials, index}).failed() ? no_group : act());
   }
   int status = -1;
   if (pid == -1) return status;
@@ -212,10 +220,10 @@ int status_in_slot(const Plan& plan, std::uint32_t slot, Act act) {
 }
 
 SetupError overstep(const Plan& plan) {
-  const int by_memory = status_in_slot(plan, kTrialSlots, overstep_memory);
+  const int by_memory = status_in_slot(plan, 0, overstep_memory);
   if (!WIFSIGNALED(by_memory) || WTERMSIG(by_memory) != SIGKILL)
     return fail(Step::cgroup, EOPNOTSUPP, kMemory);
-  const int by_processes = status_in_slot(plan, kTrialSlots + 1, overstep_processes);
+  const int by_processes = status_in_slot(plan, 1, overstep_processes);
   if (!WIFEXITED(by_processes) || WEXITSTATUS(by_processes) != held)
     return fail(Step::cgroup, EOPNOTSUPP, kProcesses);
   return ok();
@@ -244,10 +252,19 @@ void remove_cgroups(const Plan& plan) {
   remove_group(plan.cgroup_pids.data());
 }
 
-SetupError Slot::enter(const Plan& plan, const Limits& limits, std::uint32_t number) {
-  const std::string name = "/slot-" + std::to_string(number);
-  const std::string memory = plan.cgroup_memory.data() + name,
-                    pids = plan.cgroup_pids.data() + name;
+bool remove_slots(const Plan& plan, std::uint32_t generation) {
+  const std::string beginning = kSlots + std::to_string(generation) + '-';
+  bool none_left = true;
+  for (const char* base : {plan.cgroup_memory.data(), plan.cgroup_pids.data()})
+    if (base[0] != '\0') none_left = remove_groups_in(base, beginning) && none_left;
+  return none_left;
+}
+
+SetupError Slot::enter(const Plan& plan, const Limits& limits, const SlotName& slot) {
+  char name[40];
+  std::snprintf(name, sizeof name, "/%s%u-%u", kSlots, slot.generation, slot.index);
+  const std::string memory = std::string(plan.cgroup_memory.data()) + name,
+                    pids = std::string(plan.cgroup_pids.data()) + name;
   const bool is_v2 = plan.cgroup == Cgroup::v2;
   for (const std::string& directory : {memory, pids})
     if (::mkdir(directory.c_str(), 0755) == -1 && errno != EEXIST)

@@ -18,11 +18,19 @@ namespace pyexec::sandbox {
 SetupError make_cgroups(Plan& plan);
 void remove_cgroups(const Plan& plan);
 
+// `generation`: of the zygote; two that follow each other may be there at the same time.
+struct SlotName {
+  std::uint32_t generation, index;
+};
+// The groups of a zygote that has ended. False while processes of its jobs, or of its slots, are
+// still being taken apart.
+bool remove_slots(const Plan& plan, std::uint32_t generation);
+
 // One slot's groups, entered by the process that forks its workers.
 class Slot {
  public:
   // Makes them, bounded by `limits`, and moves the calling process in.
-  SetupError enter(const Plan& plan, const Limits& limits, std::uint32_t number);
+  SetupError enter(const Plan& plan, const Limits& limits, const SlotName& slot);
 
   // Whether nobody but the caller is in.
   bool is_empty() const;

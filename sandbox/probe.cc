@@ -189,12 +189,12 @@ bool is_tried(const Plan& plan, const Wanted& wanted, const Probe& probe) {
 // Groups that the launcher can make are of no use if the zygote, in its nest, cannot make slots in
 // them.
 SetupError try_slot(const Plan& plan, const Limits& limits) {
-  constexpr std::uint32_t kNumber = 999'999;  // no slot's
+  constexpr std::uint32_t kTrial = 999'999;  // a generation that no zygote has
   return in_child<SetupError>(
       [&] {
         PYEXEC_TRY(enter_nest(plan));
         Slot slot;
-        return slot.enter(plan, limits, kNumber);
+        return slot.enter(plan, limits, {kTrial, 0});
       },
       fail(Step::cgroup, EPIPE, 1));
 }

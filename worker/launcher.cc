@@ -12,10 +12,12 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <set>
 
 #include "sandbox/base/fd_message.h"
 #include "sandbox/base/sys.h"
+#include "sandbox/cgroup.h"
 #include "sandbox/privileges.h"
 #include "sandbox/probe.h"
 #include "worker/protocol/control.h"
@@ -84,7 +86,7 @@ class Launcher {
     constexpr int kPatience = 800;
     for (int pause = 0; !reap(); ++pause) {
       if (pause == kPatience)
-        for (const pid_t zygote : zygotes_) ::kill(zygote, SIGKILL);
+        for (const auto& [zygote, generation] : zygotes_) ::kill(zygote, SIGKILL);
       if (pause == 2 * kPatience) return;
       ::nanosleep(&kPause, nullptr);
     }
@@ -97,8 +99,8 @@ class Launcher {
     if (!decode_control<StartZygote>(message.body()) || message.fd_count != 1) return false;
     const pid_t pid = ::fork();
     if (pid == 0) become_zygote(message.fds[0].get(), configure_, plan_, generation_);
+    if (pid != -1) zygotes_[pid] = generation_;
     ++generation_;
-    if (pid != -1) zygotes_.insert(pid);
     return true;
   }
 
@@ -108,14 +110,21 @@ class Launcher {
     while (::read(ended_.get(), &ignored, sizeof ignored) > 0) {
     }
     pid_t pid;
-    while ((pid = ::waitpid(-1, nullptr, WNOHANG)) > 0) zygotes_.erase(pid);
+    while ((pid = ::waitpid(-1, nullptr, WNOHANG)) > 0) {
+      const auto zygote = zygotes_.extract(pid);
+      if (!zygote.empty()) ended_generations_.insert(zygote.mapped());
+    }
+    std::erase_if(ended_generations_, [&](std::uint32_t generation) {
+      return sandbox::remove_slots(plan_, generation);
+    });
     return pid == -1;
   }
 
   const Configure& configure_;
   const sandbox::Plan& plan_;
   UniqueFd ended_;
-  std::set<pid_t> zygotes_;
+  std::map<pid_t, std::uint32_t> zygotes_;     // with their generations
+  std::set<std::uint32_t> ended_generations_;  // whose control groups may still be there
   std::uint32_t generation_ = 0;
 };
 

@@ -24,9 +24,6 @@ struct SlotRequest {
   sandbox::JailTimes times;
 };
 
-// A number of groups is used again when the zygote that used it is long gone.
-constexpr std::uint32_t kGenerations = 8;
-
 // The last job's processes are all killed, but the kernel may still count one.
 bool await_empty(const sandbox::Slot& slot) {
   constexpr timespec kPause = {0, 100'000};
@@ -58,11 +55,11 @@ SetupError serve_jail(int zygote, Forker& forker, const sandbox::Slot& slot) {
 }
 
 [[noreturn]] void run_slot(int zygote, Forker& forker, const sandbox::Plan& plan,
-                           const sandbox::Limits& limits, std::uint32_t number) {
+                           const sandbox::Limits& limits, const sandbox::SlotName& name) {
   ::prctl(PR_SET_NAME, "pyexec-slot", 0, 0, 0);
   sandbox::Slot slot;
   SetupError entered = sandbox::die_with_parent(Step::cgroup);
-  if (!entered.failed()) entered = slot.enter(plan, limits, number);
+  if (!entered.failed()) entered = slot.enter(plan, limits, name);
   if (!sys::send_all(zygote, &entered, sizeof entered) || entered.failed()) ::_exit(1);
   forker.move_to(slot);
   const char is_free = 1;
@@ -92,8 +89,7 @@ SetupError Slots::add_slot(sandbox::EmptyJail& waiting) {
     ours.reset();
     waiting = {};  // or the ends of its sockets would not close as long as the slot lives
     const auto index = static_cast<std::uint32_t>(slots_.size());
-    run_slot(theirs.get(), forker_, plan_, limits_,
-             index * kGenerations + generation_ % kGenerations);
+    run_slot(theirs.get(), forker_, plan_, limits_, {generation_, index});
   }
   if (pid == -1) return sandbox::fail(Step::cgroup, errno, 10);
   theirs.reset();

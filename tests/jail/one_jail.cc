@@ -175,7 +175,7 @@ SetupError make_one_jail(const Plan& plan) {
   PYEXEC_TRY(armed([&] { return spawner.start(plan, kLimits); }));
   Slot slot;
   if (plan.cgroup != Cgroup::none)
-    PYEXEC_TRY(armed([&] { return slot.enter(plan, kLimits, 0); }));
+    PYEXEC_TRY(armed([&] { return slot.enter(plan, kLimits, {0, 0}); }));
   EmptyJail jail;
   const bool answered = armed([&] { return spawner.request(kWorkerId) && spawner.take(jail); });
   if (!answered) return fail(Step::control, EPIPE);
