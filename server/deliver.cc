@@ -8,6 +8,7 @@ namespace {
 
 // Cloud Logging takes entries of up to 256 KiB.
 constexpr std::size_t kMostLoggedBytes = 200 << 10;
+constexpr std::size_t kBesideAnswer = 20 << 10;  // the names, escaped
 
 Members entry(const QueueMessage& message, OutcomeKind outcome, const char* is_duplicate) {
   Members members;
@@ -20,7 +21,7 @@ Members entry(const QueueMessage& message, OutcomeKind outcome, const char* is_d
 
 // The answer is JSON that the server made, in a member of its own: whatever a script returned or
 // printed, it cannot say a word as the log's.
-void log_result(const QueueMessage& message, const std::string& answer) {
+void tell_log(const QueueMessage& message, const std::string& answer) {
   Members line;
   line.text("severity", "INFO");
   line.text("time", log_time());
@@ -31,10 +32,15 @@ void log_result(const QueueMessage& message, const std::string& answer) {
     line.json("answer", answer);
   else
     line.number("answer_is_too_large_bytes", answer.size());
-  log_ready_made(line.object());
+  log_result(line.object());
 }
 
 }  // namespace
+
+bool can_tell_result(const Service& service) {
+  return service.config.queue_results != "log" ||
+         log_has_room(service.deliveries.in_work() + 1, kMostLoggedBytes + kBesideAnswer);
+}
 
 bool is_final(OutcomeKind outcome) {
   return outcome != OutcomeKind::busy && outcome != OutcomeKind::internal;
@@ -45,7 +51,7 @@ Response delivered(Service& service, const QueueMessage& message, const Outcome&
   Members members = entry(message, outcome.kind, "false");
   add_answer(members, outcome, output, request);
   Response response = {200, members.object()};
-  if (service.config.queue_results == "log") log_result(message, response.body);
+  if (service.config.queue_results == "log") tell_log(message, response.body);
   service.metrics.count_answer(outcome.kind);
   return response;
 }

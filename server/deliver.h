@@ -8,6 +8,8 @@
 
 namespace pyexec {
 
+// Whether what becomes of one more message would find room in the log, if it is to go there.
+bool can_tell_result(const Service& service);
 // Whether to run the job again could change what became of it.
 bool is_final(OutcomeKind outcome);
 

@@ -3,11 +3,11 @@
 namespace pyexec {
 
 std::optional<Deliveries::Name> Deliveries::name_of(const QueueMessage& message,
-                                                    std::string_view job) {
+                                                    std::string_view job, std::string_view key) {
   // Lengths keep two different messages from reading the same.
   std::string text = std::to_string(static_cast<int>(message.source));
   for (const std::string_view part :
-       {std::string_view(message.queue), std::string_view(message.id), job}) {
+       {std::string_view(message.queue), std::string_view(message.id), key, job}) {
     text += ' ' + std::to_string(part.size()) + ':';
     text += part;
   }

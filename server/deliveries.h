@@ -21,10 +21,11 @@ class Deliveries {
   // window: for how long an end is kept.
   explicit Deliveries(std::chrono::seconds window) : window_(window) {}
 
-  // Of a message, and of the job in it: who sends another job under a message's name does not keep
-  // that message from being run.
+  // Of a message, of the job in it and of the API key it came with: who sends another job under a
+  // message's name, or has another key, does not keep that message from being run.
   using Name = Sha256;
-  static std::optional<Name> name_of(const QueueMessage& message, std::string_view job);
+  static std::optional<Name> name_of(const QueueMessage& message, std::string_view job,
+                                     std::string_view key);
 
   // A delivery that is being run. Unless it has ended, it is forgotten when this goes.
   class Turn {
@@ -42,6 +43,8 @@ class Deliveries {
     Deliveries* deliveries_;
     Name name_;
   };
+
+  std::uint64_t in_work() const { return ends_.size() - order_.size(); }
 
   struct InWork {};
   // A turn for the first; for others how it ended, or that it is still in work.

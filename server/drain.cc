@@ -15,6 +15,11 @@ awaitable<void> pause(std::chrono::milliseconds time) {
   co_await timer.async_wait(kAsTuple);
 }
 
+// What has been read from a connection, whose coroutine has not gone on yet, is a request.
+awaitable<void> let_all_go_on() {
+  co_await net::post(co_await net::this_coro::executor, kAsTuple);
+}
+
 }  // namespace
 
 awaitable<void> drain(Service& service, Sessions& sessions, net::ip::tcp::acceptor& acceptor) {
@@ -23,16 +28,26 @@ awaitable<void> drain(Service& service, Sessions& sessions, net::ip::tcp::accept
   sessions.keep_none();
   co_await pause(lame_duck);
 
-  accept_all(acceptor, service, sessions);
-  error_code ignored;
-  acceptor.close(ignored);
-  const Deadline end = Clock::now() + std::chrono::milliseconds(service.config.drain_ms);
   service.draining = true;
   for (Signal* watcher : service.drain_watchers) watcher->set();
+  const Deadline end = Clock::now() + std::chrono::milliseconds(service.config.drain_ms);
+  while (!accept_all(acceptor, service, sessions) && Clock::now() < end) {
+    co_await sessions.wait_fewer_than(service.config.connections, Clock::now() + kIdleGrace);
+    if (sessions.open() < service.config.connections) continue;
+    co_await let_all_go_on();
+    sessions.close_idle();
+  }
+  error_code ignored;
+  acceptor.close(ignored);
 
-  co_await sessions.wait_fewer_than(1, std::min(end, Clock::now() + kIdleGrace));
+  co_await sessions.wait_fewer_than(1, Clock::now() + kIdleGrace);
+  co_await let_all_go_on();
   sessions.close_idle();
+  co_await sessions.wait_fewer_than(1, std::min(end, Clock::now() + kIdleGrace));
+  co_await let_all_go_on();
+  sessions.close_unbegun();
   co_await sessions.wait_fewer_than(1, end);
+  service.is_over = true;
   for (Cancellation* job : std::set(service.jobs)) job->request();
   co_await sessions.wait_fewer_than(1, Clock::now() + kLastAnswers);
   sessions.close_all();

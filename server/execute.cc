@@ -10,6 +10,14 @@
 namespace pyexec {
 namespace {
 
+// Pub/Sub's ids have 17 digits; names of queues and tasks have up to 600 characters.
+constexpr std::size_t kMostNameBytes = 1024;
+constexpr const char* kTooLong = "the id of the message, or the name of its queue, is too long";
+
+bool is_too_long(const QueueMessage& message) {
+  return message.id.size() > kMostNameBytes || message.queue.size() > kMostNameBytes;
+}
+
 struct Arrived {
   JobRequest request;
   std::optional<QueueMessage> message;  // that it came in
@@ -20,20 +28,23 @@ Response refused(const BadRequest& problem) {
   return execute_error(OutcomeKind::invalid_request, problem.status, problem.message);
 }
 
-boost::system::result<Arrived, BadRequest> arrived(const Exchange::Head& head,
-                                                   std::string_view body, const JobCaps& caps) {
+boost::system::result<Arrived, BadRequest> arrived(Exchange& exchange, std::string_view body,
+                                                   const JobCaps& caps) {
+  const std::string& key = exchange.record().key;
   auto request = parse_job(body, caps);
-  auto message = queue_message_of(head);
+  auto message = queue_message_of(exchange.head());
   if (request) {
-    auto name = message ? Deliveries::name_of(*message, body) : std::nullopt;
+    if (message && is_too_long(*message)) return BadRequest{400, kTooLong};
+    auto name = message ? Deliveries::name_of(*message, body, key) : std::nullopt;
     return Arrived{*std::move(request), std::move(message), name};
   }
   auto wrapped = unwrap(body);
   if (!wrapped) return request.error();
   if (!*wrapped) return wrapped->error();
+  if (is_too_long((*wrapped)->message)) return BadRequest{400, kTooLong};
   request = parse_job((*wrapped)->job, caps);
   if (!request) return request.error();
-  const auto name = Deliveries::name_of((*wrapped)->message, (*wrapped)->job);
+  const auto name = Deliveries::name_of((*wrapped)->message, (*wrapped)->job, key);
   return Arrived{*std::move(request), std::move((*wrapped)->message), name};
 }
 
@@ -48,7 +59,7 @@ std::optional<Response> answered_already(Service& service, const Arrived& job,
   using Taken = Metrics::Taken;
   Metrics& metrics = service.metrics;
   const QueueMessage& message = *job.message;
-  if (!log_has_room() && service.config.queue_results == "log")
+  if (!can_tell_result(service))
     return refuse(service, Refusal::log_full, "the log is behind; try again later");
   if (!job.name) throw std::runtime_error("SHA-256 cannot be had");
   auto begun = service.deliveries.begin(*job.name, Clock::now());
@@ -71,7 +82,7 @@ awaitable<std::optional<Response>> execute(Service& service, Exchange& exchange)
   if (!body) co_return exchange.refusal();
 
   sandbox::Lap lap;
-  auto job = arrived(exchange.head(), *body, service.job_caps);
+  auto job = arrived(exchange, *body, service.job_caps);
   if (!job) co_return refused(job.error());
   const JobRequest& request = job->request;
   if (const auto problem = problem_with_job(service, request)) co_return refused({400, *problem});
@@ -83,6 +94,7 @@ awaitable<std::optional<Response>> execute(Service& service, Exchange& exchange)
     record.message_id = job->message->id;
     if (auto answer = answered_already(service, *job, turn)) co_return answer;
   }
+  if (service.is_over) co_return refuse(service, Refusal::stopping, "the service stops; try again");
   auto permit = service.admission.try_admit();
   if (!permit)
     co_return refuse(service, Refusal::queue_full,

@@ -48,7 +48,7 @@ awaitable<bool> HttpExchange::begin(Response response) {
   http::response<http::empty_body> start(message.base());
   start.version(head().version());
   start.chunked(is_chunked_);
-  start.keep_alive(is_chunked_ && wants_to_stay());
+  start.keep_alive(is_chunked_ && wants_to_stay() && !service_.is_leaving);
   http::response_serializer<http::empty_body> serializer(start);
   connection_.stream.expires_after(std::chrono::milliseconds(service_.config.read_timeout_ms));
   const auto [error, size] =
@@ -109,6 +109,7 @@ awaitable<bool> HttpExchange::finish(std::optional<Response> response, After aft
     connection_.stream.expires_after(std::chrono::milliseconds(service_.config.read_timeout_ms));
     const auto last = http::make_chunk_last();
     const auto [error, size] = co_await net::async_write(connection_.stream, last, kAsTuple);
+    sent(size);
     if (error || !is_whole) {
       if (!error) co_await linger();
       co_return false;

@@ -99,6 +99,7 @@ awaitable<bool> HttpExchange::go_on() {
     co_return true;
   http::response<http::empty_body> message(http::status::continue_, head().version());
   const auto [error, size] = co_await http::async_write(connection_.stream, message, kAsTuple);
+  sent(size);
   co_return !error;
 }
 

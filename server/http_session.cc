@@ -52,8 +52,10 @@ class HttpSession {
   }
 
   void close_if_idle() {
-    error_code ignored;
-    if (idle_ && connection_.stream.socket().available(ignored) == 0) close();
+    if (idle_ && is_silent()) close();
+  }
+  void close_if_unbegun() {
+    if (!has_head_ && is_silent()) close();
   }
   void close() {
     error_code ignored;
@@ -61,6 +63,11 @@ class HttpSession {
   }
 
  private:
+  bool is_silent() {
+    error_code ignored;
+    return connection_.stream.socket().available(ignored) == 0;
+  }
+
   // A client whose machine is gone, which says nothing any more, not even that.
   void limit_silence() {
     using UserTimeout = net::detail::socket_option::integer<IPPROTO_TCP, TCP_USER_TIMEOUT>;
@@ -72,6 +79,7 @@ class HttpSession {
   // Two clocks: a connection may be idle for long, a request that has begun may not.
   awaitable<bool> await_request() {
     if (connection_.buffer.size() > 0) co_return true;
+    if (sessions_.closes_idle() && is_silent()) co_return false;
     idle_ = true;
     connection_.stream.expires_after(std::chrono::milliseconds(service_.config.idle_timeout_ms));
     const auto [error, size] = co_await connection_.stream.async_read_some(
@@ -87,6 +95,7 @@ class HttpSession {
     HttpExchange exchange(connection_, service_);
     std::optional<Response> response;
     const error_code error = co_await exchange.read_head();
+    has_head_ = true;
     if (error)
       response = exchange.refuse_head(error);
     else
@@ -97,6 +106,7 @@ class HttpSession {
     const bool is_good = co_await exchange.finish(
         std::move(response), may_stay ? HttpExchange::After::keep : HttpExchange::After::close);
     account(exchange);
+    has_head_ = false;
     co_return is_good;
   }
 
@@ -122,10 +132,15 @@ class HttpSession {
   HttpConnection connection_;
   Service& service_;
   Sessions& sessions_;
-  bool idle_ = false;
+  bool idle_ = false, has_head_ = false;
 };
 
+void Sessions::close_unbegun() {
+  for (HttpSession* session : open_) session->close_if_unbegun();
+}
+
 void Sessions::close_idle() {
+  closes_idle_ = true;
   for (HttpSession* session : open_) session->close_if_idle();
 }
 

@@ -17,8 +17,12 @@ class Sessions {
   // From now on an answer is a connection's last.
   void keep_none() { keeps_ = false; }
   bool keeps() const { return keeps_; }
-  // Closes those on which nothing has come since their last answer.
+  // Closes those on which nothing has come since their last answer, and from now on each as soon as
+  // that is so.
   void close_idle();
+  bool closes_idle() const { return closes_idle_; }
+  // Those too whose request has begun and has no whole head yet.
+  void close_unbegun();
   // Closes what is still open, answered or not.
   void close_all();
   // Until fewer than `count` are open, or until `deadline`.
@@ -30,7 +34,7 @@ class Sessions {
   void remove(HttpSession& session);
 
   std::set<HttpSession*> open_;
-  bool keeps_ = true;
+  bool keeps_ = true, closes_idle_ = false;
   std::set<net::steady_timer*> waiting_;
 };
 

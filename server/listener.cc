@@ -69,14 +69,16 @@ awaitable<void> accept_connections(tcp::acceptor& acceptor, Service& service, Se
   }
 }
 
-void accept_all(tcp::acceptor& acceptor, Service& service, Sessions& sessions) {
+bool accept_all(tcp::acceptor& acceptor, Service& service, Sessions& sessions) {
   error_code error;
   acceptor.non_blocking(true, error);
   while (!error) {
+    if (sessions.open() >= service.config.connections) return false;
     tcp::socket socket(acceptor.get_executor());
     acceptor.accept(socket, error);
     if (!error) serve_detached(std::move(socket), service, sessions);
   }
+  return true;
 }
 
 }  // namespace pyexec

@@ -16,7 +16,8 @@ void start_listening(net::ip::tcp::acceptor& acceptor);
 awaitable<void> accept_connections(net::ip::tcp::acceptor& acceptor, Service& service,
                                    Sessions& sessions);
 
-// Those that the kernel has accepted already, without waiting for more.
-void accept_all(net::ip::tcp::acceptor& acceptor, Service& service, Sessions& sessions);
+// Those that the kernel has accepted already, without waiting for more. False if there may be some
+// for which PYEXEC_CONNECTIONS leaves no room.
+bool accept_all(net::ip::tcp::acceptor& acceptor, Service& service, Sessions& sessions);
 
 }  // namespace pyexec

@@ -5,6 +5,7 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <atomic>
 #include <chrono>
 #include <future>
 #include <thread>
@@ -14,7 +15,8 @@
 namespace pyexec {
 namespace {
 
-constexpr std::size_t kLinesKept = 8192;
+// What may wait to be written.
+constexpr std::uint64_t kMostLines = 8192, kMostBytes = 64 << 20;
 constexpr std::chrono::seconds kLastWords{1};
 constexpr const char* kText = "pyexec: %v";
 constexpr const char* kAsItIs = "%v";
@@ -23,27 +25,54 @@ const char* severity(spdlog::level::level_enum level) {
   return level >= spdlog::level::warn ? "WARNING" : "INFO";
 }
 
-// The library formats what is a sentence; objects are made here, where text is made valid.
-bool is_json(const spdlog::logger& logger) {
-  return logger.name() == "json";
+// Of lines that are handed over and not written. Changed by two threads.
+std::atomic<std::uint64_t> waiting_lines = 0, waiting_bytes = 0;
+std::uint64_t dropped = 0;
+
+template <typename Sink>
+class Counted final : public Sink {
+ public:
+  void log(const spdlog::details::log_msg& line) override {
+    const std::size_t bytes = line.payload.size();
+    Sink::log(line);
+    --waiting_lines;
+    waiting_bytes -= bytes;
+  }
+};
+
+enum class Share : std::uint64_t { all = 1, half = 2 };
+
+void hand_over(spdlog::level::level_enum level, std::string_view line, Share share) {
+  const auto part = static_cast<std::uint64_t>(share);
+  if (waiting_lines >= kMostLines / part || waiting_bytes + line.size() > kMostBytes / part) {
+    ++dropped;
+    return;
+  }
+  ++waiting_lines;
+  waiting_bytes += line.size();
+  spdlog::default_logger_raw()->log(level, spdlog::string_view_t(line.data(), line.size()));
 }
 
+bool is_json() {
+  return spdlog::default_logger_raw()->name() == "json";
+}
+
+// The library formats what is a sentence; objects are made here, where text is made valid.
 void write(spdlog::level::level_enum level, std::string_view text) {
-  spdlog::logger& logger = *spdlog::default_logger_raw();
-  if (!is_json(logger)) return logger.log(level, spdlog::string_view_t(text.data(), text.size()));
+  if (!is_json()) return hand_over(level, text, Share::all);
   Members members;
   members.text("severity", severity(level));
   members.text("time", log_time());
   members.text("message", text);
-  logger.log(level, members.object());
+  hand_over(level, members.object(), Share::all);
 }
 
 spdlog::sink_ptr sink_for(LogFormat format) {
   spdlog::sink_ptr sink;
   if (format == LogFormat::json)
-    sink = std::make_shared<spdlog::sinks::stdout_sink_mt>();
+    sink = std::make_shared<Counted<spdlog::sinks::stdout_sink_mt>>();
   else
-    sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+    sink = std::make_shared<Counted<spdlog::sinks::stderr_sink_mt>>();
   sink->set_pattern(format == LogFormat::json ? kAsItIs : kText);
   return sink;
 }
@@ -57,20 +86,18 @@ void open_log(LogFormat format) {
 
 void write_log_in_background() {
   const spdlog::logger& before = *spdlog::default_logger_raw();
-  spdlog::init_thread_pool(kLinesKept, 1);
+  spdlog::init_thread_pool(kMostLines + 1, 1);
   spdlog::set_default_logger(std::make_shared<spdlog::async_logger>(
       before.name(), before.sinks().front(), spdlog::thread_pool(),
       spdlog::async_overflow_policy::overrun_oldest));
 }
 
 std::uint64_t dropped_log_lines() {
-  const auto pool = spdlog::thread_pool();
-  return pool ? pool->overrun_counter() : 0;
+  return dropped;
 }
 
-bool log_has_room() {
-  const auto pool = spdlog::thread_pool();
-  return !pool || pool->queue_size() < kLinesKept / 2;
+bool log_has_room(std::uint64_t results, std::uint64_t bytes) {
+  return waiting_lines + results <= kMostLines && waiting_bytes + results * bytes <= kMostBytes;
 }
 
 void close_log() {
@@ -92,8 +119,12 @@ void log_notice(std::string_view text) {
   write(spdlog::level::info, text);
 }
 
-void log_ready_made(const std::string& line) {
-  spdlog::default_logger_raw()->info(line);
+void log_request(const std::string& line) {
+  hand_over(spdlog::level::info, line, Share::half);
+}
+
+void log_result(const std::string& line) {
+  hand_over(spdlog::level::info, line, Share::all);
 }
 
 std::string log_time() {

@@ -15,12 +15,12 @@ enum class LogFormat {
 
 // Before the first line.
 void open_log(LogFormat format);
-// From here on a thread of its own writes, and nobody waits for whoever reads the log: of more than
-// a few thousand lines that are not taken the oldest are dropped.
+// From here on a thread of its own writes, and nobody waits for whoever reads the log. What waits
+// is bounded in lines and bytes, that of requests to half of it; what finds no room is dropped.
 void write_log_in_background();
 std::uint64_t dropped_log_lines();
-// Whether many lines could come at once without one being dropped.
-bool log_has_room();
+// Whether so many results, of at most `bytes` each, would all find room.
+bool log_has_room(std::uint64_t results, std::uint64_t bytes);
 // Gives what is still to be written a second.
 void close_log();
 
@@ -28,8 +28,9 @@ void close_log();
 void log_line(std::string_view text);
 // All is well.
 void log_notice(std::string_view text);
-// A line that has its form already.
-void log_ready_made(const std::string& line);
+// Lines that have their form already.
+void log_request(const std::string& line);
+void log_result(const std::string& line);
 
 // The moment as RFC 3339 has it, in UTC, with microseconds.
 std::string log_time();

@@ -51,9 +51,8 @@ void Pool::start_zygote() {
 std::uint64_t Pool::fresh() const {
   const auto parked = std::count_if(parked_.begin(), parked_.end(),
                                     [&](const auto& worker) { return is_fresh(worker->id()); });
-  const auto starting = std::count_if(starting_.begin(), starting_.end(),
-                                      [&](const auto& entry) { return is_fresh(entry.first); });
-  return static_cast<std::uint64_t>(parked + starting);
+  const auto is_fresh_entry = [&](const auto& entry) { return is_fresh(entry.first); };
+  return parked + std::count_if(starting_.begin(), starting_.end(), is_fresh_entry);
 }
 
 void Pool::fill() {
@@ -72,7 +71,9 @@ void Pool::park(std::shared_ptr<WorkerHandle> worker) {
   if (parked_.size() <= config_.pool_workers) return;
   const auto stale = std::find_if(parked_.begin(), parked_.end(),
                                   [&](const auto& other) { return !is_fresh(other->id()); });
-  if (stale != parked_.end()) parked_.erase(stale);
+  if (stale == parked_.end()) return;
+  discard(std::move(*stale));
+  parked_.erase(stale);
 }
 
 // To run pandas in a worker that is made for it saves its job much, but costs the machine more than
@@ -119,6 +120,9 @@ void Pool::accept_worker(const WorkerSpawned& spawned, FdMessage& message) {
   const Warmth warmth = wanted == starting_.end() ? Warmth::basic : wanted->second.warmth;
   auto worker = std::make_shared<WorkerHandle>(
       executor_, WorkerHandle::Identity{spawned.worker_id, warmth}, message);
+  worker->on_end = [this, id = spawned.worker_id] {
+    if (!closed_) zygotes_.release(id);
+  };
   workers_[spawned.worker_id] = worker;
   if (spawned.jail_times.namespaces_ns > 0) {
     metrics_.observe(RefillPhase::namespaces, spawned.jail_times.namespaces_ns);
@@ -133,7 +137,10 @@ awaitable<void> Pool::await_ready(std::shared_ptr<WorkerHandle> worker) {
   const auto wanted = starting_.extract(worker->id());
   if (wanted.empty() || closed_) co_return;  // its zygote is gone
   const auto& times = first_words.times;
-  if (!times) co_return worker_failed(first_words.problem);
+  if (!times) {
+    discard(std::move(worker));
+    co_return worker_failed(first_words.problem);
+  }
   metrics_.observe(RefillPhase::populate, times->populate_ns);
   metrics_.observe(RefillPhase::enter, times->enter_ns);
   metrics_.observe(RefillPhase::warm_up, times->warm_up_ns);
@@ -179,6 +186,7 @@ void Pool::worker_exited(const WorkerExited& exited) {
   worker->set_exited(exited);
   // One that was parked: nobody asked it to end.
   if (std::erase(parked_, worker) > 0) {
+    discard(worker);
     log_line("a parked worker ended");
     fill();
   }

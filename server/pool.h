@@ -77,9 +77,14 @@ class Pool {
   void fill_later();
   void refill_soon();
   bool is_at_leisure() const;
-  bool is_fresh(std::uint32_t worker_id) const { return worker_id >= first_fresh_id_; }
+  bool is_fresh(std::uint32_t worker_id) const {  // ids wrap
+    return static_cast<std::int32_t>(worker_id - first_fresh_id_) >= 0;
+  }
   std::uint64_t fresh() const;
   void park(std::shared_ptr<WorkerHandle> worker);
+  void discard(std::shared_ptr<WorkerHandle> worker) {
+    net::co_spawn(executor_, bury(std::move(worker)), net::detached);
+  }
   double surplus(Warmth warmth) const;
   Warmth next_warmth() const;
   std::shared_ptr<WorkerHandle> take_parked(Warmth warmth);

@@ -28,6 +28,12 @@ std::string shown(std::string_view text) {
       out.begin(), out.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
   return out;
 }
+// The same as one word, so that it cannot look like another one of ours.
+std::string shown_word(std::string_view text) {
+  std::string out = shown(text);
+  std::replace(out.begin(), out.end(), ' ', '?');
+  return out;
+}
 std::string path_of(const Exchange::Head& head) {
   const std::string_view target = head.target();
   return shown(target.substr(0, target.find('?')));
@@ -60,7 +66,7 @@ std::string as_text(const Exchange::Head* head, const RequestRecord& record) {
   if (record.batch_done)
     out += fmt::format(" lines={} failed={}", *record.batch_done, record.batch_failed.value_or(0));
   if (!record.key.empty()) out += " key=" + record.key;
-  if (!record.message_id.empty()) out += " message=" + shown(record.message_id);
+  if (!record.message_id.empty()) out += " message=" + shown_word(record.message_id);
   if (!record.request_id.empty()) out += " id=" + record.request_id;
   return out;
 }
@@ -100,9 +106,9 @@ bool is_of_interest(const Exchange::Head* head, const RequestRecord& record) {
 void RequestLog::write(const Exchange::Head* head, const RequestRecord& record) const {
   if (format_ == LogFormat::quiet || !is_of_interest(head, record)) return;
   if (format_ == LogFormat::text)
-    log_ready_made(as_text(head, record));
+    log_request(as_text(head, record));
   else
-    log_ready_made(as_json(head, record));
+    log_request(as_json(head, record));
 }
 
 // Field names are those that Cloud Logging knows, and beside them ours.

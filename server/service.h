@@ -91,6 +91,7 @@ struct Service {
   Deliveries deliveries;    // of messages of queues
   bool is_leaving = false;  // other instances should be asked
   bool draining = false;    // nothing new is begun
+  bool is_over = false;     // accepted jobs have been ended
   std::set<Signal*> drain_watchers;
 };
 

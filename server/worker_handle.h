@@ -22,6 +22,11 @@ class WorkerHandle : public std::enable_shared_from_this<WorkerHandle> {
 
   // Takes the five descriptors of a WORKER message.
   WorkerHandle(net::any_io_executor executor, Identity identity, FdMessage& message);
+  ~WorkerHandle() {
+    if (on_end) on_end();
+  }
+  WorkerHandle(const WorkerHandle&) = delete;
+  WorkerHandle& operator=(const WorkerHandle&) = delete;
 
   std::uint32_t id() const { return identity_.id; }
   Warmth warmth() const { return identity_.warmth; }
@@ -60,6 +65,8 @@ class WorkerHandle : public std::enable_shared_from_this<WorkerHandle> {
   Event& gone() { return gone_; }
   // Called once, at either.
   std::function<void()> on_gone;
+  // Called as this object ends, which its holders put off until the jail is empty.
+  std::function<void()> on_end;
 
  private:
   void announce();
@@ -79,5 +86,8 @@ class WorkerHandle : public std::enable_shared_from_this<WorkerHandle> {
   bool out_of_memory_ = false;
   Event gone_;
 };
+
+// Ends the job, if there is one, and holds `worker` until its jail is empty.
+awaitable<void> bury(std::shared_ptr<WorkerHandle> worker);
 
 }  // namespace pyexec

@@ -43,10 +43,7 @@ Zygotes::Handle Zygotes::begin(Metrics::Replaced why) {
          events_.on_spawn_failed(failed);
          is_gone(self, failed.worker_id);
        }),
-       .on_exited = alive([this](const Handle& self, const WorkerExited& exited) {
-         events_.on_exited(exited);
-         is_gone(self, exited.worker_id);
-       }),
+       .on_exited = events_.on_exited,
        .on_lost = alive([this](const Handle& self) { is_lost(self); })});
   return zygote;
 }
@@ -79,6 +76,12 @@ void Zygotes::spawn(std::uint32_t worker_id, const Readiness& readiness) {
   current_->workers.insert(worker_id);
   ++current_->made;
   current_->client->spawn(worker_id, readiness);
+}
+
+void Zygotes::release(std::uint32_t worker_id) {
+  if (current_ && current_->workers.erase(worker_id) > 0) return;
+  for (const Handle& zygote : retiring_)
+    if (zygote->workers.contains(worker_id)) return is_gone(Handle(zygote), worker_id);
 }
 
 void Zygotes::is_warm(const Handle& zygote, const Hello& hello) {

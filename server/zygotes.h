@@ -1,8 +1,7 @@
 // The zygotes of the service: the one that makes workers, the next one while it starts, and those
-// whose last workers are still there. All on the server's thread.
+// whose last jails are still there. All on the server's thread.
 //
-//   start ──▶ current ──(has made many, or is old)──▶ retiring ──(its last worker is gone)──▶
-//   closed
+//   start ──▶ current ──(made many, or old)──▶ retiring ──(its last jail is empty)──▶ closed
 //                 ▲
 //   successor ────┘ once it is warm: until then the current one goes on
 #pragma once
@@ -45,6 +44,9 @@ class Zygotes {
   void consider_replacing();
   // By the current one, which must be warm.
   void spawn(std::uint32_t worker_id, const Readiness& readiness);
+  // Of a worker that was told of: its jail is empty. Until then its zygote, with which a jail's
+  // init or keeper ends, is not closed.
+  void release(std::uint32_t worker_id);
   void close();
 
   bool has_current() const { return current_ != nullptr; }
@@ -56,7 +58,7 @@ class Zygotes {
   struct Zygote {
     std::shared_ptr<ZygoteClient> client;
     std::optional<Hello> hello;
-    std::set<std::uint32_t> workers;  // asked for, and not gone
+    std::set<std::uint32_t> workers;  // asked for, and not released
     std::uint64_t made = 0;
     Deadline since;
     Metrics::Replaced why;  // it was started

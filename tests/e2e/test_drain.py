@@ -57,6 +57,42 @@ def test_what_waits_to_be_accepted_is_answered(start):
     assert service.process.wait(30) == 0
 
 
+def test_that_holds_for_more_than_may_be_connected(start):
+    service = start(pool=2, connections=4)
+    service.process.send_signal(signal.SIGSTOP)
+    connections = [socket.create_connection((service.host, service.port), 30) for _ in range(20)]
+    for connection in connections:
+        connection.sendall(request_for(SLEEP))
+    service.process.send_signal(signal.SIGTERM)
+    service.process.send_signal(signal.SIGCONT)
+    for connection in connections:
+        (answer,) = answers_in(read_all(connection))
+        assert answer.status == 200
+        connection.close()
+    assert service.process.wait(30) == 0
+
+
+def test_who_says_half_a_word_does_not_hold_it_up(start):
+    service = start(pool=1, drain_ms=600_000)
+    connection = socket.create_connection((service.host, service.port))
+    connection.sendall(b"P")
+    service.wait_until(lambda: b"pyexec_connections 2" in service.fetch("/metrics"))
+    service.process.send_signal(signal.SIGTERM)
+    assert service.process.wait(30) == 0
+    connection.close()
+
+
+def test_a_live_answer_says_too_that_it_is_the_last(start):
+    service = start(pool=1, lame_duck_ms=3000)
+    headers = {"Content-Type": "application/json", "Accept": "text/event-stream"}
+    body = json.dumps({"script": SLEEP})
+    assert service.request("POST", "/execute", body, headers).headers["Connection"] != "close"
+    service.process.send_signal(signal.SIGTERM)
+    service.wait_until(lambda: status_of_health(service) == 503)
+    assert service.request("POST", "/execute", body, headers).headers["Connection"] == "close"
+    assert service.process.wait(30) == 0
+
+
 def test_a_full_service_answers_all_that_it_has_accepted(start):
     """Twenty at a time on two places; what is queued is run, or told to try elsewhere."""
     service = start(pool=2, running=2, queue=64)

@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from test_log import Logged, logged  # noqa: F401: a fixture
+from test_access import keys, line  # noqa: F401: a fixture
+from test_log import logged  # noqa: F401: a fixture
 from test_metrics import Scrape
 
 OK = {"script": "def main(n):\n    print('seen')\n    return n * n", "args": [7]}
@@ -146,6 +147,39 @@ def test_what_is_no_job_is_refused_and_may_go_to_a_dead_letter_topic(service):
     ]:
         answer = push(service, body)
         assert (answer.status, answer.outcome) == (400, "invalid_request") and problem in answer.body["error"], answer
+
+
+def test_names_are_bounded(service):
+    for answer in (push(service, wrapped(OK, "1" * 1025)), task(service, OK, "t" * 1025), unwrapped(service, OK, "u" * 1025)):
+        assert (answer.status, answer.outcome) == (400, "invalid_request") and "too long" in answer.body["error"]
+    assert task(service, OK, "t" * 1024).status == 200
+
+
+def test_the_delivery_of_one_key_is_not_that_of_another(start, keys):  # noqa: F811
+    keys.write_text(line("alice", "a") + line("bob", "b"))
+    service = start(pool=1, keys_file=keys)
+    headers = {"Content-Type": "application/json", "X-CloudTasks-QueueName": "jobs", "X-CloudTasks-TaskName": "nightly"}
+    answers = [
+        service.request("POST", "/execute", json.dumps(OK), headers | {"Authorization": f"Bearer {key}"}) for key in "aabb"
+    ]
+    assert [answer.body["duplicate"] for answer in answers] == [False, True, False, True]
+
+
+def test_a_result_is_in_the_log_whatever_else_comes(start):
+    """Nobody reads at first, so lines of requests are dropped; those of results are not."""
+    service = start(pool=1, log="json", queue_results="log")
+    connection = service.connect()
+    for number in range(12_000):
+        connection.request("GET", "/nowhere")
+        connection.getresponse().read()
+        if number == 6_000:
+            assert push(service, wrapped({"script": "def main(): return 'precious'"})).status == 200
+    connection.close()
+    assert Scrape(service)["pyexec_log_lines_dropped_total",] > 0
+    with ThreadPoolExecutor(1) as reader:
+        lines = reader.submit(service.process.stdout.read)
+        service.process.send_signal(signal.SIGTERM)
+        assert '"result": "precious"' in lines.result(60)
 
 
 def test_a_message_is_not_told_live(service):

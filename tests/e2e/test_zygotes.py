@@ -60,6 +60,22 @@ def test_many_replacements_under_load_lose_nothing(start):
     assert pool_of(service)["worker_failures"] == 0
 
 
+@pytest.mark.parametrize("level", (4, 2))
+@pytest.mark.parametrize("end, outcome", [("os._exit(3)", "exited"), ("os.kill(os.getpid(), 11)", "killed")])
+def test_how_the_last_job_of_a_zygote_ended_is_known(start, level, end, outcome):
+    """The zygote goes when the jail is empty, and no sooner: until then who empties it depends on the zygote."""
+    service = start(pool=1, running=2, zygote_jobs=1, max_level=level)
+    last = f"import os, time\ndef main():\n    open(os.environ.get('TMPDIR', '/tmp') + '/left', 'w').write('x')\n    time.sleep(0.5)\n    {end}"
+    with ThreadPoolExecutor(1) as other:
+        for _ in range(4):
+            job = other.submit(service.execute, last)
+            service.wait_until(lambda: pool_of(service)["running"] == 1)
+            before = replaced(service)
+            while replaced(service) == before and not job.done():
+                service.execute(HASH)
+            assert job.result().outcome == outcome
+
+
 def test_with_zero_there_is_one_for_ever(start):
     service = start(pool=2, zygote_jobs=0, zygote_minutes=0)
     for _ in range(30):

@@ -11,7 +11,7 @@ using Source = QueueMessage::Source;
 const Deadline kNow = Deadline() + seconds(1000);
 
 Deliveries::Name name_of(const char* id, const char* job = "{}", const char* queue = "q") {
-  return *Deliveries::name_of({Source::pubsub, queue, id}, job);
+  return *Deliveries::name_of({Source::pubsub, queue, id}, job, "");
 }
 
 bool is_new(Deliveries& deliveries, const Deliveries::Name& name, Deadline now) {
@@ -64,13 +64,14 @@ TEST_CASE("the oldest go when there are too many", "[deliveries]") {
   CHECK_FALSE(is_new(deliveries, name_of("100001"), kNow));
 }
 
-TEST_CASE("queue, message and job all make the name", "[deliveries]") {
+TEST_CASE("queue, message, job and key all make the name", "[deliveries]") {
   const auto name = name_of("1", "{}", "q");
   CHECK(name == name_of("1", "{}", "q"));
   CHECK(name != name_of("1", "{ }", "q"));
   CHECK(name != name_of("1", "{}", "q1"));
   CHECK(name != name_of("11", "{}", "q"));
-  CHECK(name != *Deliveries::name_of({Source::cloud_tasks, "q", "1"}, "{}"));
+  CHECK(name != *Deliveries::name_of({Source::cloud_tasks, "q", "1"}, "{}", ""));
+  CHECK(name != *Deliveries::name_of({Source::pubsub, "q", "1"}, "{}", "alice"));
 }
 
 }  // namespace
