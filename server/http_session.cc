@@ -79,7 +79,7 @@ class HttpSession {
   // Two clocks: a connection may be idle for long, a request that has begun may not.
   awaitable<bool> await_request() {
     if (connection_.buffer.size() > 0) co_return true;
-    if (sessions_.closes_idle() && is_silent()) co_return false;
+    if (sessions_.closes_idle() && has_served_ && is_silent()) co_return false;
     idle_ = true;
     connection_.stream.expires_after(std::chrono::milliseconds(service_.config.idle_timeout_ms));
     const auto [error, size] = co_await connection_.stream.async_read_some(
@@ -107,6 +107,7 @@ class HttpSession {
         std::move(response), may_stay ? HttpExchange::After::keep : HttpExchange::After::close);
     account(exchange);
     has_head_ = false;
+    has_served_ = true;
     co_return is_good;
   }
 
@@ -132,7 +133,7 @@ class HttpSession {
   HttpConnection connection_;
   Service& service_;
   Sessions& sessions_;
-  bool idle_ = false, has_head_ = false;
+  bool idle_ = false, has_head_ = false, has_served_ = false;
 };
 
 void Sessions::close_unbegun() {

@@ -44,22 +44,41 @@ const std::map<std::string, std::uint64_t Config::*> kFields = {
     {"PYEXEC_FILE_MB", &Config::file_mb},
     {"PYEXEC_OPEN_FILES", &Config::open_files},
     {"PYEXEC_PROCESSES", &Config::processes},
+    {"PYEXEC_ZYGOTE_JOBS", &Config::zygote_jobs},
+    {"PYEXEC_ZYGOTE_MINUTES", &Config::zygote_minutes},
     {"PYEXEC_CONNECTIONS", &Config::connections},
     {"PYEXEC_RATE_PER_MINUTE", &Config::rate_per_minute},
     {"PYEXEC_RATE_BURST", &Config::rate_burst},
     {"PYEXEC_READ_TIMEOUT_MS", &Config::read_timeout_ms},
     {"PYEXEC_IDLE_TIMEOUT_MS", &Config::idle_timeout_ms},
     {"PYEXEC_PING_MS", &Config::ping_ms},
+    {"PYEXEC_QUEUE_WINDOW_S", &Config::queue_window_s},
     {"PYEXEC_DRAIN_MS", &Config::drain_ms},
+    {"PYEXEC_LAME_DUCK_MS", &Config::lame_duck_ms},
     {"PYEXEC_MIN_LEVEL", &Config::min_level},
     {"PYEXEC_MAX_LEVEL", &Config::max_level},
     {"PYEXEC_ALLOW_WEAK", &Config::allow_weak},
 };
 
 const std::map<std::string, std::string Config::*> kTexts = {
-    {"PYEXEC_ADDRESS", &Config::address},           {"PYEXEC_WORKER", &Config::worker_path},
-    {"PYEXEC_ENV_NAMES", &Config::env_names},       {"PYEXEC_KEYS_FILE", &Config::keys_file},
-    {"PYEXEC_CORS_ORIGINS", &Config::cors_origins}, {"PYEXEC_DENY_IMPORTS", &Config::deny_imports},
+    {"PYEXEC_ADDRESS", &Config::address},
+    {"PYEXEC_WORKER", &Config::worker_path},
+    {"PYEXEC_ENV_NAMES", &Config::env_names},
+    {"PYEXEC_KEYS_FILE", &Config::keys_file},
+    {"PYEXEC_CORS_ORIGINS", &Config::cors_origins},
+    {"PYEXEC_DENY_IMPORTS", &Config::deny_imports},
+    {"PYEXEC_TRACE_PROJECT", &Config::trace_project},
+};
+
+// Of some words one.
+struct Choice {
+  std::string variable;
+  std::string Config::*field;
+  Texts words;  // the first is the default
+};
+const std::vector<Choice> kChoices = {
+    {"PYEXEC_LOG", &Config::log, {"auto", "json", "text", "quiet"}},
+    {"PYEXEC_QUEUE_RESULTS", &Config::queue_results, {"none", "log"}},
 };
 
 std::string flag_of(const std::string& variable) {
@@ -263,12 +282,32 @@ TEST_CASE("a flag without a value, or given twice, is refused by name", "[config
   check_refused(read({"--port", "81", "--port", "82"}), {"--port"});
 }
 
+TEST_CASE("of words to choose from one is taken, and no other", "[config]") {
+  for (const Choice& choice : kChoices) {
+    INFO(choice.variable);
+    CHECK(read({}).config.*choice.field == choice.words.front());
+    for (const std::string& word : choice.words) {
+      CHECK(read({}, {choice.variable + "=" + word}).config.*choice.field == word);
+      CHECK(read({flag_of(choice.variable), word}).config.*choice.field == word);
+    }
+    for (const char* wrong : {"", "x", "AUTO", "json "})
+      check_refused(read({}, {choice.variable + "=" + wrong}), {choice.variable, "is none of"});
+  }
+}
+
+TEST_CASE("the project of a trace is the platform's, unless it is set", "[config]") {
+  CHECK(read({}, {"GOOGLE_CLOUD_PROJECT=theirs"}).config.trace_project == "theirs");
+  const auto both = read({}, {"GOOGLE_CLOUD_PROJECT=theirs", "PYEXEC_TRACE_PROJECT=ours"});
+  CHECK(both.config.trace_project == "ours");
+}
+
 TEST_CASE("--help is a success and names every variable and flag", "[config]") {
   const ConfigResult result = read({"--help"});
   CHECK(result.next == Next::exit_ok);
   Texts variables;
   for (const auto& [variable, field] : kTexts) variables.push_back(variable);
   for (const auto& [variable, field] : kFields) variables.push_back(variable);
+  for (const Choice& choice : kChoices) variables.push_back(choice.variable);
   for (const std::string& variable : variables) {
     CHECK_THAT(result.message, test::contains("[" + variable + ";"));
     CHECK_THAT(result.message, test::contains(flag_of(variable) + " "));
@@ -280,7 +319,7 @@ TEST_CASE("--help names no variable that these tests do not know", "[config]") {
   std::size_t found = 0;
   for (auto at = text.find("[PYEXEC_"); at != std::string::npos; at = text.find("[PYEXEC_", at + 1))
     ++found;
-  CHECK(found == kFields.size() + kTexts.size());
+  CHECK(found == kFields.size() + kTexts.size() + kChoices.size());
 }
 
 TEST_CASE("--help and --version are answered whatever the variables say", "[config]") {
