@@ -9,7 +9,7 @@ const std::string kTrace = "4bf92f3577b34da6a3ce929d0e0e4736";
 const std::string kParent = "00-" + kTrace + "-00f067aa0ba902b7-01";
 }  // namespace
 
-TEST_CASE("traceparent names the trace, the caller's span and whether it is sampled") {
+TEST_CASE("traceparent names the trace, the caller's span and whether it is sampled", "[trace]") {
   const auto trace = trace_of(kParent, "");
   REQUIRE(trace);
   CHECK(trace->trace_id == kTrace);
@@ -18,12 +18,12 @@ TEST_CASE("traceparent names the trace, the caller's span and whether it is samp
   CHECK_FALSE(trace_of("00-" + kTrace + "-00f067aa0ba902b7-00", "")->is_sampled);
 }
 
-TEST_CASE("a later version of traceparent may have more behind it") {
+TEST_CASE("a later version of traceparent may have more behind it", "[trace]") {
   CHECK(trace_of("01-" + kTrace + "-00f067aa0ba902b7-01-more", ""));
   CHECK_FALSE(trace_of(kParent + "-more", ""));
 }
 
-TEST_CASE("what does not look like a traceparent is none") {
+TEST_CASE("what does not look like a traceparent is none", "[trace]") {
   const std::string zeros(32, '0');
   for (const std::string& text :
        {std::string(), std::string("x"), "ff-" + kTrace + "-00f067aa0ba902b7-01",
@@ -35,7 +35,7 @@ TEST_CASE("what does not look like a traceparent is none") {
   }
 }
 
-TEST_CASE("X-Cloud-Trace-Context has a decimal span") {
+TEST_CASE("X-Cloud-Trace-Context has a decimal span", "[trace]") {
   const auto trace = trace_of("", kTrace + "/255;o=1");
   REQUIRE(trace);
   CHECK(trace->trace_id == kTrace);
@@ -43,7 +43,7 @@ TEST_CASE("X-Cloud-Trace-Context has a decimal span") {
   CHECK(trace->is_sampled);
 }
 
-TEST_CASE("X-Cloud-Trace-Context may be the trace alone") {
+TEST_CASE("X-Cloud-Trace-Context may be the trace alone", "[trace]") {
   for (const char* rest : {"", "/", "/0", "/x;o=1", "/99999999999999999999"}) {
     const auto trace = trace_of("", kTrace + rest);
     REQUIRE(trace);
@@ -53,7 +53,7 @@ TEST_CASE("X-Cloud-Trace-Context may be the trace alone") {
   CHECK_FALSE(trace_of("", "\"}{" + kTrace));
 }
 
-TEST_CASE("traceparent wins") {
+TEST_CASE("traceparent wins", "[trace]") {
   CHECK(trace_of(kParent, std::string(32, 'a') + "/1")->trace_id == kTrace);
   CHECK(trace_of("broken", std::string(32, 'a') + "/1")->trace_id == std::string(32, 'a'));
 }
