@@ -129,6 +129,7 @@ awaitable<void> read(std::shared_ptr<Batch> batch, Form form, const Grant& grant
   for (auto state = Exchange::Body::more; state == Exchange::Body::more; piece.clear()) {
     state = co_await batch->exchange.read_body(piece);
     if (state == Exchange::Body::broken) co_return batch->cut_off();
+    if (state == Exchange::Body::stopped) co_return;
     items.push(piece);
     if (state == Exchange::Body::complete) items.end();
     // No line can be told of this: what runs is answered, and the answer then breaks off.
@@ -174,6 +175,14 @@ awaitable<void> write_all(std::shared_ptr<Batch> batch) {
   }
 }
 
+// While the service is to end, neither a client that does not send on is waited for, nor a token.
+void stop_reader(Batch& batch) {
+  if (batch.is_broken) return batch.exchange.break_off();
+  batch.exchange.cancellation().listen(nullptr);
+  batch.exchange.cancellation().request();
+  batch.exchange.stop_reading();
+}
+
 // Sends what there is, until all is sent, or nobody takes it.
 awaitable<void> write(std::shared_ptr<Batch> batch) {
   try {
@@ -181,8 +190,7 @@ awaitable<void> write(std::shared_ptr<Batch> batch) {
   } catch (const std::exception&) {
     batch->cut_off();
   }
-  // A client that does not send on, while the service is to end, is not waited for.
-  if (!batch->is_read) batch->exchange.break_off();
+  if (!batch->is_read) stop_reader(*batch);
   batch->written.set();
 }
 
@@ -215,7 +223,10 @@ awaitable<std::optional<Response>> execute_batch(Service& service, Exchange& exc
   exchange.cancellation().listen(nullptr);
   exchange.record().batch_done = batch->done;
   exchange.record().batch_failed = batch->failed;
-  if (!batch->is_told) exchange.break_off();
+  if (batch->is_broken)
+    exchange.break_off();
+  else if (!batch->is_told)
+    co_await exchange.leave_off();
   co_return std::nullopt;
 }
 

@@ -30,9 +30,11 @@ class Exchange {
   virtual std::optional<Response> refusal() = 0;
 
   // Instead: what comes next of a body of any size, appended to `out`. broken: the client has gone,
-  // was silent for too long, or does not keep to HTTP.
-  enum class Body { more, complete, broken };
+  // was silent for too long, or does not keep to HTTP. stopped: by `stop_reading`, which may be
+  // called meanwhile.
+  enum class Body { more, complete, broken, stopped };
   virtual awaitable<Body> read_body(std::string& out) = 0;
+  virtual void stop_reading() = 0;
 
   // An answer of unknown length: its head, then pieces. Each is false once the client is gone.
   // `begin` takes no body. Not to be called again before the call before it is done.
@@ -43,6 +45,9 @@ class Exchange {
   virtual bool hold(std::uint64_t bytes) = 0;
   // Ends the connection at once; whoever waits for it is told that it is broken.
   virtual void break_off() = 0;
+  // Ends it so that the client gets all that was written, yet not the end of an answer. Takes as
+  // long as the client does to close its side, and at most some seconds.
+  virtual awaitable<void> leave_off() = 0;
 
   // For the log.
   virtual RequestRecord& record() = 0;

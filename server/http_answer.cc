@@ -81,6 +81,11 @@ void HttpExchange::break_off() {
   connection_.stream.close();
 }
 
+awaitable<void> HttpExchange::leave_off() {
+  watch_.stop();  // it would take this end for the client's
+  if (!std::exchange(is_broken_, true)) co_await linger();
+}
+
 awaitable<void> HttpExchange::linger() {
   auto& stream = connection_.stream;
   error_code ignored;

@@ -145,7 +145,13 @@ awaitable<std::optional<std::string_view>> HttpExchange::whole_body() {
   co_return std::nullopt;
 }
 
+void HttpExchange::stop_reading() {
+  is_reading_stopped_ = true;
+  connection_.stream.cancel();
+}
+
 awaitable<Exchange::Body> HttpExchange::read_body(std::string& out) {
+  if (is_reading_stopped_) co_return Body::stopped;
   if (!pieces_) {
     if (head_.is_done()) co_return Body::complete;
     if (!co_await go_on()) co_return Body::broken;
@@ -158,6 +164,7 @@ awaitable<Exchange::Body> HttpExchange::read_body(std::string& out) {
   const auto [error, size] =
       co_await http::async_read_some(connection_.stream, connection_.buffer, parser, kAsTuple);
   received(size);
+  if (is_reading_stopped_) co_return Body::stopped;
   if (error && error != http::error::need_buffer) {
     is_broken_ = true;
     co_return Body::broken;

@@ -34,11 +34,13 @@ class HttpExchange final : public Exchange {
   awaitable<std::optional<std::string_view>> whole_body() override;
   std::optional<Response> refusal() override { return std::exchange(refusal_, std::nullopt); }
   awaitable<Body> read_body(std::string& out) override;
+  void stop_reading() override;
   awaitable<bool> begin(Response head) override;
   awaitable<bool> write(std::string_view piece) override;
   RequestRecord& record() override { return record_; }
   bool hold(std::uint64_t bytes) override { return answer_room_.resize(bytes); }
   void break_off() override;
+  awaitable<void> leave_off() override;
   void add_headers(const Headers& headers) override {
     headers_.insert(headers_.end(), headers.begin(), headers.end());
   }
@@ -85,6 +87,7 @@ class HttpExchange final : public Exchange {
   Headers headers_;
   std::optional<Response> refusal_;
   bool is_told_to_go_on_ = false, is_chunked_ = false, has_begun_ = false, is_broken_ = false;
+  bool is_reading_stopped_ = false;
 };
 
 }  // namespace pyexec

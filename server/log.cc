@@ -8,6 +8,7 @@
 #include <atomic>
 #include <chrono>
 #include <future>
+#include <iostream>
 #include <thread>
 
 #include "server/answer.h"
@@ -22,6 +23,7 @@ constexpr const char* kText = "pyexec: %v";
 constexpr const char* kAsItIs = "%v";
 
 const char* severity(spdlog::level::level_enum level) {
+  if (level >= spdlog::level::critical) return "CRITICAL";
   return level >= spdlog::level::warn ? "WARNING" : "INFO";
 }
 
@@ -113,6 +115,11 @@ void close_log() {
 
 void log_line(std::string_view text) {
   write(spdlog::level::warn, text);
+}
+
+void log_failure(std::string_view text) {
+  if (is_json()) write(spdlog::level::critical, text);
+  std::cerr << "pyexec-server: " << text << "\n";
 }
 
 void log_notice(std::string_view text) {

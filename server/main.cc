@@ -159,7 +159,7 @@ ClientPolicy client_policy(const Config& config) {
     policy = client_policy(config);
     started.emplace(context.get_executor(), config);
   } catch (const std::exception& error) {
-    std::cerr << "pyexec-server: " << error.what() << "\n";
+    log_failure(error.what());
     std::_Exit(kExitFailure);
   }
   Launcher& launcher = *started;
@@ -176,7 +176,7 @@ ClientPolicy client_policy(const Config& config) {
     try {
       if (exception) std::rethrow_exception(exception);
     } catch (const std::exception& error) {
-      std::cerr << "pyexec-server: " << error.what() << "\n";
+      log_failure(error.what());
       exit_code = kExitFailure;
     }
     service.pool.close();

@@ -1,5 +1,6 @@
 """How the service stops: every request that reached it is answered, and others are sent elsewhere in time."""
 
+import contextlib
 import json
 import signal
 import socket
@@ -8,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from service import answers_in
+from test_batch import Stream
+from test_log import logged  # noqa: F401: a fixture
 
 SLEEP = "import time\ndef main():\n    time.sleep(0.05)\n    return 'slept'"
 REQUEST = "POST /execute HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{}"
@@ -79,6 +82,33 @@ def test_a_live_answer_says_too_that_it_is_the_last(start):
     service.wait_until(lambda: status_of_health(service) == 503)
     assert service.request("POST", "/execute", body, headers).headers["Connection"] == "close"
     assert service.process.wait(30) == 0
+
+
+def test_a_batch_that_is_still_being_sent_gets_all_lines_that_were_answered(logged):  # noqa: F811
+    """Without an end, so that nobody takes it for a whole answer, and without a reset, which would throw lines away."""
+    service = logged(pool=2, running=2)
+    stream = Stream(service)
+    job = {"script": "def main(): print('x' * 20_000)\n#" + "x" * 20_000}
+    sent = 0
+
+    def send_on():
+        nonlocal sent
+        with contextlib.suppress(OSError):
+            for sent in range(1, 5001):
+                stream.send(job)
+
+    with ThreadPoolExecutor(1) as sender:
+        sending = sender.submit(send_on)
+        answers = [next(stream.lines)]
+        service.process.send_signal(signal.SIGTERM)
+        answers += stream.lines
+        stream.socket.shutdown(socket.SHUT_RDWR)
+        sending.result()
+    stream.close()
+    assert {a["index"] for a in answers} == set(range(len(answers)))
+    assert all(a["outcome"] == "ok" for a in answers)
+    (batch,) = service.logged()
+    assert len(answers) == batch["lines"] < sent
 
 
 def test_a_full_service_answers_all_that_it_has_accepted(start):

@@ -80,6 +80,14 @@ def test_a_request_is_one_line_with_what_cloud_logging_wants(logged):
     assert sum(phases.values()) < float(request["latency"][:-1]) * 1000
 
 
+def test_why_it_does_not_start_is_an_entry_and_a_sentence():
+    environment = os.environ | {"PYEXEC_PORT": "0", "PYEXEC_LOG": "json", "PYEXEC_KEYS_FILE": "/nowhere/keys"}
+    done = subprocess.run([BUILD / "pyexec-server"], env=environment, capture_output=True, text=True, timeout=60)
+    entry = json.loads(done.stdout)
+    assert (done.returncode, entry["severity"]) == (1, "CRITICAL") and "/nowhere/keys" in entry["message"]
+    assert done.stderr == f"pyexec-server: {entry['message']}\n"
+
+
 def test_each_end_has_its_severity(logged):
     service = logged(pool=1, running=1, queue=0, timeout_ms=60000)
     service.execute("def main(): return 1 / 0")
