@@ -111,6 +111,17 @@ def test_a_batch_that_is_still_being_sent_gets_all_lines_that_were_answered(logg
     assert len(answers) == batch["lines"] < sent
 
 
+def test_a_batch_that_waits_for_its_rate_limit_does_not_hold_it_up(start):
+    service = start(pool=1, rate_per_minute=1, rate_burst=1, drain_ms=600_000)
+    stream = Stream(service)
+    stream.send(*[{"script": SLEEP}] * 3)
+    assert next(stream.lines)["result"] == "slept"
+    service.process.send_signal(signal.SIGTERM)
+    assert list(stream.lines) == []
+    stream.close()
+    assert service.process.wait(30) == 0
+
+
 def test_a_full_service_answers_all_that_it_has_accepted(start):
     """Twenty at a time on two places; what is queued is run, or told to try elsewhere."""
     service = start(pool=2, running=2, queue=64)
