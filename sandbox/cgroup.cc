@@ -26,10 +26,7 @@ constexpr std::uint32_t kMemory = 1, kProcesses = 2;
 constexpr std::uint64_t kOwnBytes = 32 << 20, kOwnProcesses = 1;
 
 SetupError write_text(const std::string& path, const std::string& text, std::uint32_t index) {
-  const UniqueFd file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
-  return file && ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size())
-             ? ok()
-             : fail(Step::cgroup, errno, index);
+  return sys::write_setting(path.c_str(), text) ? ok() : fail(Step::cgroup, errno, index);
 }
 
 std::string read_text(int fd) {

@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <cstring>
 
 #include "sandbox/base/leash.h"
 #include "sandbox/base/sys.h"
@@ -24,11 +23,7 @@ namespace pyexec::sandbox {
 namespace {
 
 SetupError write_file(const char* path, const char* text, std::uint32_t index) {
-  const UniqueFd file(::open(path, O_WRONLY | O_CLOEXEC));
-  const auto size = static_cast<ssize_t>(std::strlen(text));
-  return file && ::write(file.get(), text, static_cast<std::size_t>(size)) == size
-             ? ok()
-             : fail(Step::id_maps, errno, index);
+  return sys::write_setting(path, text) ? ok() : fail(Step::id_maps, errno, index);
 }
 
 // The one id that anybody may map: one's own. As root that is one which no other job has.

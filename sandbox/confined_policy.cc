@@ -7,18 +7,13 @@
 #include <sys/syscall.h>
 
 #include <algorithm>
-#include <cerrno>
 
+#include "sandbox/policy_words.h"
 #include "sandbox/python_policy.h"
 
 namespace pyexec::sandbox {
 namespace {
 
-using Test = Condition::Test;
-
-std::vector<Alternative> never() {
-  return {};
-}
 std::vector<Alternative> own_process() {
   return {{Condition{0, Test::equals, kOwnPid}}};
 }

@@ -1,7 +1,6 @@
 // Runs in the process that becomes the zygote, before the interpreter is loaded.
 #include "sandbox/nest.h"
 
-#include <fcntl.h>
 #include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
@@ -11,7 +10,6 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <cstring>
 
 #include "sandbox/base/sys.h"
 #include "sandbox/base/unique_fd.h"
@@ -21,11 +19,7 @@ namespace pyexec::sandbox {
 namespace {
 
 SetupError write_file(const char* path, const char* text, std::uint32_t index) {
-  const UniqueFd file(::open(path, O_WRONLY | O_CLOEXEC));
-  const auto size = static_cast<ssize_t>(std::strlen(text));
-  return file && ::write(file.get(), text, static_cast<std::size_t>(size)) == size
-             ? ok()
-             : fail(Step::nest, errno, index);
+  return sys::write_setting(path, text) ? ok() : fail(Step::nest, errno, index);
 }
 
 struct Ids {

@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
-#include <cerrno>
+#include "sandbox/policy_words.h"
 
 namespace pyexec::sandbox {
 namespace {
@@ -25,23 +25,6 @@ constexpr int kSysCachestat = 451, kSysMapShadowStack = 453, kSysFutexWake = 454
               kSysFutexWait = 455, kSysFutexRequeue = 456, kSysStatmount = 457, kSysListmount = 458,
               kSysLsmGetSelfAttr = 459, kSysLsmSetSelfAttr = 460, kSysLsmListModules = 461,
               kSysMseal = 462;
-constexpr int kNever = EPERM;  // for rows that always allow: the errno is not used
-
-using Test = Condition::Test;
-
-std::vector<Alternative> always() {
-  return {Alternative{}};
-}
-std::vector<Alternative> never() {
-  return {};
-}
-std::vector<Alternative> if_argument_is(std::uint8_t argument,
-                                        std::initializer_list<unsigned> values) {
-  std::vector<Alternative> alternatives;
-  for (const unsigned value : values)
-    alternatives.push_back({Condition{argument, Test::equals, value}});
-  return alternatives;
-}
 
 // New namespaces would undo the jail; CLONE_PARENT would put children into the zygote's wait list;
 // the other two would hide a child from its tracer or hand it to one.

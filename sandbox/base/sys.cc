@@ -1,5 +1,6 @@
 #include "sandbox/base/sys.h"
 
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/landlock.h>
@@ -14,6 +15,8 @@
 
 #include <algorithm>
 #include <climits>
+
+#include "sandbox/base/unique_fd.h"
 
 namespace pyexec::sys {
 
@@ -114,6 +117,11 @@ bool send_all(int socket, const void* data, std::size_t size) {
     size -= static_cast<std::size_t>(sent);
   }
   return true;
+}
+
+bool write_setting(const char* path, std::string_view text) {
+  const UniqueFd file(::open(path, O_WRONLY | O_CLOEXEC));
+  return file && ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
 }
 
 bool read_all(int fd, void* data, std::size_t size) {

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 struct sock_fprog;
 
@@ -56,5 +57,7 @@ int last_capability();
 // Whole message or error; never SIGPIPE.
 bool send_all(int socket, const void* data, std::size_t size);
 bool read_all(int fd, void* data, std::size_t size);
+// Into a file that is there, in one write, as files of kernel settings have to be written.
+bool write_setting(const char* path, std::string_view text);
 
 }  // namespace pyexec::sys

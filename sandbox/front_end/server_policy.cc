@@ -11,27 +11,10 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
-#include <cerrno>
+#include "sandbox/policy_words.h"
 
 namespace pyexec::sandbox {
 namespace {
-
-using Test = Condition::Test;
-constexpr int kNever = EPERM;  // for rows that always allow: the errno is not used
-
-std::vector<Alternative> always() {
-  return {Alternative{}};
-}
-std::vector<Alternative> never() {
-  return {};
-}
-std::vector<Alternative> if_argument_is(std::uint8_t argument,
-                                        std::initializer_list<unsigned> values) {
-  std::vector<Alternative> alternatives;
-  for (const unsigned value : values)
-    alternatives.push_back({Condition{argument, Test::equals, value}});
-  return alternatives;
-}
 
 // A row of the table is read as a whole.
 // clang-format off

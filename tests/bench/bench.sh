@@ -2,9 +2,7 @@
 # Builds what is needed, measures pyexec beside what one could do instead, writes tables, JSON and a plot.
 # Needs root. Flags: bench.sh --help.
 set -euo pipefail
-root="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
-"$root/python_env/install_packages.sh" run build bench
-build="${BUILD_DIR:-$root/build}"
-cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DPYEXEC_BENCH=ON >/dev/null
-cmake --build "$build" >/dev/null
-BUILD_DIR="$build" exec /usr/bin/python3 -B "$root/tests/bench/bench.py" "$@"
+groups=(run build bench)
+# shellcheck source=tests/bench/built.sh
+. "$(dirname "${BASH_SOURCE[0]}")/built.sh"
+exec /usr/bin/python3 -B "$root/tests/bench/bench.py" "$@"

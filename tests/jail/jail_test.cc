@@ -25,23 +25,13 @@
 #include "sandbox/jailer.h"
 #include "sandbox/plan.h"
 #include "sandbox/python_policy.h"
+#include "tests/jail/limits.h"
 #include "tests/support/catch.h"
 
 using namespace pyexec;
 using namespace pyexec::sandbox;
 
 namespace {
-
-constexpr std::uint64_t kMiB = 1 << 20;
-
-const Limits kLimits = {.address_space_bytes = 256 * kMiB,
-                        .cpu_seconds = 10,
-                        .file_bytes = 8 * kMiB,
-                        .open_files = 64,
-                        .processes = 8,
-                        .tmp_bytes = 4 * kMiB,
-                        .tmp_inodes = 64,
-                        .shm_bytes = 4 * kMiB};
 
 // As host root: what the rest of this file is about.
 Plan root_plan() {

@@ -34,6 +34,7 @@
 #include "sandbox/python_policy.h"
 #include "sandbox/scratch.h"
 #include "sandbox/spawner.h"
+#include "tests/jail/limits.h"
 
 // There where the saboteur is preloaded: faults are for calls of sandbox/, not for those of this file.
 extern "C" void saboteur_arm() __attribute__((weak));
@@ -44,17 +45,8 @@ using namespace pyexec::sandbox;
 
 namespace {
 
-constexpr std::uint64_t kMiB = 1 << 20;
 constexpr std::uint32_t kWorkerId = 7;
 constexpr int kSaidFailure = 3;
-constexpr Limits kLimits = {.address_space_bytes = 256 * kMiB,
-                            .cpu_seconds = 10,
-                            .file_bytes = 8 * kMiB,
-                            .open_files = 64,
-                            .processes = 8,
-                            .tmp_bytes = 4 * kMiB,
-                            .tmp_inodes = 64,
-                            .shm_bytes = 4 * kMiB};
 
 void arm() {
   if (saboteur_arm != nullptr) saboteur_arm();

@@ -1,9 +1,8 @@
 """Tables and the plot of what load.py has seen."""
 
-import matplotlib
+import instance  # noqa: F401: the path to what comes next
 
-matplotlib.use("Agg")
-import matplotlib.pyplot as pyplot  # noqa: E402
+import ramp_plot  # of tests/bench
 
 NAMES = {"one": "one instance", "three": "three behind nginx"}
 
@@ -76,24 +75,10 @@ def readme_tables(record):
 
 
 def draw(record, path):
-    pyplot.rcParams["svg.hashsalt"] = "pyexec"  # the same figures, the same file
-    figure, (goodput, latency, rolling) = pyplot.subplots(1, 3, figsize=(13, 3.8))
-    for where, name in NAMES.items():
-        points = record[where]["ramp"]
-        percent = [point["percent"] for point in points]
-        goodput.plot(percent, [point["goodput_per_s"] for point in points], marker="o", label=name)
-        latency.plot(percent, [point["p99_ms"] for point in points], marker="o", label=f"{name}, p99")
-        latency.plot(percent, [point["p50_ms"] for point in points], marker=".", linestyle=":", label=f"{name}, p50")
-    for axes, title in ((goodput, "answered jobs a second"), (latency, "latency from intended send time, ms")):
-        axes.set_title(title)
-        axes.set_xlabel("offered load, % of the closed-loop peak")
-        axes.grid(alpha=0.3)
-        axes.legend(fontsize=7)
-    goodput.set_ylim(bottom=0)
-    latency.set_yscale("log")
+    figure, (goodput, latency, rolling) = ramp_plot.begin(3)
+    ramp_plot.draw(goodput, latency, {name: record[where]["ramp"] for where, name in NAMES.items()})
     draw_restart(rolling, record["rolling"][0])
-    figure.tight_layout()
-    figure.savefig(path, metadata={"Date": None})
+    ramp_plot.finish(figure, path)
 
 
 def draw_restart(axes, run):

@@ -1,0 +1,12 @@
+# Sourced by checkers that are npm packages: fetches them into a folder of the build, once.
+# No lock file: it would name the registry of whoever made it.
+# shellcheck shell=bash
+
+fetch_packages() {  # package.json, folder
+  if cmp -s "$1" "$2/package.json" && [ -e "$2/complete" ]; then return; fi
+  rm -rf "$2"
+  mkdir -p "$2"
+  cp "$1" "$2/"
+  npm install --prefix "$2" --no-save --no-package-lock --ignore-scripts --no-audit --no-fund >&2
+  touch "$2/complete"
+}
