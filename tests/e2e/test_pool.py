@@ -115,13 +115,30 @@ def test_a_client_that_goes_away_leaves_the_queue(start):
     assert running[0].result().outcome == "time_limit"
 
 
+def name_of(pid):
+    """Empty for one that has ended meanwhile: jobs' processes are still being taken apart when their answer is there."""
+    try:
+        with open(f"/proc/{pid}/comm") as file:
+            return file.read().strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def links_of(pid):
+    """What its descriptors are; nothing, if it has ended meanwhile."""
+    try:
+        return [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
 def jailer_pid(service):
-    return next(p for p in children_of(service.zygote_pid()) if "jailer" in open(f"/proc/{p}/comm").read())
+    return next(p for p in children_of(service.zygote_pid()) if "jailer" in name_of(p))
 
 
 def worker_pids(service):
     everybody = descendants_of(service.zygote_pid())
-    return [pid for pid in everybody if open(f"/proc/{pid}/comm").read() == "pyexec-worker\n"]
+    return [pid for pid in everybody if name_of(pid) == "pyexec-worker"]
 
 
 def test_a_parked_worker_that_is_killed_is_replaced(start):
@@ -179,8 +196,9 @@ def test_no_descriptor_of_the_server_reaches_zygote_jailer_or_init(start):
     service.wait_until(lambda: service.execute(OK).status == 200)
     service.wait_full()
     zygote = service.zygote_pid()
+    assert links_of(zygote)
     for pid in [zygote, *descendants_of(zygote)]:
-        links = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+        links = links_of(pid)
         sockets = [link for link in links if link.startswith("socket:")]
         own = {re.search(r"\d+", s)[0] for s in sockets}
         tcp = {line.split()[9] for line in open("/proc/net/tcp").read().splitlines()[1:]}
