@@ -146,9 +146,10 @@ ClientPolicy client_policy(const Config& config) {
 }
 
 [[noreturn]] void run(Config config, ConfigResult::Next next) {
-  open_log(log_format(config));
+  const bool is_to_serve = next == ConfigResult::Next::serve;
+  open_log(is_to_serve ? log_format(config) : LogFormat::quiet);  // a probe's document is alone
   const auto descriptors = raise_descriptor_limit();
-  if (next == ConfigResult::Next::serve) limit_connections(config, descriptors);
+  if (is_to_serve) limit_connections(config, descriptors);
   adopt_orphans();
   std::signal(SIGPIPE, SIG_IGN);
   int exit_code = kExitFailure;
@@ -167,10 +168,9 @@ ClientPolicy client_policy(const Config& config) {
   Sessions sessions;
   // Until the very end: a second one must not cut the first one's work short.
   net::signal_set stop(context);
-  if (next == ConfigResult::Next::serve)
+  if (is_to_serve)
     for (const int signal : {SIGTERM, SIGINT}) stop.add(signal);
-  auto life = next == ConfigResult::Next::probe ? probe(launcher)
-                                                : serve(service, launcher, sessions, stop);
+  auto life = is_to_serve ? serve(service, launcher, sessions, stop) : probe(launcher);
   net::co_spawn(context, std::move(life), [&](std::exception_ptr exception, int code) {
     exit_code = code;
     try {
