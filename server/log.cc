@@ -8,7 +8,6 @@
 #include <atomic>
 #include <chrono>
 #include <future>
-#include <iostream>
 #include <thread>
 
 #include "server/answer.h"
@@ -118,8 +117,7 @@ void log_line(std::string_view text) {
 }
 
 void log_failure(std::string_view text) {
-  if (is_json()) write(spdlog::level::critical, text);
-  std::cerr << "pyexec-server: " << text << "\n";
+  write(spdlog::level::critical, text);
 }
 
 void log_notice(std::string_view text) {

@@ -26,7 +26,7 @@ void close_log();
 
 // Something is wrong, or has been mended.
 void log_line(std::string_view text);
-// The service cannot go on, or not even begin. On standard error, too, whatever the form.
+// The service cannot begin.
 void log_failure(std::string_view text);
 // All is well.
 void log_notice(std::string_view text);

@@ -145,9 +145,16 @@ ClientPolicy client_policy(const Config& config) {
   return policy;
 }
 
+// A sentence for whoever started it. An entry, too, where somebody has asked for those.
+void tell_failure(const Config& config, const std::exception& error) {
+  std::cerr << "pyexec-server: " << error.what() << "\n";
+  if (config.log == "json") log_failure(error.what());
+}
+
 [[noreturn]] void run(Config config, ConfigResult::Next next) {
   const bool is_to_serve = next == ConfigResult::Next::serve;
-  open_log(is_to_serve ? log_format(config) : LogFormat::quiet);  // a probe's document is alone
+  if (!is_to_serve) config.log = "quiet";  // a probe's document is alone
+  open_log(log_format(config));
   const auto descriptors = raise_descriptor_limit();
   if (is_to_serve) limit_connections(config, descriptors);
   adopt_orphans();
@@ -160,7 +167,7 @@ ClientPolicy client_policy(const Config& config) {
     policy = client_policy(config);
     started.emplace(context.get_executor(), config);
   } catch (const std::exception& error) {
-    log_failure(error.what());
+    tell_failure(config, error);
     std::_Exit(kExitFailure);
   }
   Launcher& launcher = *started;
@@ -176,7 +183,7 @@ ClientPolicy client_policy(const Config& config) {
     try {
       if (exception) std::rethrow_exception(exception);
     } catch (const std::exception& error) {
-      log_failure(error.what());
+      tell_failure(config, error);
       exit_code = kExitFailure;
     }
     service.pool.close();

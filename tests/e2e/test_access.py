@@ -41,8 +41,7 @@ def execute(service, key=None, script=OK, **headers):
 
 
 def refuses_to_start(**knobs):
-    knobs = {"port": 0, "log": "quiet"} | knobs
-    environment = os.environ | {f"PYEXEC_{name.upper()}": str(value) for name, value in knobs.items()}
+    environment = os.environ | {f"PYEXEC_{name.upper()}": str(value) for name, value in knobs.items()} | {"PYEXEC_PORT": "0"}
     done = subprocess.run([BUILD / "pyexec-server"], env=environment, capture_output=True, text=True, timeout=60)
     assert done.returncode != 0 and done.stdout == ""
     return done.stderr

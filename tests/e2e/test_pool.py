@@ -273,7 +273,7 @@ def test_a_server_that_is_killed_leaves_no_process(start):
 
 def refused_start(environment=None, arguments=()):
     done = subprocess.run(
-        [BUILD / "pyexec-server", *arguments], env={"PATH": os.environ["PATH"], "PYEXEC_LOG": "text", **(environment or {})},
+        [BUILD / "pyexec-server", *arguments], env={"PATH": os.environ["PATH"], **(environment or {})},
         capture_output=True, text=True, timeout=60,
     )
     assert done.returncode != 0 and done.stdout == ""
