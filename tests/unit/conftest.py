@@ -1,0 +1,57 @@
+"""Runs scripts with python_env/runner.py, without a service and a jail: each in a forked child, as each job is."""
+
+import os
+import pickle
+import sys
+import types
+from pathlib import Path
+
+import pytest
+
+PYTHON_ENV = Path(__file__).parents[2] / "python_env"
+MODULES = ("results", "failures", "returned_files", "denied_imports", "runner")  # in the order of worker/interpreter.cc
+VALUE, INVALID_SCRIPT, EXCEPTION, NOT_SERIALIZABLE, MEMORY_LIMIT, OUTPUT_LIMIT, EXITED, INVALID_ARGUMENTS = range(1, 9)
+RESULT_BYTES, ERROR_BYTES = 1 << 20, 1 << 16
+DETAIL_BYTES = 16 << 10
+
+
+def load(name):
+    """As the embedded interpreter does."""
+    module = types.ModuleType(f"_pyexec_{name}")
+    module.__file__ = f"<pyexec {name.replace('_', ' ')}>"
+    exec(compile((PYTHON_ENV / f"{name}.py").read_text(), module.__file__, "exec"), module.__dict__)
+    sys.modules[module.__name__] = module
+    return module
+
+
+for loaded in MODULES:
+    runner = load(loaded)
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Calls runner.run in a child whose working directory is tmp_path, and returns what it returned."""
+
+    def in_child(source, inputs=None, wants=None, result_bytes=RESULT_BYTES, error_bytes=ERROR_BYTES):
+        read_end, write_end = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            try:
+                os.close(read_end)
+                os.environ["TMPDIR"] = str(tmp_path)
+                os.chdir("/")
+                outcome = runner.run(source, result_bytes, error_bytes, inputs, wants)
+                with open(write_end, "wb") as pipe:
+                    pickle.dump(outcome, pipe)
+            finally:
+                os._exit(0)
+        os.close(write_end)
+        with open(read_end, "rb") as pipe:
+            data = pipe.read()
+        os.waitpid(pid, 0)
+        assert data, "run() raised"
+        kind, text, detail, files = pickle.loads(data)
+        assert type(text) is bytes and type(detail) is list and type(files) is list
+        return kind, text.decode(), detail, files
+
+    return in_child
