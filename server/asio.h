@@ -6,6 +6,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 
 namespace pyexec {
 
@@ -67,22 +68,25 @@ class Signal {
   bool set_ = false;
 };
 
-// A client's wish that its job should end. Whoever works on the job at the moment listens.
+// The wish that a job should end. Whoever works on the job at the moment listens.
 class Cancellation {
  public:
-  void request() {
-    requested_ = true;
+  enum class By { client, service };
+  // The first to wish it is whose wish it is.
+  void request(By by) {
+    if (!by_) by_ = by;
     if (listener_) listener_();
   }
-  bool requested() const { return requested_; }
+  bool requested() const { return by_.has_value(); }
+  bool requested(By by) const { return by_ == by; }
   // Replaces the listener; called at once if the wish is there already.
   void listen(std::function<void()> listener) {
     listener_ = std::move(listener);
-    if (requested_ && listener_) listener_();
+    if (by_ && listener_) listener_();
   }
 
  private:
-  bool requested_ = false;
+  std::optional<By> by_;
   std::function<void()> listener_;
 };
 

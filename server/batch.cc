@@ -50,7 +50,7 @@ struct BatchJob {
 awaitable<void> run(std::shared_ptr<Batch> batch, BatchJob job) {
   Cancellation cancellation;
   batch->jobs.insert(&cancellation);
-  if (batch->is_broken) cancellation.request();
+  if (batch->is_broken) cancellation.request(Cancellation::By::client);
   try {
     const auto output = output_for(job.request);
     const Outcome outcome =
@@ -179,7 +179,7 @@ awaitable<void> write_all(std::shared_ptr<Batch> batch) {
 void stop_reader(Batch& batch) {
   if (batch.is_broken) return batch.exchange.break_off();
   batch.exchange.cancellation().listen(nullptr);
-  batch.exchange.cancellation().request();
+  batch.exchange.cancellation().request(Cancellation::By::service);
   batch.exchange.stop_reading();
 }
 

@@ -20,7 +20,7 @@ Batch::Batch(net::any_io_executor executor, Service& the_service, Exchange& the_
 
 void Batch::cut_off() {
   if (std::exchange(is_broken, true)) return;
-  for (Cancellation* job : std::set(jobs)) job->request();
+  for (Cancellation* job : std::set(jobs)) job->request(Cancellation::By::client);
   more_answer.set();
   less_answer.set();
 }

@@ -40,7 +40,7 @@ void ClientWatch::look_later(std::shared_ptr<Look> look) {
   look->timer.async_wait([this, look](error_code error) {
     if (error || look->cancellation == nullptr) return;  // this object may be gone
     if (is_gone(socket_.native_handle()))
-      look->cancellation->request();
+      look->cancellation->request(Cancellation::By::client);
     else
       look_later(look);
   });

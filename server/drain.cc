@@ -48,7 +48,7 @@ awaitable<void> drain(Service& service, Sessions& sessions, net::ip::tcp::accept
   sessions.close_unbegun();
   co_await sessions.wait_fewer_than(1, end);
   service.is_over = true;
-  for (Cancellation* job : std::set(service.jobs)) job->request();
+  for (Cancellation* job : std::set(service.jobs)) job->request(Cancellation::By::service);
   co_await sessions.wait_fewer_than(1, Clock::now() + kLastAnswers);
   sessions.close_all();
 }

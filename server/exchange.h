@@ -20,7 +20,7 @@ class Exchange {
 
   virtual const Head& head() const = 0;
   virtual net::ip::address client() const = 0;
-  // The client's wish that what it asked for should end: it has gone, or the service stops. A
+  // The wish that what was asked for should end: the client has gone, or the service stops. A
   // client that goes is noticed within a second once its body has been read.
   virtual Cancellation& cancellation() = 0;
 

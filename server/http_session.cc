@@ -114,8 +114,8 @@ class HttpSession {
   void account(HttpExchange& exchange) {
     RequestRecord& record = exchange.record();
     record.ended_ns = sandbox::monotonic_ns();
-    const bool is_client_gone = exchange.cancellation().requested() && !service_.draining;
-    if (is_client_gone) record.status = 0;  // whatever the kernel took of an answer
+    // Whatever the kernel took of an answer.
+    if (exchange.cancellation().requested(Cancellation::By::client)) record.status = 0;
     if (record.outcome && !record.batch_done)
       service_.metrics.observe_request(record.ended_ns - record.began_ns);
     service_.request_log.write(exchange.has_head() ? &exchange.head() : nullptr, record);

@@ -111,7 +111,7 @@ class Teller {
     if (is_gone_) co_return;
     last_told_ = Clock::now();
     is_gone_ = !co_await exchange_.write(events);
-    if (is_gone_) exchange_.cancellation().request();
+    if (is_gone_) exchange_.cancellation().request(Cancellation::By::client);
   }
 
   Exchange& exchange_;
@@ -188,10 +188,11 @@ awaitable<void> perform_live(Service& service, Exchange& exchange, LiveRequest l
   head.content_type = kFormats[static_cast<std::size_t>(live.format)].media_type;
   head.headers = {{"Cache-Control", "no-store"}, {"X-Accel-Buffering", "no"}};
   try {
-    if (!co_await exchange.begin(std::move(head))) exchange.cancellation().request();
+    if (!co_await exchange.begin(std::move(head)))
+      exchange.cancellation().request(Cancellation::By::client);
     co_await follow(*job, teller, std::chrono::milliseconds(service.config.ping_ms));
   } catch (const std::bad_alloc&) {
-    exchange.cancellation().request();
+    exchange.cancellation().request(Cancellation::By::service);
   }
   // The job refers to what lives here.
   while (!job->outcome) co_await job->news.wait_until(Deadline::max());

@@ -88,17 +88,30 @@ def test_why_it_does_not_start_is_an_entry_and_a_sentence():
     assert done.stderr == f"pyexec-server: {entry['message']}\n"
 
 
+def is_listening(service):
+    try:
+        socket.create_connection((service.host, service.port)).close()
+    except ConnectionRefusedError:
+        return False
+    return True
+
+
+def start_to_sleep(service):
+    connection = socket.create_connection((service.host, service.port))
+    body = json.dumps({"script": "import time\ndef main(): time.sleep(100)"})
+    connection.sendall(f"POST /execute HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+    service.wait_until(lambda: service.health()["pool"]["running"] == 1)
+    return connection
+
+
 def test_each_end_has_its_severity(logged):
     service = logged(pool=1, running=1, queue=0, timeout_ms=60000)
     service.execute("def main(): return 1 / 0")
     service.post("{")
-    sleeping = socket.create_connection((service.host, service.port))
-    body = json.dumps({"script": "import time\ndef main(): time.sleep(100)"})
-    sleeping.sendall(f"POST /execute HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
-    service.wait_until(lambda: service.health()["pool"]["running"] == 1)
+    sleeping = start_to_sleep(service)
     service.execute(OK)
     sleeping.close()
-    service.wait_until(lambda: service.health()["pool"]["running"] == 0)
+    service.wait_until(lambda: len(service.lines) == 5)
     service.request("GET", "/nowhere?token=hidden")
     entries = service.logged()
     assert [(e["severity"], e["httpRequest"]["status"], e.get("outcome")) for e in entries] == [
@@ -106,6 +119,19 @@ def test_each_end_has_its_severity(logged):
         ("INFO", 499, "internal"), ("INFO", 404, None),
     ]
     assert entries[-1]["httpRequest"]["requestUrl"] == "/nowhere"
+
+
+@pytest.mark.parametrize("leaves, severity, status", ((True, "INFO", 499), (False, "ERROR", 500)), ids=["leaves", "waits"])
+def test_whether_a_client_left_or_the_service_ended_its_job_is_told(logged, leaves, severity, status):
+    service = logged(pool=1, timeout_ms=60000, drain_ms=600_000 if leaves else 1)
+    sleeping = start_to_sleep(service)
+    service.process.send_signal(signal.SIGTERM)
+    service.wait_until(lambda: not is_listening(service))
+    if leaves:
+        sleeping.close()
+    (entry,) = service.logged()
+    sleeping.close()
+    assert (entry["severity"], entry["httpRequest"]["status"]) == (severity, status)
 
 
 def test_a_batch_is_one_line_and_a_live_answer_another(logged):
