@@ -1,96 +1,19 @@
-"""Each level of isolation that this host gives, as root and as an ordinary user: what is promised at it, and what is
-left when it ends."""
+"""What is promised at each level of isolation that this host gives, and what is left when it ends."""
 
 import concurrent.futures
-import glob
-import json
 import os
 import re
-import shutil
 import signal
-import subprocess
-import tempfile
-import time
-from pathlib import Path
 
 import pytest
 
 import test_contract
-from service import BUILD, Service
+from levels import (  # the fixtures, too
+    KINDS, NAMES, PrivateShm, can_have, cgroups_of, programs, result_of, shm, start_kind,  # noqa: F401
+)
 from test_pool import descendants_of, is_alive
 
-NAMES = {1: "filtered", 2: "confined", 3: "namespaced", 4: "full"}
-USER = ["setpriv", "--reuid=1000", "--regid=1000", "--clear-groups"]
-TIMEOUT_MS = 3000
 TMP_MB = 8
-PROGRAMS = ["pyexec-server", "pyexec-worker"]
-# id: who starts the server, PYEXEC_MAX_LEVEL, the levels that may come of it
-KINDS = {
-    "root": ([], 4, {3, 4}),
-    "root-3": ([], 3, {3}),
-    "root-2": ([], 2, {2}),
-    "root-1": ([], 1, {1}),
-    "user": (USER, 4, {3}),
-    "user-1": (USER, 1, {1}),
-}
-HIERARCHIES = "/sys/fs/cgroup"
-
-
-@pytest.fixture(scope="module")
-def programs():
-    """A copy of the programs that an ordinary user may execute."""
-    folder = Path(tempfile.mkdtemp(prefix="pyexec-test-"))
-    folder.chmod(0o755)
-    for name in PROGRAMS:
-        shutil.copy(BUILD / name, folder)
-    yield folder
-    shutil.rmtree(folder)
-
-
-class PrivateShm:
-    """A mount namespace whose /dev/shm is nobody else's, so that what is left in it was left by what ran here."""
-
-    def __init__(self):
-        script = "mount -t tmpfs -o mode=1777 tmpfs /dev/shm && echo ready && exec sleep 100000"
-        self.holder = subprocess.Popen(["unshare", "--mount", "sh", "-c", script], stdout=subprocess.PIPE, text=True)
-        assert self.holder.stdout.readline() == "ready\n"
-        self.command = ["nsenter", f"--mount=/proc/{self.holder.pid}/ns/mnt"]
-
-    def path(self, path):
-        return f"/proc/{self.holder.pid}/root{path}"
-
-    def list(self):
-        return os.listdir(self.path("/dev/shm"))
-
-    def close(self):
-        self.holder.kill()
-        self.holder.wait()
-        self.holder.stdout.close()
-
-
-@pytest.fixture(scope="module")
-def shm():
-    one = PrivateShm()
-    yield one
-    one.close()
-
-
-def can_have(kind, programs):
-    """Whether this host lets that starter have that level: an ordinary user may be forbidden its namespaces."""
-    starter, wanted, levels = KINDS[kind]
-    environment = {"PATH": os.environ["PATH"], "PYEXEC_MAX_LEVEL": str(wanted)}
-    done = subprocess.run([*starter, programs / "pyexec-server", "--probe"], env=environment, capture_output=True)
-    return json.loads(done.stdout)["level"] in levels
-
-
-def start_kind(kind, programs, shm, **knobs):
-    starter, wanted, levels = KINDS[kind]
-    command = [*shm.command, *starter, programs / "pyexec-server"]
-    service = Service(command=command, **{"max_level": wanted, "timeout_ms": TIMEOUT_MS, "pool": 2} | knobs)
-    service.kind = kind
-    service.level = service.health()["isolation"]["level"]
-    service.shm = shm
-    return service
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -99,12 +22,6 @@ def at(request, programs, shm):
         pytest.skip("this host gives an ordinary user less")
     with start_kind(request.param, programs, shm, tmp_mb=TMP_MB) as running:
         yield running
-
-
-def result_of(service, script):
-    answer = service.execute(script)
-    assert answer.outcome == "ok", answer
-    return answer.body["result"]
 
 
 def attempt(statement):
@@ -325,10 +242,6 @@ def test_every_tree_is_removed(at, tree):
     assert at.health()["pool"]["zygote_starts"] == 1
 
 
-def cgroups_of(pid):
-    return glob.glob(f"{HIERARCHIES}/**/pyexec-{pid}", recursive=True)
-
-
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["stopped", "killed"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_end_leaves_nothing(kind, number, programs):
@@ -394,154 +307,3 @@ def test_the_server_has_given_its_rights_up(at):
     assert os.stat(f"/proc/{pid}/environ").st_uid == 0  # root's: not dumpable
     with open(f"/proc/{pid}/maps") as file:
         assert not re.search(r" rwx[ps] ", file.read())
-
-
-def run_server(programs, starter=(), arguments=(), **knobs):
-    environment = {"PATH": os.environ["PATH"]} | {f"PYEXEC_{k.upper()}": str(v) for k, v in knobs.items()}
-    return subprocess.run(
-        [*starter, programs / "pyexec-server", *arguments], env=environment, capture_output=True, text=True, timeout=60
-    )
-
-
-@pytest.mark.parametrize("most, least", [(1, 2), (1, 4), (2, 3), (2, 4), (3, 4)])
-def test_less_than_the_minimum_is_refused_in_one_sentence(programs, most, least):
-    done = run_server(programs, max_level=most, min_level=least, port=0)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.count("\n") == 1, done.stderr
-    assert f"PYEXEC_MAX_LEVEL={most} is below PYEXEC_MIN_LEVEL={least}" in done.stderr
-
-
-def test_the_layer_that_is_missing_is_named(programs):
-    """An ordinary user has no control group."""
-    done = run_server(programs, USER, min_level=4, port=0)
-    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
-    assert "memory_cgroup is missing" in done.stderr
-
-
-def children_while_it_runs(process):
-    """The numbers of all children that the process is seen to have."""
-    seen = set()
-    while process.poll() is None:
-        try:
-            seen |= set(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split())
-        except (FileNotFoundError, ProcessLookupError):
-            pass
-        time.sleep(0.002)
-    return seen
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_probe_prints_one_document_and_leaves_nothing(programs, kind):
-    starter, most, levels = KINDS[kind]
-    shm = PrivateShm()
-    process = subprocess.Popen(
-        [*shm.command, *starter, programs / "pyexec-server", "--probe"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        env={"PATH": os.environ["PATH"], "PYEXEC_MAX_LEVEL": str(most)}, text=True,
-    )
-    children = children_while_it_runs(process)
-    out, error = process.communicate()
-    document = json.loads(out)
-    assert (process.returncode, error) == (0, "")
-    assert document["level"] in levels if kind != "user" else document["level"] in {1, 3}
-    assert document["name"] == NAMES[document["level"]]
-    assert document["jails_tried"][-1]["failed_at"] is None
-    assert all(row["works"] or row["errno"] for row in document["layers"].values())
-    assert {"features", "kernel", "machine", "landlock_abi", "platform"} <= set(document)
-    assert children  # or the next lines say nothing
-    assert not [pid for pid in children if os.path.exists(f"/proc/{pid}")]
-    assert [cgroups_of(pid) for pid in children] == [[]] * len(children)
-    assert shm.list() == []
-    shm.close()
-
-
-# Level 4: all processes of a job together
-
-
-@pytest.fixture(scope="module")
-def full(programs, shm):
-    if not can_have_level_4(programs):
-        pytest.skip("this host lets no control group be made")
-    with start_kind("root", programs, shm, memory_mb=128, processes=40, timeout_ms=20000, pool=3) as running:
-        assert running.level == 4
-        yield running
-
-
-def can_have_level_4(programs):
-    return json.loads(run_server(programs, arguments=["--probe"]).stdout)["level"] == 4
-
-
-CHILDREN_THAT_HOLD_MEMORY = """
-import os, time
-def make(count, mebibytes, seconds):
-    pids = []
-    for _ in range(count):
-        pid = os.fork()
-        if pid == 0:
-            held = b"x" * (mebibytes << 20)
-            time.sleep(seconds)
-            os._exit(0)
-        pids.append(pid)
-    return pids
-def main():
-"""
-
-
-NEIGHBOUR = """
-import time
-def main():
-    held = b"x" * (80 << 20)
-    time.sleep(3)
-    return len(held)
-"""
-
-
-def test_the_memory_of_all_processes_of_a_job_is_bounded(full):
-    script = CHILDREN_THAT_HOLD_MEMORY + "    return [os.waitpid(p, 0)[1] for p in make(10, 100, 2)]"
-    with concurrent.futures.ThreadPoolExecutor(2) as executor:
-        greedy = executor.submit(full.execute, script)
-        neighbour = executor.submit(result_of, full, NEIGHBOUR)
-        answer = greedy.result()
-        assert neighbour.result() == 80 << 20
-    assert answer.outcome in ("ok", "memory_limit"), answer
-    if answer.outcome == "ok":
-        statuses = answer.body["result"]
-        assert statuses.count(signal.SIGKILL) >= 1 and set(statuses) <= {0, signal.SIGKILL}, statuses
-    assert result_of(full, "def main(): return 1") == 1
-
-
-def test_a_worker_that_is_killed_for_memory_has_met_its_memory_limit(full):
-    # The children hold all there is; the kernel takes the largest process, which the worker now becomes.
-    script = CHILDREN_THAT_HOLD_MEMORY + """
-    make(36, 30, 10)
-    time.sleep(1.5)
-    own = [b"x" * (1 << 20) for _ in range(110)]
-    return "alive"
-"""
-    answer = full.execute(script)
-    assert (answer.status, answer.outcome) == (422, "memory_limit"), answer
-    assert result_of(full, "def main(): return 1") == 1
-    assert full.health()["pool"]["zygote_starts"] == 1
-
-
-def test_a_bound_met_by_one_job_is_not_the_next_ones(full):
-    for _ in range(8):  # more than there are slots
-        assert result_of(full, "def main(): return len(b'x' * (80 << 20))") == 80 << 20
-
-
-def test_processes_are_bounded_for_the_whole_job(full):
-    script = """
-import os, time
-def main():
-    made = 0
-    try:
-        while made < 80:
-            if os.fork() == 0:
-                time.sleep(100)
-                os._exit(0)
-            made += 1
-    except OSError as error:
-        return [made, type(error).__name__]
-    return [made, None]
-"""
-    made, error = result_of(full, script)
-    assert made < 40 and error == "BlockingIOError"

@@ -1,0 +1,62 @@
+"""A start at less isolation than the operator wants, and the probe, which tells what there would be."""
+
+import json
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from levels import KINDS, NAMES, USER, PrivateShm, cgroups_of, programs, run_server  # noqa: F401: a fixture
+
+
+@pytest.mark.parametrize("most, least", [(1, 2), (1, 4), (2, 3), (2, 4), (3, 4)])
+def test_less_than_the_minimum_is_refused_in_one_sentence(programs, most, least):
+    done = run_server(programs, max_level=most, min_level=least, port=0)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert f"PYEXEC_MAX_LEVEL={most} is below PYEXEC_MIN_LEVEL={least}" in done.stderr
+
+
+def test_the_layer_that_is_missing_is_named(programs):
+    """An ordinary user has no control group."""
+    done = run_server(programs, USER, min_level=4, port=0)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert "memory_cgroup is missing" in done.stderr
+
+
+def children_while_it_runs(process):
+    """The numbers of all children that the process is seen to have."""
+    seen = set()
+    while process.poll() is None:
+        try:
+            seen |= set(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split())
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+        time.sleep(0.002)
+    return seen
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_probe_prints_one_document_and_leaves_nothing(programs, kind):
+    starter, most, levels = KINDS[kind]
+    shm = PrivateShm()
+    process = subprocess.Popen(
+        [*shm.command, *starter, programs / "pyexec-server", "--probe"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env={"PATH": os.environ["PATH"], "PYEXEC_MAX_LEVEL": str(most)}, text=True,
+    )
+    children = children_while_it_runs(process)
+    out, error = process.communicate()
+    document = json.loads(out)
+    assert (process.returncode, error) == (0, "")
+    assert document["level"] in levels if kind != "user" else document["level"] in {1, 3}
+    assert document["name"] == NAMES[document["level"]]
+    assert document["jails_tried"][-1]["failed_at"] is None
+    assert all(row["works"] or row["errno"] for row in document["layers"].values())
+    assert {"features", "kernel", "machine", "landlock_abi", "platform"} <= set(document)
+    assert children  # or the next lines say nothing
+    assert not [pid for pid in children if os.path.exists(f"/proc/{pid}")]
+    assert [cgroups_of(pid) for pid in children] == [[]] * len(children)
+    assert shm.list() == []
+    shm.close()
