@@ -217,7 +217,7 @@ def test_a_batch_is_read_as_its_jobs_run(start):
     assert sent < 200  # of 500 KB each: what the kernel's buffers hold
     assert Scrape(service)["pyexec_request_body_bytes",] < 2 << 20
     stream.close()
-    service.wait_until(lambda: pool_of(service)["running"] == 0, seconds=1)
+    service.wait_until(lambda: pool_of(service)["running"] == 0)
 
 
 def test_a_client_that_does_not_read_its_answers_is_held_up_and_holds_no_worker(start):
@@ -250,8 +250,8 @@ def test_a_client_that_goes_away_has_its_jobs_killed(start, how, ended):
         if how == "reset":
             stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         stream.close()
-    service.wait_until(lambda: pool_of(service)["running"] == 0, seconds=1)
-    service.wait_until(lambda: open_sockets(service) == 0, seconds=5)
+    service.wait_until(lambda: pool_of(service)["running"] == 0)
+    service.wait_until(lambda: open_sockets(service) == 0)
     stream.close()
 
 

@@ -170,7 +170,7 @@ def main():
     else:
         assert answer.outcome == "killed", answer
         own = answer.body["stdout"].strip()
-        at.wait_until(lambda: not os.path.exists(at.shm.path(own)), seconds=5)
+        at.wait_until(lambda: not os.path.exists(at.shm.path(own)))
     assert result_of(at, "def main(): return 1") == 1
     assert at.health()["pool"]["zygote_starts"] == 1
 
@@ -235,7 +235,7 @@ def test_every_tree_is_removed(at, tree):
         assert answer.outcome in ({"exception"} if refused else {"ok", "killed"}), answer
         own = answer.body["stdout"].split("\n")[0]
         assert own.startswith("/dev/shm/pyexec-")
-        at.wait_until(lambda: not os.path.lexists(at.shm.path(own)), seconds=10)
+        at.wait_until(lambda: not os.path.lexists(at.shm.path(own)))
     else:
         assert answer.outcome == "ok", answer
     assert result_of(at, "import os, tempfile\ndef main(): return os.listdir(tempfile.gettempdir())") == []

@@ -168,14 +168,14 @@ def test_output_beyond_the_cap_is_cut_and_marked(service):
 
 
 def test_silence_is_filled_with_pings(start):
-    service = start(ping_ms=20, pool=1)
+    service = start(ping_ms=20, pool=1, timeout_ms=600_000)
     for accept in (SSE, NDJSON):
         answer = Live(service, {"script": FOREVER}, accept)
         events = answer.events()
         names = [next(events)[0] for _ in range(6)]  # what is printed may come in parts
         assert names.count("ping") >= 3, names
         answer.close()
-        service.wait_until(lambda: pool_of(service)["running"] == 0, seconds=1)
+        service.wait_until(lambda: pool_of(service)["running"] == 0)
 
 
 def test_a_client_that_does_not_read_holds_up_nobody_and_no_worker(start):

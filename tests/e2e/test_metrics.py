@@ -108,17 +108,20 @@ def test_a_job_that_waits_for_a_worker_is_a_miss(start):
     service = start(pool=1, running=1)
     service.wait_full()  # the self-test had its worker
     before = Scrape(service)
-    jobs = [threading.Thread(target=service.execute, args=["import time\ndef main(): time.sleep(0.3)"]) for _ in range(3)]
-    for job in jobs:
+    jobs = [threading.Thread(target=service.execute, args=[f"import time\ndef main(): time.sleep({s})"]) for s in (2, 0, 0)]
+    begin = time.monotonic()
+    jobs[0].start()
+    service.wait_until(lambda: Scrape(service)["pyexec_workers", "running"] == 1)
+    for job in jobs[1:]:
         job.start()
     service.wait_until(lambda: Scrape(service)["pyexec_jobs_waiting",] == 2)
-    assert Scrape(service)["pyexec_workers", "running"] == 1
+    both_wait = time.monotonic()
     for job in jobs:
         job.join()
     after = Scrape(service)
     took = {result: after["pyexec_pool_takes_total", result] - before["pyexec_pool_takes_total", result] for result in ("hit", "miss")}
     assert took == {"hit": 1, "miss": 2}
-    assert grown(before, after, "pool_wait")[1] > 0.3 + 0.6 - 0.1
+    assert grown(before, after, "pool_wait")[1] > 2 * (2 - (both_wait - begin))
 
 
 def test_a_request_is_timed_from_end_to_end_and_its_bytes_counted(start):

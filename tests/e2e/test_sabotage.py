@@ -191,7 +191,7 @@ def live(who, level, lie):
     try:
         running = Service(command=(programs / "pyexec-server",), **knobs)
     except (RuntimeError, subprocess.TimeoutExpired) as error:
-        left = wait_for(lambda: not box.processes(), 5)
+        left = wait_for(lambda: not box.processes(), 20)
         seconds = time.monotonic() - began
         return {"refused": str(error).strip()[-600:], "seconds": seconds, "left_after_refusal": not left}
     isolation = running.health()["isolation"]
@@ -203,13 +203,13 @@ def live(who, level, lie):
     result["inside"] = answer.body.get("result", answer.body)
     before = set(jailed_processes())
     result["ended"] = running.execute(ENDLESS).outcome
-    # Nobody of the two jobs is left a second after the answer.
-    result["cleaned"] = wait_for(lambda: not before & set(jailed_processes()) and len(jailed_processes()) <= 1, 2)
+    # Nobody of the two jobs is left soon after the answer.
+    result["cleaned"] = wait_for(lambda: not before & set(jailed_processes()) and len(jailed_processes()) <= 1, 10)
     old = set(jailed_processes())
     os.kill(running.zygote_pid(), signal.SIGKILL)
-    result["dies_with_zygote"] = wait_for(lambda: not old & set(jailed_processes()), 2)
+    result["dies_with_zygote"] = wait_for(lambda: not old & set(jailed_processes()), 10)
     result["exit"] = running.stop()
-    result["left"] = not wait_for(lambda: not box.processes(), 5)
+    result["left"] = not wait_for(lambda: not box.processes(), 20)
     result["seconds"] = time.monotonic() - began
     return result
 
