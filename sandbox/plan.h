@@ -65,8 +65,9 @@ struct Plan {
   uid_t host_init_uid() const { return first_uid; }
   uid_t front_end_uid() const { return first_uid + 1; }
   uid_t host_job_uid(std::uint32_t worker_id) const {
-    return first_uid + 2 + worker_id % (uid_count - 2);
+    return first_uid + 2 + worker_id % job_uids();
   }
+  std::uint32_t job_uids() const { return uid_count - 2; }
 };
 static_assert(std::is_trivially_copyable_v<Plan>);
 

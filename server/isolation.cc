@@ -88,6 +88,9 @@ bool file_contains(const char* path, std::string_view text) {
   return content.find(text) != std::string::npos;
 }
 
+// Of workers that are on their way, and of those that are being taken apart.
+constexpr std::uint64_t kUidsBeside = 8;
+
 }  // namespace
 
 std::string platform() {
@@ -111,6 +114,12 @@ std::optional<std::string> below_minimum(const Probed& probed, const Config& con
     return "a system call filter alone keeps jobs apart only one at a time: PYEXEC_ALLOW_WEAK=1 "
            "wants "
            "PYEXEC_RUNNING=1";
+  const std::uint64_t wanted_uids = config.pool_workers + config.running_jobs + kUidsBeside;
+  if (probed.job_uids > 0 && probed.job_uids < wanted_uids)
+    return "PYEXEC_POOL=" + std::to_string(config.pool_workers) +
+           " and PYEXEC_RUNNING=" + std::to_string(config.running_jobs) + " take " +
+           std::to_string(wanted_uids) + " uids for jobs, and this user namespace leaves " +
+           std::to_string(probed.job_uids);
   if (probed.level >= config.min_level && probed.level > 0) return std::nullopt;
   if (config.max_level < config.min_level)
     return "PYEXEC_MAX_LEVEL=" + std::to_string(config.max_level) +

@@ -19,8 +19,8 @@ struct Isolation {
 // Where this process runs, as far as it can be told: bare, docker, kubernetes, gvisor, cloud_run.
 std::string platform();
 
-// Why the configured least level cannot be had, as one sentence that says what is missing, why, and
-// how to get it. Nothing if it can.
+// Why the configured least level, or numbers of workers, cannot be had, as one sentence that says
+// what is missing, why, and how to get it. Nothing if it can.
 std::optional<std::string> below_minimum(const Probed& probed, const Config& config);
 
 // The "isolation" object of /health, as JSON.

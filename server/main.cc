@@ -97,7 +97,7 @@ awaitable<net::ip::tcp::acceptor> start(Service& service, Launcher& launcher) {
                       ", under which the server runs, must be able to read the file of API keys, "
                       "which holds hashes only: " +
                       *problem);
-  if (const auto problem = co_await service.pool.start())
+  if (const auto problem = co_await service.pool.start(probed->job_uids))
     refuse_to_start("cannot provide isolation level " + std::to_string(probed->level) + " (" +
                     isolation_name(probed->level) + "): " + *problem);
   if (const auto problem = co_await run_selftest(service, targets, launcher.pid()))

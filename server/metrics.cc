@@ -82,10 +82,12 @@ Metrics::Metrics() {
   hits_ = &takes.Add({{"result", "hit"}});
   misses_ = &takes.Add({{"result", "miss"}});
   auto& answers = counters(registry_, "pyexec_jobs_total",
-                           "Requests to /execute and lines of batches by outcome");
+                           "Requests to /execute and lines of batches by outcome; cancelled: "
+                           "their client went away before they had ended");
   for (std::size_t i = 0; i < answers_.size(); ++i)
     answers_[i] =
         &answers.Add({{"outcome", std::string(outcome_name(static_cast<OutcomeKind>(i)))}});
+  cancelled_ = &answers.Add({{"outcome", "cancelled"}});
   auto& refusals = counters(registry_, "pyexec_refusals_total",
                             with_rows("Requests and jobs that were not run", kRefusals));
   for (std::size_t i = 0; i < refusals_.size(); ++i)
@@ -151,12 +153,25 @@ void Metrics::observe(RefillPhase phase, std::uint64_t ns) {
   refill_[static_cast<std::size_t>(phase)]->Observe(static_cast<double>(ns) * kNanosecond);
 }
 
+void Metrics::observe(const sandbox::JailTimes& times) {
+  if (times.namespaces_ns == 0) return;
+  observe(RefillPhase::namespaces, times.namespaces_ns);
+  observe(RefillPhase::mounts, times.mounts_ns);
+}
+
+void Metrics::observe(const StartTimes& times) {
+  observe(RefillPhase::populate, times.populate_ns);
+  observe(RefillPhase::enter, times.enter_ns);
+  observe(RefillPhase::warm_up, times.warm_up_ns);
+}
+
 void Metrics::count_take(bool hit) {
   (hit ? hits_ : misses_)->Increment();
 }
 
-void Metrics::count_answer(OutcomeKind outcome) {
-  answers_[static_cast<std::size_t>(outcome)]->Increment();
+void Metrics::count_answer(OutcomeKind outcome, Client client) {
+  const bool is_cancelled = outcome == OutcomeKind::internal && client == Client::gone;
+  (is_cancelled ? cancelled_ : answers_[static_cast<std::size_t>(outcome)])->Increment();
 }
 
 void Metrics::count_refusal(Refusal reason) {

@@ -16,6 +16,7 @@
 #include "server/outcome.h"
 #include "server/phases.h"
 #include "server/queue_message.h"
+#include "worker/protocol/frame.h"
 
 namespace pyexec {
 
@@ -63,9 +64,13 @@ class Metrics {
 
   void observe(RequestPhase phase, std::uint64_t ns);
   void observe(RefillPhase phase, std::uint64_t ns);
+  void observe(const sandbox::JailTimes& times);  // of a jail that was built before its worker
+  void observe(const StartTimes& times);
   // A job has a worker; whether one was parked when it came, and a job was allowed to run.
   void count_take(bool hit);
-  void count_answer(OutcomeKind outcome);
+  enum class Client : std::uint8_t { there, gone };
+  // `internal`, where the client had gone, is a job that was cancelled.
+  void count_answer(OutcomeKind outcome, Client client = Client::there);
   void count_refusal(Refusal reason);
   void count_bytes(Direction direction, std::uint64_t bytes);
   enum class Taken : std::uint8_t { run, duplicate, in_work, put_back, count };
@@ -92,6 +97,7 @@ class Metrics {
   prometheus::Counter *hits_, *misses_, *zygote_starts_, *worker_failures_, *dropped_log_lines_,
       *cpu_seconds_;
   std::array<prometheus::Counter*, kOutcomes> answers_ = {};
+  prometheus::Counter* cancelled_;
   Counters<Refusal> refusals_ = {};
   Counters<Replaced> replaced_ = {};
   std::array<Counters<Taken>, static_cast<std::size_t>(QueueMessage::Source::count)> messages_ = {};

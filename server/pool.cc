@@ -17,7 +17,8 @@ Pool::Pool(net::any_io_executor executor, const Config& config, Launcher& launch
       zygotes_({executor, launcher, metrics}, config,
                {.on_ready =
                     [this] {
-                      first_fresh_id_ = next_id_;
+                      ids_.make_stale();
+                      std::erase_if(workers_, [](const auto& w) { return w.second.expired(); });
                       fill();
                     },
                 .on_worker = [this](const WorkerSpawned& spawned,
@@ -25,6 +26,7 @@ Pool::Pool(net::any_io_executor executor, const Config& config, Launcher& launch
                 .on_spawn_failed =
                     [this](const SpawnFailed& failed) {
                       starting_.erase(failed.worker_id);
+                      ids_.release(failed.worker_id);
                       worker_failed("cannot build a jail: " + sandbox::describe(failed.error));
                     },
                 .on_exited = [this](const WorkerExited& exited) { worker_exited(exited); },
@@ -34,7 +36,8 @@ Pool::Pool(net::any_io_executor executor, const Config& config, Launcher& launch
       refill_(executor),
       start_decided_(executor) {}
 
-awaitable<std::optional<std::string>> Pool::start() {
+awaitable<std::optional<std::string>> Pool::start(std::uint32_t job_uids) {
+  ids_.limit(job_uids);
   start_zygote();
   co_await start_decided_.wait();
   co_return start_problem_;
@@ -49,19 +52,22 @@ void Pool::start_zygote() {
 }
 
 std::uint64_t Pool::fresh() const {
-  const auto parked = std::count_if(parked_.begin(), parked_.end(),
-                                    [&](const auto& worker) { return is_fresh(worker->id()); });
-  const auto is_fresh_entry = [&](const auto& entry) { return is_fresh(entry.first); };
-  return parked + std::count_if(starting_.begin(), starting_.end(), is_fresh_entry);
+  std::uint64_t count = 0;
+  for (const auto& worker : parked_) count += ids_.is_fresh(worker->id()) ? 1 : 0;
+  for (const auto& [id, wanted] : starting_) count += ids_.is_fresh(id) ? 1 : 0;
+  return count;
 }
 
 void Pool::fill() {
   if (closed_ || !zygotes_.hello()) return;
   zygotes_.consider_replacing();
   while (zygotes_.hello() && starting_.size() < kMaxStarting && fresh() < config_.pool_workers) {
+    const auto id = ids_.take();
+    wants_id_ = !id;
+    if (!id) return;
     const Warmth warmth = next_warmth();
-    starting_[next_id_] = {warmth, sandbox::monotonic_ns()};
-    zygotes_.spawn(next_id_++, {warmth, is_at_leisure() ? warmth : Warmth::basic});
+    starting_[*id] = {warmth, sandbox::monotonic_ns()};
+    zygotes_.spawn(*id, {warmth, is_at_leisure() ? warmth : Warmth::basic});
   }
 }
 
@@ -70,7 +76,7 @@ void Pool::park(std::shared_ptr<WorkerHandle> worker) {
   parked_.push_back(std::move(worker));
   if (parked_.size() <= config_.pool_workers) return;
   const auto stale = std::find_if(parked_.begin(), parked_.end(),
-                                  [&](const auto& other) { return !is_fresh(other->id()); });
+                                  [&](const auto& other) { return !ids_.is_fresh(other->id()); });
   if (stale == parked_.end()) return;
   discard(std::move(*stale));
   parked_.erase(stale);
@@ -84,14 +90,13 @@ bool Pool::is_at_leisure() const {
 
 // How many more of them there are than of late would have been used.
 double Pool::surplus(Warmth warmth) const {
-  const auto parked = std::count_if(parked_.begin(), parked_.end(), [&](const auto& worker) {
-    return worker->warmth() == warmth && is_fresh(worker->id());
-  });
-  const auto starting = std::count_if(starting_.begin(), starting_.end(), [&](const auto& entry) {
-    return entry.second.warmth == warmth && is_fresh(entry.first);
-  });
+  std::uint64_t count = 0;
+  for (const auto& worker : parked_)
+    count += worker->warmth() == warmth && ids_.is_fresh(worker->id()) ? 1 : 0;
+  for (const auto& [id, wanted] : starting_)
+    count += wanted.warmth == warmth && ids_.is_fresh(id) ? 1 : 0;
   const double share = warmth == Warmth::pandas ? pandas_share_ : 1 - pandas_share_;
-  return static_cast<double>(parked + starting) - share * static_cast<double>(config_.pool_workers);
+  return static_cast<double>(count) - share * static_cast<double>(config_.pool_workers);
 }
 
 Warmth Pool::next_warmth() const {
@@ -121,13 +126,13 @@ void Pool::accept_worker(const WorkerSpawned& spawned, FdMessage& message) {
   auto worker = std::make_shared<WorkerHandle>(
       executor_, WorkerHandle::Identity{spawned.worker_id, warmth}, message);
   worker->on_end = [this, id = spawned.worker_id] {
-    if (!closed_) zygotes_.release(id);
+    ids_.release(id);
+    if (closed_) return;
+    zygotes_.release(id);
+    if (wants_id_) net::post(executor_, [this] { fill(); });
   };
   workers_[spawned.worker_id] = worker;
-  if (spawned.jail_times.namespaces_ns > 0) {
-    metrics_.observe(RefillPhase::namespaces, spawned.jail_times.namespaces_ns);
-    metrics_.observe(RefillPhase::mounts, spawned.jail_times.mounts_ns);
-  }
+  metrics_.observe(spawned.jail_times);
   metrics_.observe(RefillPhase::fork, spawned.fork_ns);
   net::co_spawn(executor_, await_ready(std::move(worker)), net::detached);
 }
@@ -141,9 +146,7 @@ awaitable<void> Pool::await_ready(std::shared_ptr<WorkerHandle> worker) {
     discard(std::move(worker));
     co_return worker_failed(first_words.problem);
   }
-  metrics_.observe(RefillPhase::populate, times->populate_ns);
-  metrics_.observe(RefillPhase::enter, times->enter_ns);
-  metrics_.observe(RefillPhase::warm_up, times->warm_up_ns);
+  metrics_.observe(*times);
   metrics_.observe(RefillPhase::total, sandbox::monotonic_ns() - wanted.mapped().asked_ns);
   worker->set_ready(times->usage);
   pause_ = kFirstPause;
@@ -196,11 +199,12 @@ void Pool::zygote_lost(const std::set<std::uint32_t>& workers, Zygotes::Events::
   std::erase_if(parked_, [&](const auto& worker) { return workers.contains(worker->id()); });
   for (const std::uint32_t id : workers) {
     starting_.erase(id);
+    ids_.release(id);
     const auto entry = workers_.extract(id);
     const auto worker = entry.empty() ? nullptr : entry.mapped().lock();
     if (worker) worker->set_lost();
   }
-  if (was == Zygotes::Events::Was::other) return;
+  if (was == Zygotes::Events::Was::other) return fill();  // some may have been on their way
   if (closed_) return;
   if (!started_) return worker_failed("the zygote ended before the pool was full");
   log_line("the zygote ended; starting another");
@@ -290,11 +294,6 @@ void Pool::close() {
   refill_.cancel();
   parked_.clear();
   zygotes_.close();
-}
-
-PoolState Pool::state() const {
-  return {config_.pool_workers, parked_.size(),    starting_.size(), running_,
-          waiters_.size(),      zygotes_.starts(), worker_failures_};
 }
 
 }  // namespace pyexec

@@ -11,6 +11,7 @@
 #include "server/config.h"
 #include "server/metrics.h"
 #include "server/worker_handle.h"
+#include "server/worker_ids.h"
 #include "server/zygotes.h"
 
 namespace pyexec {
@@ -26,7 +27,8 @@ class Pool {
   Pool(net::any_io_executor executor, const Config& config, Launcher& launcher, Metrics& metrics);
 
   // Until the pool is full for the first time. The text says what is wrong if that cannot be.
-  awaitable<std::optional<std::string>> start();
+  // job_uids: of Probed.
+  awaitable<std::optional<std::string>> start(std::uint32_t job_uids);
 
   // A worker that is out. Ends its jail if nobody has, and makes room for the next job.
   class Lease {
@@ -60,7 +62,10 @@ class Pool {
   // Ends the zygote and all jails. No worker is made any more.
   void close();
 
-  PoolState state() const;
+  PoolState state() const {
+    return {config_.pool_workers, parked_.size(),    starting_.size(), running_,
+            waiters_.size(),      zygotes_.starts(), worker_failures_};
+  }
   const std::optional<Hello>& zygote() const {
     return zygotes_.hello();
   }  // nothing while there is none
@@ -77,9 +82,6 @@ class Pool {
   void fill_later();
   void refill_soon();
   bool is_at_leisure() const;
-  bool is_fresh(std::uint32_t worker_id) const {  // ids wrap
-    return static_cast<std::int32_t>(worker_id - first_fresh_id_) >= 0;
-  }
   std::uint64_t fresh() const;
   void park(std::shared_ptr<WorkerHandle> worker);
   void discard(std::shared_ptr<WorkerHandle> worker) {
@@ -110,8 +112,7 @@ class Pool {
   std::map<std::uint32_t, std::weak_ptr<WorkerHandle>> workers_;  // alive, by id
   std::deque<std::shared_ptr<WorkerHandle>> parked_;
   std::list<std::shared_ptr<Waiter>> waiters_;
-  std::uint32_t next_id_ = 0;
-  std::uint32_t first_fresh_id_ = 0;  // those before are not of the current zygote
+  WorkerIds ids_;  // those of the current zygote are fresh
   struct Starting {
     Warmth warmth;
     std::uint64_t asked_ns;
@@ -123,7 +124,7 @@ class Pool {
   std::chrono::milliseconds pause_ = kFirstPause;
   net::steady_timer retry_;
   net::steady_timer refill_;
-  bool retry_pending_ = false, refill_pending_ = false;
+  bool retry_pending_ = false, refill_pending_ = false, wants_id_ = false;
   bool started_ = false, closed_ = false;
   std::optional<std::string> start_problem_;
   Event start_decided_;

@@ -31,6 +31,9 @@ Probed describe_host(const sandbox::Probe& probe, const sandbox::Plan& plan) {
   message.protocol_version = kProtocolVersion;
   message.level = plan.level;
   message.front_end_uid = plan.front_end_uid();
+  const bool have_own =
+      plan.users == sandbox::Users::own_host || plan.users == sandbox::Users::two_mapped;
+  message.job_uids = plan.level > 0 && have_own ? plan.job_uids() : 0;
   message.landlock_abi = static_cast<std::uint32_t>(probe.landlock_abi);
   message.has_processes = plan.level > 0 && plan.namespaces() ? 1 : 0;
   message.has_fixed_tmp = plan.level > 0 && plan.root == sandbox::Root::image ? 1 : 0;

@@ -4,6 +4,8 @@ import concurrent.futures
 import os
 import re
 import signal
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +13,7 @@ import test_contract
 from levels import (  # the fixtures, too
     KINDS, NAMES, PrivateShm, can_have, cgroups_of, programs, result_of, shm, start_kind,  # noqa: F401
 )
+from service import Service
 from test_pool import descendants_of, is_alive
 
 TMP_MB = 8
@@ -282,6 +285,29 @@ def main():
 """
     with start_kind("root-1", programs, shm, processes=1) as service:
         assert result_of(service, script) < 500  # 64 jobs' worth, and 256: limits.cc
+
+
+FEW = Path(__file__).parent / "small_users.py"
+
+
+def test_jobs_at_the_same_time_have_uids_of_their_own_where_there_are_few(programs):
+    """The worker that was made first is taken last: after so many jobs that every uid was given more than once."""
+    command = [sys.executable, "-B", FEW, "60", programs / "pyexec-server"]
+    with Service(command=command, max_level=2, pool=4, running=4) as service:
+        assert service.health()["isolation"]["jail"] == "a uid for each job, and Landlock"
+        uids = set()
+        for _ in range(60):
+            service.wait_full()
+            uids.add(result_of(service, "import os\ndef main(): return os.getuid()"))
+        assert 10 < len(uids) < 30
+        assert service.stop() == 0
+        assert "ended" not in service.stderr, service.stderr
+
+
+def test_fewer_uids_than_jobs_are_refused(programs):
+    command = [sys.executable, "-B", FEW, "30", programs / "pyexec-server"]
+    with pytest.raises(RuntimeError, match="PYEXEC_POOL=4 and PYEXEC_RUNNING=4 take 16 uids for jobs, and this user namespace leaves 12"):
+        Service(command=command, max_level=2, pool=4, running=4)
 
 
 # The server itself

@@ -18,7 +18,7 @@ namespace pyexec {
 
 // The launcher finds its end of its control socket here, and the zygote of its own.
 inline constexpr int kControlFd = 3;
-inline constexpr std::uint32_t kProtocolVersion = 5;
+inline constexpr std::uint32_t kProtocolVersion = 6;
 
 enum class ControlType : std::uint32_t {
   configure = 1,
@@ -61,6 +61,8 @@ struct Probed {
   std::uint32_t protocol_version;
   std::uint32_t level;          // 0: no plan works
   std::uint32_t front_end_uid;  // for the server, if it has the right to change its own
+  // A job's uid on the host is its worker's id modulo this; 0: jobs have no uids of their own.
+  std::uint32_t job_uids;
   std::uint32_t landlock_abi;
   std::uint32_t has_processes;  // 1: jobs can fork and execute
   std::uint32_t has_fixed_tmp;  // 1: /tmp is the job's own; else it is where TMPDIR says, if at all
