@@ -202,6 +202,10 @@ awaitable<std::optional<Response>> execute_batch(Service& service, Exchange& exc
   if (!form)
     co_return execute_error(OutcomeKind::invalid_request, 415,
                             "Content-Type must be application/x-ndjson or application/json");
+  if (service.draining) {
+    service.metrics.count_refusal(Refusal::stopping);
+    co_return busy_response("the service stops; try again");
+  }
   const auto executor = co_await net::this_coro::executor;
   const auto batch = std::make_shared<Batch>(executor, service, exchange, *form);
   exchange.cancellation().listen([batch] { batch->cut_off(); });

@@ -44,7 +44,8 @@ void Batch::add(std::uint64_t index, OutcomeKind outcome, Members members) {
   answer.add(index, members.object());
   ++done;
   if (outcome != OutcomeKind::ok) ++failed;
-  service.metrics.count_answer(outcome);
+  const bool is_gone = is_broken && !exchange.cancellation().requested(Cancellation::By::service);
+  service.metrics.count_answer(outcome, is_gone ? Metrics::Client::gone : Metrics::Client::there);
   more_answer.set();
 }
 

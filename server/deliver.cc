@@ -1,7 +1,6 @@
 #include "server/deliver.h"
 
 #include "server/answer.h"
-#include "server/log.h"
 
 namespace pyexec {
 namespace {
@@ -9,6 +8,9 @@ namespace {
 // Cloud Logging takes entries of up to 256 KiB.
 constexpr std::size_t kMostLoggedBytes = 200 << 10;
 constexpr std::size_t kBesideAnswer = 20 << 10;  // the names, escaped
+static_assert(kMostLoggedBytes + kBesideAnswer <= kMostResultBytes);
+// A job that waited for more than this share of its time had not the time it was to have.
+constexpr std::uint64_t kMostWaitShare = 10;
 
 Members entry(const QueueMessage& message, OutcomeKind outcome, const char* is_duplicate) {
   Members members;
@@ -21,7 +23,7 @@ Members entry(const QueueMessage& message, OutcomeKind outcome, const char* is_d
 
 // The answer is JSON that the server made, in a member of its own: whatever a script returned or
 // printed, it cannot say a word as the log's.
-void tell_log(const QueueMessage& message, const std::string& answer) {
+void tell_log(ResultRoom room, const QueueMessage& message, const std::string& answer) {
   Members line;
   line.text("severity", "INFO");
   line.text("time", log_time());
@@ -32,26 +34,29 @@ void tell_log(const QueueMessage& message, const std::string& answer) {
     line.json("answer", answer);
   else
     line.number("answer_is_too_large_bytes", answer.size());
-  log_result(line.object());
+  log_result(std::move(room), line.object());
 }
 
 }  // namespace
 
-bool can_tell_result(const Service& service) {
-  return service.config.queue_results != "log" ||
-         log_has_room(service.deliveries.in_work() + 1, kMostLoggedBytes + kBesideAnswer);
+bool tells_log(const Service& service) {
+  return service.config.queue_results == "log";
 }
 
-bool is_final(OutcomeKind outcome) {
-  return outcome != OutcomeKind::busy && outcome != OutcomeKind::internal;
+bool is_final(const Outcome& outcome, const JobRequest& request) {
+  constexpr std::uint64_t kNsInMs = 1'000'000;
+  if (outcome.kind == OutcomeKind::time_limit)
+    return outcome.usage.queue_ns < request.timeout_ms * kNsInMs / kMostWaitShare;
+  return outcome.kind != OutcomeKind::busy && outcome.kind != OutcomeKind::internal;
 }
 
-Response delivered(Service& service, const QueueMessage& message, const Outcome& outcome,
+Response delivered(Service& service, Delivery delivery, const Outcome& outcome,
                    const JobOutput& output, const JobRequest& request) {
+  const QueueMessage& message = delivery.message;
   Members members = entry(message, outcome.kind, "false");
   add_answer(members, outcome, output, request);
   Response response = {200, members.object()};
-  if (service.config.queue_results == "log") tell_log(message, response.body);
+  if (delivery.room) tell_log(*std::move(delivery.room), message, response.body);
   service.metrics.count_answer(outcome.kind);
   return response;
 }

@@ -44,8 +44,6 @@ class Deliveries {
     Name name_;
   };
 
-  std::uint64_t in_work() const { return ends_.size() - order_.size(); }
-
   struct InWork {};
   // A turn for the first; for others how it ended, or that it is still in work.
   std::variant<Turn, OutcomeKind, InWork> begin(const Name& name, Deadline now);

@@ -15,11 +15,6 @@ awaitable<void> pause(std::chrono::milliseconds time) {
   co_await timer.async_wait(kAsTuple);
 }
 
-// What has been read from a connection, whose coroutine has not gone on yet, is a request.
-awaitable<void> let_all_go_on() {
-  co_await net::post(co_await net::this_coro::executor, kAsTuple);
-}
-
 }  // namespace
 
 awaitable<void> drain(Service& service, Sessions& sessions, net::ip::tcp::acceptor& acceptor) {
@@ -34,19 +29,18 @@ awaitable<void> drain(Service& service, Sessions& sessions, net::ip::tcp::accept
   while (!accept_all(acceptor, service, sessions) && Clock::now() < end) {
     co_await sessions.wait_fewer_than(service.config.connections, Clock::now() + kIdleGrace);
     if (sessions.open() < service.config.connections) continue;
-    co_await let_all_go_on();
-    sessions.close_idle();
+    sessions.end_idle();
   }
   error_code ignored;
   acceptor.close(ignored);
 
   co_await sessions.wait_fewer_than(1, Clock::now() + kIdleGrace);
-  co_await let_all_go_on();
-  sessions.close_idle();
+  sessions.end_idle();
   co_await sessions.wait_fewer_than(1, std::min(end, Clock::now() + kIdleGrace));
-  co_await let_all_go_on();
-  sessions.close_unbegun();
-  co_await sessions.wait_fewer_than(1, end);
+  while (sessions.open() > 0 && Clock::now() < end) {
+    sessions.end_unbegun();
+    co_await sessions.wait_fewer_than(1, std::min(end, Clock::now() + kIdleGrace));
+  }
   service.is_over = true;
   for (Cancellation* job : std::set(service.jobs)) job->request(Cancellation::By::service);
   co_await sessions.wait_fewer_than(1, Clock::now() + kLastAnswers);

@@ -48,19 +48,32 @@ boost::system::result<Arrived, BadRequest> arrived(Exchange& exchange, std::stri
   return Arrived{*std::move(request), std::move((*wrapped)->message), name};
 }
 
-Response refuse(Service& service, Refusal reason, std::string_view why) {
+using Taken = Metrics::Taken;
+
+void count_put_back(Service& service, const std::optional<QueueMessage>& message) {
+  if (message) service.metrics.count_message(message->source, Taken::put_back);
+}
+
+Response refuse(Service& service, const Arrived& job, Refusal reason, std::string_view why) {
   service.metrics.count_refusal(reason);
+  count_put_back(service, job.message);
   return busy_response(why);
 }
 
-// Nothing, and a turn, where the message is to be run.
+// A message's, while its job is run.
+struct Hold {
+  Deliveries::Turn turn;
+  std::optional<ResultRoom> room;
+};
+
+// Nothing, and a hold, where the message is to be run.
 std::optional<Response> answered_already(Service& service, const Arrived& job,
-                                         std::optional<Deliveries::Turn>& turn) {
-  using Taken = Metrics::Taken;
+                                         std::optional<Hold>& hold) {
   Metrics& metrics = service.metrics;
   const QueueMessage& message = *job.message;
-  if (!can_tell_result(service))
-    return refuse(service, Refusal::log_full, "the log is behind; try again later");
+  auto room = tells_log(service) ? ResultRoom::take() : std::nullopt;
+  if (tells_log(service) && !room)
+    return refuse(service, job, Refusal::log_full, "the log is behind; try again later");
   if (!job.name) throw std::runtime_error("SHA-256 cannot be had");
   auto begun = service.deliveries.begin(*job.name, Clock::now());
   if (const auto* outcome = std::get_if<OutcomeKind>(&begun)) {
@@ -69,9 +82,10 @@ std::optional<Response> answered_already(Service& service, const Arrived& job,
   }
   if (std::holds_alternative<Deliveries::InWork>(begun)) {
     metrics.count_message(message.source, Taken::in_work);
-    return refuse(service, Refusal::duplicate, "this message is being worked on; try again later");
+    metrics.count_refusal(Refusal::duplicate);
+    return busy_response("this message is being worked on; try again later");
   }
-  turn.emplace(std::get<Deliveries::Turn>(std::move(begun)));
+  hold.emplace(std::get<Deliveries::Turn>(std::move(begun)), std::move(room));
   return std::nullopt;
 }
 
@@ -89,20 +103,21 @@ awaitable<std::optional<Response>> execute(Service& service, Exchange& exchange)
   RequestRecord& record = exchange.record();
   service.metrics.observe(RequestPhase::parse, record.phases[RequestPhase::parse] = lap.ns());
 
-  std::optional<Deliveries::Turn> turn;
+  std::optional<Hold> hold;
   if (job->message) {
     record.message_id = job->message->id;
-    if (auto answer = answered_already(service, *job, turn)) co_return answer;
+    if (auto answer = answered_already(service, *job, hold)) co_return answer;
   }
-  if (service.is_over) co_return refuse(service, Refusal::stopping, "the service stops; try again");
+  if (service.is_over)
+    co_return refuse(service, *job, Refusal::stopping, "the service stops; try again");
   auto permit = service.admission.try_admit();
   if (!permit)
-    co_return refuse(service, Refusal::queue_full,
+    co_return refuse(service, *job, Refusal::queue_full,
                      "too many jobs are running and waiting; try again later");
   service.batch_share.single_came();
   service.metrics.observe(RequestPhase::admit, record.phases[RequestPhase::admit] = lap.ns());
 
-  const auto format = turn ? std::nullopt : live_format(exchange.head());
+  const auto format = hold ? std::nullopt : live_format(exchange.head());
   if (format) {
     LiveRequest live = {std::move(job->request), *format, *std::move(permit)};
     co_await perform_live(service, exchange, std::move(live));
@@ -113,13 +128,19 @@ awaitable<std::optional<Response>> execute(Service& service, Exchange& exchange)
       co_await perform(service, request, Rank::single, output, exchange.cancellation());
   record.add_job(outcome);
   const std::uint64_t begun_ns = sandbox::monotonic_ns();
-  const bool is_delivered = turn && is_final(outcome.kind);
-  if (turn)
-    service.metrics.count_message(job->message->source,
-                                  is_delivered ? Metrics::Taken::run : Metrics::Taken::put_back);
-  if (is_delivered) turn->end(outcome.kind, Clock::now());
-  Response response = is_delivered ? delivered(service, *job->message, outcome, *output, request)
-                                   : outcome_response(outcome, *output, request);
+  Response response;
+  if (hold && is_final(outcome, request)) {
+    response =
+        delivered(service, {*job->message, std::move(hold->room)}, outcome, *output, request);
+    hold->turn.end(outcome.kind, Clock::now());
+    service.metrics.count_message(job->message->source, Taken::run);
+  } else if (hold && outcome.kind == OutcomeKind::time_limit) {
+    response = refuse(service, *job, Refusal::no_worker,
+                      "a worker became free too late for the job's time; try again later");
+  } else {
+    count_put_back(service, job->message);
+    response = outcome_response(outcome, *output, request);
+  }
   response.begun_ns = begun_ns;
   co_return response;
 }

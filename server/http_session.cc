@@ -51,11 +51,13 @@ class HttpSession {
     connection_.stream.socket().shutdown(tcp::socket::shutdown_send, ignored);
   }
 
-  void close_if_idle() {
-    if (idle_ && is_silent()) close();
+  // Ends the wait for what has not come. What has been read, whose coroutine has not gone on yet,
+  // is a request: a read that is over cannot be cancelled.
+  void end_if_idle() {
+    if (idle_ && is_silent()) connection_.stream.cancel();
   }
-  void close_if_unbegun() {
-    if (!has_head_ && is_silent()) close();
+  void end_if_unbegun() {
+    if (!has_head_ && is_silent()) connection_.stream.cancel();
   }
   void close() {
     error_code ignored;
@@ -80,12 +82,16 @@ class HttpSession {
   awaitable<bool> await_request() {
     if (connection_.buffer.size() > 0) co_return true;
     if (sessions_.closes_idle() && has_served_ && is_silent()) co_return false;
-    idle_ = true;
-    connection_.stream.expires_after(std::chrono::milliseconds(service_.config.idle_timeout_ms));
-    const auto [error, size] = co_await connection_.stream.async_read_some(
-        connection_.buffer.prepare(kFirstReadBytes), kAsTuple);
-    idle_ = false;
-    if (!error) connection_.buffer.commit(size);
+    error_code error;
+    do {
+      idle_ = true;
+      connection_.stream.expires_after(std::chrono::milliseconds(service_.config.idle_timeout_ms));
+      const auto [read_error, size] = co_await connection_.stream.async_read_some(
+          connection_.buffer.prepare(kFirstReadBytes), kAsTuple);
+      idle_ = false;
+      error = read_error;
+      if (!error) connection_.buffer.commit(size);
+    } while (error == net::error::operation_aborted && !is_silent());  // it came just then
     co_return !error;
   }
 
@@ -100,12 +106,15 @@ class HttpSession {
       response = exchange.refuse_head(error);
     else
       response = co_await answer(exchange);
-    if (response && response->outcome) service_.metrics.count_answer(*response->outcome);
+    const bool is_job = response && response->outcome;
     if (!response && error) co_return false;  // nobody asks
     const bool may_stay = !error && sessions_.keeps();
     const bool is_good = co_await exchange.finish(
         std::move(response), may_stay ? HttpExchange::After::keep : HttpExchange::After::close);
     account(exchange);
+    // There may have been no room for the answer: then it was another one.
+    if (is_job)
+      service_.metrics.count_answer(*exchange.record().outcome, client_of(exchange.cancellation()));
     has_head_ = false;
     has_served_ = true;
     co_return is_good;
@@ -115,7 +124,7 @@ class HttpSession {
     RequestRecord& record = exchange.record();
     record.ended_ns = sandbox::monotonic_ns();
     // Whatever the kernel took of an answer.
-    if (exchange.cancellation().requested(Cancellation::By::client)) record.status = 0;
+    if (client_of(exchange.cancellation()) == Metrics::Client::gone) record.status = 0;
     if (record.outcome && !record.batch_done)
       service_.metrics.observe_request(record.ended_ns - record.began_ns);
     service_.request_log.write(exchange.has_head() ? &exchange.head() : nullptr, record);
@@ -136,13 +145,13 @@ class HttpSession {
   bool idle_ = false, has_head_ = false, has_served_ = false;
 };
 
-void Sessions::close_unbegun() {
-  for (HttpSession* session : open_) session->close_if_unbegun();
+void Sessions::end_unbegun() {
+  for (HttpSession* session : open_) session->end_if_unbegun();
 }
 
-void Sessions::close_idle() {
+void Sessions::end_idle() {
   closes_idle_ = true;
-  for (HttpSession* session : open_) session->close_if_idle();
+  for (HttpSession* session : open_) session->end_if_idle();
 }
 
 void Sessions::close_all() {
@@ -164,9 +173,16 @@ awaitable<void> Sessions::wait_fewer_than(std::size_t count, Deadline deadline) 
   waiting_.erase(&timer);
 }
 
+namespace {
+
+awaitable<void> run(std::unique_ptr<HttpSession> session) {
+  co_await session->run();
+}
+
+}  // namespace
+
 awaitable<void> serve_connection(tcp::socket socket, Service& service, Sessions& sessions) {
-  HttpSession session(std::move(socket), service, sessions);
-  co_await session.run();
+  return run(std::make_unique<HttpSession>(std::move(socket), service, sessions));
 }
 
 }  // namespace pyexec

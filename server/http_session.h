@@ -19,10 +19,10 @@ class Sessions {
   bool keeps() const { return keeps_; }
   // Closes those on which nothing has come since their last answer, and from now on each as soon as
   // that is so.
-  void close_idle();
+  void end_idle();
   bool closes_idle() const { return closes_idle_; }
   // Those too whose request has begun and has no whole head yet.
-  void close_unbegun();
+  void end_unbegun();
   // Closes what is still open, answered or not.
   void close_all();
   // Until fewer than `count` are open, or until `deadline`.
@@ -38,7 +38,7 @@ class Sessions {
   std::set<net::steady_timer*> waiting_;
 };
 
-// Runs until the connection ends, then returns. Registers itself with `sessions` meanwhile.
+// Runs until the connection ends, then returns. Counts as one of `sessions` from the call on.
 awaitable<void> serve_connection(net::ip::tcp::socket socket, Service& service, Sessions& sessions);
 
 }  // namespace pyexec

@@ -13,8 +13,9 @@ namespace {
 constexpr std::chrono::milliseconds kPause{50};
 constexpr std::chrono::seconds kBetweenComplaints{10};
 constexpr int kBacklog = 4096;
+constexpr std::size_t kMostAtOnce = 64;  // then others have their turn
 
-void serve_detached(tcp::socket socket, Service& service, Sessions& sessions) {
+void serve_detached(tcp::socket socket, Service& service, Sessions& sessions) try {
   const auto executor = socket.get_executor();
   net::co_spawn(executor, serve_connection(std::move(socket), service, sessions),
                 [](std::exception_ptr exception) {
@@ -24,6 +25,22 @@ void serve_detached(tcp::socket socket, Service& service, Sessions& sessions) {
                     log_line(std::string("a connection failed: ") + error.what());
                   }
                 });
+} catch (const std::bad_alloc&) {  // without a session the socket is closed
+}
+
+// Those that the kernel has accepted already, one after the other, until `most`, or
+// PYEXEC_CONNECTIONS, are open; or until an error, which is would_block when there are no more.
+error_code accept_waiting(tcp::acceptor& acceptor, Service& service, Sessions& sessions,
+                          std::size_t most) {
+  error_code error;
+  for (std::size_t i = 0; i < most && sessions.open() < service.config.connections; ++i) {
+    tcp::socket socket(acceptor.get_executor());
+    acceptor.accept(socket, error);
+    if (error == net::error::connection_aborted) continue;
+    if (error) return error;
+    serve_detached(std::move(socket), service, sessions);
+  }
+  return error_code();
 }
 
 }  // namespace
@@ -45,40 +62,33 @@ tcp::acceptor bind_listener(net::any_io_executor executor, const Config& config)
 void start_listening(tcp::acceptor& acceptor) {
   error_code error;
   const auto endpoint = acceptor.local_endpoint();
+  acceptor.non_blocking(true);
   if (acceptor.listen(kBacklog, error); error)
     throw std::runtime_error("cannot listen on " + endpoint.address().to_string() + " port " +
                              std::to_string(endpoint.port()) + ": " + error.message());
 }
 
+// Waits for readiness rather than for a connection: no accepted socket is ever where nobody looks.
 awaitable<void> accept_connections(tcp::acceptor& acceptor, Service& service, Sessions& sessions) {
   net::steady_timer pause(acceptor.get_executor());
   Deadline next_complaint = Clock::now();
   while (acceptor.is_open()) {
     co_await sessions.wait_fewer_than(service.config.connections, Deadline::max());
-    auto [error, socket] = co_await acceptor.async_accept(kAsTuple);
-    if (!error) {
-      serve_detached(std::move(socket), service, sessions);
-    } else if (acceptor.is_open() && error != net::error::connection_aborted) {
-      if (Clock::now() >= next_complaint) {
-        log_line("cannot accept a connection: " + error.message());
-        next_complaint = Clock::now() + kBetweenComplaints;
-      }
-      pause.expires_after(kPause);
-      co_await pause.async_wait(kAsTuple);
+    auto [error] = co_await acceptor.async_wait(tcp::acceptor::wait_read, kAsTuple);
+    if (!acceptor.is_open()) break;
+    if (!error) error = accept_waiting(acceptor, service, sessions, kMostAtOnce);
+    if (!error || error == net::error::would_block) continue;
+    if (Clock::now() >= next_complaint) {
+      log_line("cannot accept a connection: " + error.message());
+      next_complaint = Clock::now() + kBetweenComplaints;
     }
+    pause.expires_after(kPause);
+    co_await pause.async_wait(kAsTuple);
   }
 }
 
 bool accept_all(tcp::acceptor& acceptor, Service& service, Sessions& sessions) {
-  error_code error;
-  acceptor.non_blocking(true, error);
-  while (!error) {
-    if (sessions.open() >= service.config.connections) return false;
-    tcp::socket socket(acceptor.get_executor());
-    acceptor.accept(socket, error);
-    if (!error) serve_detached(std::move(socket), service, sessions);
-  }
-  return true;
+  return !!accept_waiting(acceptor, service, sessions, service.config.connections);
 }
 
 }  // namespace pyexec

@@ -197,7 +197,7 @@ awaitable<void> perform_live(Service& service, Exchange& exchange, LiveRequest l
   // The job refers to what lives here.
   while (!job->outcome) co_await job->news.wait_until(Deadline::max());
   output->on_more = nullptr;
-  service.metrics.count_answer(job->outcome->kind);
+  service.metrics.count_answer(job->outcome->kind, client_of(exchange.cancellation()));
   exchange.record().add_job(*job->outcome);
   std::uint64_t bytes = job->outcome->result_json.size() + output->standard.text().size() +
                         output->errors.text().size();

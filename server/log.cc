@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdio>
 #include <future>
 #include <thread>
 
@@ -15,7 +16,7 @@
 namespace pyexec {
 namespace {
 
-// What may wait to be written.
+// What may wait to be written. Of bytes results have as many for themselves.
 constexpr std::uint64_t kMostLines = 8192, kMostBytes = 64 << 20;
 constexpr std::chrono::seconds kLastWords{1};
 constexpr const char* kText = "pyexec: %v";
@@ -27,17 +28,30 @@ const char* severity(spdlog::level::level_enum level) {
 }
 
 // Of lines that are handed over and not written. Changed by two threads.
-std::atomic<std::uint64_t> waiting_lines = 0, waiting_bytes = 0;
-std::uint64_t dropped = 0;
+std::atomic<std::uint64_t> waiting_lines = 0, waiting_bytes = 0, waiting_result_bytes = 0;
+std::atomic<std::uint64_t> dropped = 0;
+std::atomic<bool> is_failing = false;  // the last line could not be written
+std::uint64_t promised_results = 0;    // the server's thread's
+
+// Writes results where the default logger writes.
+constexpr const char* kResults = "results";
+std::shared_ptr<spdlog::logger> results;
 
 template <typename Sink>
 class Counted final : public Sink {
  public:
+  // The library does not look whether it could write.
   void log(const spdlog::details::log_msg& line) override {
     const std::size_t bytes = line.payload.size();
+    const bool is_result = line.logger_name == kResults;
     Sink::log(line);
+    is_failing = std::ferror(this->file_) != 0;
+    if (is_failing) {
+      ++dropped;
+      std::clearerr(this->file_);
+    }
     --waiting_lines;
-    waiting_bytes -= bytes;
+    (is_result ? waiting_result_bytes : waiting_bytes) -= bytes;
   }
 };
 
@@ -45,7 +59,8 @@ enum class Share : std::uint64_t { all = 1, half = 2 };
 
 void hand_over(spdlog::level::level_enum level, std::string_view line, Share share) {
   const auto part = static_cast<std::uint64_t>(share);
-  if (waiting_lines >= kMostLines / part || waiting_bytes + line.size() > kMostBytes / part) {
+  if (waiting_lines + promised_results >= kMostLines / part ||
+      waiting_bytes + line.size() > kMostBytes / part) {
     ++dropped;
     return;
   }
@@ -87,18 +102,34 @@ void open_log(LogFormat format) {
 
 void write_log_in_background() {
   const spdlog::logger& before = *spdlog::default_logger_raw();
+  const spdlog::sink_ptr sink = before.sinks().front();
   spdlog::init_thread_pool(kMostLines + 1, 1);
-  spdlog::set_default_logger(std::make_shared<spdlog::async_logger>(
-      before.name(), before.sinks().front(), spdlog::thread_pool(),
-      spdlog::async_overflow_policy::overrun_oldest));
+  const auto logger = [&](const std::string& name) {
+    return std::make_shared<spdlog::async_logger>(name, sink, spdlog::thread_pool(),
+                                                  spdlog::async_overflow_policy::overrun_oldest);
+  };
+  results = logger(kResults);
+  spdlog::set_default_logger(logger(before.name()));
 }
 
 std::uint64_t dropped_log_lines() {
   return dropped;
 }
 
-bool log_has_room(std::uint64_t results, std::uint64_t bytes) {
-  return waiting_lines + results <= kMostLines && waiting_bytes + results * bytes <= kMostBytes;
+std::optional<ResultRoom> ResultRoom::take() {
+  const std::uint64_t promised_bytes = (promised_results + 1) * kMostResultBytes;
+  // While none waits, its reader is not behind, however many are promised.
+  const bool is_behind =
+      waiting_result_bytes > 0 && waiting_result_bytes + promised_bytes > kMostBytes;
+  if (is_failing) log_line("a line of this log could not be written");  // tries whether it can now
+  if (is_failing || is_behind || waiting_lines + promised_results >= kMostLines)
+    return std::nullopt;
+  ++promised_results;
+  return ResultRoom();
+}
+
+ResultRoom::~ResultRoom() {
+  if (is_held_) --promised_results;
 }
 
 void close_log() {
@@ -106,6 +137,7 @@ void close_log() {
   auto is_closed = closed.get_future();
   // Whoever reads the log may have stopped to: then this thread ends with the process.
   std::thread([closed = std::move(closed)]() mutable {
+    results.reset();
     spdlog::shutdown();
     closed.set_value();
   }).detach();
@@ -128,8 +160,10 @@ void log_request(const std::string& line) {
   hand_over(spdlog::level::info, line, Share::half);
 }
 
-void log_result(const std::string& line) {
-  hand_over(spdlog::level::info, line, Share::all);
+void log_result(ResultRoom, const std::string& line) {
+  ++waiting_lines;
+  waiting_result_bytes += line.size();
+  results->info(spdlog::string_view_t(line.data(), line.size()));
 }
 
 std::string log_time() {

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace pyexec {
 
@@ -18,9 +20,24 @@ void open_log(LogFormat format);
 // From here on a thread of its own writes, and nobody waits for whoever reads the log. What waits
 // is bounded in lines and bytes, that of requests to half of it; what finds no room is dropped.
 void write_log_in_background();
+// Those, and lines that could not be written.
 std::uint64_t dropped_log_lines();
-// Whether so many results, of at most `bytes` each, would all find room.
-bool log_has_room(std::uint64_t results, std::uint64_t bytes);
+
+// That a result, of at most kMostResultBytes, will find room in the log. Move-only.
+class ResultRoom {
+ public:
+  // Nothing while the log cannot be written, or results that wait for its reader have the room.
+  static std::optional<ResultRoom> take();
+  ResultRoom(ResultRoom&& other) noexcept : is_held_(std::exchange(other.is_held_, false)) {}
+  ResultRoom& operator=(ResultRoom&&) = delete;
+  ~ResultRoom();
+
+ private:
+  ResultRoom() = default;
+  bool is_held_ = true;
+};
+inline constexpr std::size_t kMostResultBytes = 220 << 10;
+
 // Gives what is still to be written a second.
 void close_log();
 
@@ -32,7 +49,7 @@ void log_failure(std::string_view text);
 void log_notice(std::string_view text);
 // Lines that have their form already.
 void log_request(const std::string& line);
-void log_result(const std::string& line);
+void log_result(ResultRoom room, const std::string& line);
 
 // The moment as RFC 3339 has it, in UTC, with microseconds.
 std::string log_time();

@@ -42,6 +42,12 @@ std::string path_of(const Exchange::Head& head) {
 unsigned status_of(const RequestRecord& record) {
   return record.status == 0 ? kClientHasGone : record.status;
 }
+// Of a job that was cancelled, what its client would have been told says nothing.
+std::optional<std::string_view> outcome_of(const RequestRecord& record) {
+  if (!record.outcome) return std::nullopt;
+  if (record.status == 0 && record.outcome == OutcomeKind::internal) return "cancelled";
+  return outcome_name(*record.outcome);
+}
 
 const char* severity_of(unsigned status) {
   if (status >= kServerErrors) return "ERROR";
@@ -53,7 +59,7 @@ std::string sentence(const Exchange::Head* head, const RequestRecord& record) {
                         ? fmt::format("{} {}", shown(head->method_string()), path_of(*head))
                         : "no HTTP";
   out += fmt::format(" {}", status_of(record));
-  if (record.outcome) out += fmt::format(" {}", outcome_name(*record.outcome));
+  if (const auto outcome = outcome_of(record)) out += fmt::format(" {}", *outcome);
   out += fmt::format(" {:.1f} ms", milliseconds(record.ended_ns - record.began_ns));
   return out;
 }
@@ -120,7 +126,7 @@ std::string RequestLog::as_json(const Exchange::Head* head, const RequestRecord&
   members.json("httpRequest", http_request(head, record));
   if (head != nullptr) add_trace(members, *head);
   if (!record.request_id.empty()) members.text("request_id", record.request_id);
-  if (record.outcome) members.text("outcome", outcome_name(*record.outcome));
+  if (const auto outcome = outcome_of(record)) members.text("outcome", *outcome);
   if (!record.key.empty()) members.text("key", record.key);
   if (!record.message_id.empty()) members.text("message_id", shown(record.message_id));
   if (record.has_run) {

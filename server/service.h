@@ -29,6 +29,11 @@ struct ClientPolicy {
   LogFormat log;
 };
 
+inline Metrics::Client client_of(const Cancellation& cancellation) {
+  return cancellation.requested(Cancellation::By::client) ? Metrics::Client::gone
+                                                          : Metrics::Client::there;
+}
+
 struct Service {
   Service(net::any_io_executor executor, const Config& configuration, Launcher& launcher,
           ClientPolicy policy)

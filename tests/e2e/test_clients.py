@@ -11,6 +11,7 @@ import pytest
 from service import Service
 from test_api import JSON, raw, raw_request
 from test_live import open_sockets
+from test_metrics import Scrape
 from test_pool import pool_of
 
 OK = "def main(): return 1"
@@ -191,6 +192,7 @@ def test_answers_that_nobody_reads_are_bounded_together(start):
         assert clients[-1].recv(15) == b"HTTP/1.1 200 OK"
     answer = service.execute(large)
     assert (answer.status, answer.outcome) == (429, "busy") and "answers wait for their clients" in answer.body["error"]
+    assert Scrape(service)["pyexec_jobs_total", "busy"] == 1
     assert service.execute(OK).status == 200
     for client in clients:
         client.close()

@@ -63,6 +63,26 @@ def test_what_waits_to_be_accepted_is_answered(start, most):
     assert service.process.wait(30) == 0
 
 
+def test_a_batch_that_comes_too_late_is_told_so(start):
+    """It is accepted after a single request, for which there is time."""
+    service = start(pool=2, connections=1)
+    service.process.send_signal(signal.SIGSTOP)
+    single, batch = [socket.create_connection((service.host, service.port), 30) for _ in range(2)]
+    single.sendall(request_for(SLEEP))
+    line = json.dumps({"script": SLEEP}) + "\n"
+    head = "POST /execute/batch HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-ndjson\r\nContent-Length: {}\r\n\r\n{}"
+    batch.sendall(head.format(len(line), line).encode())
+    service.process.send_signal(signal.SIGTERM)
+    service.process.send_signal(signal.SIGCONT)
+    (answer,) = answers_in(read_all(single))
+    assert (answer.status, answer.body["result"]) == (200, "slept")
+    single.close()
+    (answer,) = answers_in(read_all(batch))
+    assert (answer.status, answer.outcome) == (429, "busy") and answer.headers["Retry-After"]
+    batch.close()
+    assert service.process.wait(30) == 0
+
+
 def test_who_says_half_a_word_does_not_hold_it_up(start):
     service = start(pool=1, drain_ms=600_000)
     connection = socket.create_connection((service.host, service.port))

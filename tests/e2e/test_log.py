@@ -116,7 +116,7 @@ def test_each_end_has_its_severity(logged):
     entries = service.logged()
     assert [(e["severity"], e["httpRequest"]["status"], e.get("outcome")) for e in entries] == [
         ("INFO", 422, "exception"), ("INFO", 400, "invalid_request"), ("WARNING", 429, "busy"),
-        ("INFO", 499, "internal"), ("INFO", 404, None),
+        ("INFO", 499, "cancelled"), ("INFO", 404, None),
     ]
     assert entries[-1]["httpRequest"]["requestUrl"] == "/nowhere"
 

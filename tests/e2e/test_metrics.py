@@ -1,6 +1,7 @@
 """GET /metrics: what is counted and timed, and that scripts cannot make it lie beyond their own time."""
 
 import os
+import socket
 import subprocess
 import threading
 import time
@@ -102,6 +103,19 @@ def test_answers_are_counted_by_outcome(service):
     names = [key[1] for key in after.samples if key[0] == "pyexec_jobs_total"]
     grew = {name: after["pyexec_jobs_total", name] - before["pyexec_jobs_total", name] for name in names}
     assert {name: n for name, n in grew.items() if n} == {"ok": 1, "exception": 1, "invalid_script": 1, "invalid_request": 2}
+
+
+@pytest.mark.parametrize("path, jobs", (("/execute", 1), ("/execute/batch", 2)))
+def test_jobs_whose_client_goes_away_are_cancelled_and_no_failure(start, path, jobs):
+    service = start(pool=2, running=2, timeout_ms=60_000)
+    body = '{"script": "import time\\ndef main(): time.sleep(100)"}\n' * jobs
+    media_type = "application/json" if path == "/execute" else "application/x-ndjson"
+    client = socket.create_connection((service.host, service.port))
+    client.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {media_type}\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+    service.wait_until(lambda: Scrape(service)["pyexec_workers", "running"] == jobs)
+    client.close()
+    service.wait_until(lambda: Scrape(service)["pyexec_jobs_total", "cancelled"] == jobs)
+    assert Scrape(service)["pyexec_jobs_total", "internal"] == 0
 
 
 def test_a_job_that_waits_for_a_worker_is_a_miss(start):

@@ -3,12 +3,15 @@
 import base64
 import json
 import signal
+import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from service import BUILD, Service
 from test_access import keys, line  # noqa: F401: a fixture
-from test_log import logged  # noqa: F401: a fixture
+from test_log import logged, start_to_sleep  # noqa: F401: a fixture
 from test_metrics import Scrape
 
 OK = {"script": "def main(n):\n    print('seen')\n    return n * n", "args": [7]}
@@ -125,8 +128,30 @@ def test_a_full_service_has_messages_delivered_again(start, way):
         service.wait_until(lambda: service.health()["pool"]["running"] == 1)
         answer = DELIVER[way](service, OK, "later")
         assert (answer.status, answer.outcome) == (429, "busy") and answer.headers["Retry-After"]
+        assert put_back(service) == 1
         running.result()
     assert DELIVER[way](service, OK, "later").body["duplicate"] is False
+
+
+def put_back(service):
+    return sum(value for key, value in Scrape(service).samples.items() if key[0] == "pyexec_queue_messages_total" and "put_back" in key)
+
+
+def test_one_that_waited_for_most_of_its_time_is_put_back(start):
+    """It would have ended well: what it had not is time."""
+    service = start(pool=1, running=1, timeout_ms=60_000)
+    occupant = start_to_sleep(service)
+    job = {"script": "import time\ndef main():\n    time.sleep(2.4)\n    return 'slept'", "timeout_ms": 4000}
+    with ThreadPoolExecutor(1) as other:
+        late = other.submit(task, service, job)
+        service.wait_until(lambda: service.health()["pool"]["waiting"] == 1)
+        time.sleep(2)
+        occupant.close()
+        assert (late.result().status, late.result().outcome) == (429, "busy")
+        assert late.result().body["error"] == "a worker became free too late for the job's time; try again later"
+    assert put_back(service) == 1
+    answer = task(service, job, retries=1)
+    assert (answer.status, answer.body["result"], answer.body["duplicate"]) == (200, "slept", False)
 
 
 def test_one_that_comes_to_no_end_is_put_back(start):
@@ -180,6 +205,31 @@ def test_a_result_is_in_the_log_whatever_else_comes(start):
         lines = reader.submit(service.process.stdout.read)
         service.process.send_signal(signal.SIGTERM)
         assert '"result": "precious"' in lines.result(60)
+
+
+def test_results_that_cannot_be_written_are_not_taken_for_delivered():
+    """The device is full. One result may be lost before that is known."""
+    command = ["sh", "-c", 'exec "$0" 2>/dev/full', BUILD / "pyexec-server"]
+    with Service(command=command, pool=1, queue_results="log") as service:
+        task(service, OK, "the first")
+        service.wait_until(lambda: Scrape(service)["pyexec_log_lines_dropped_total",] > 0)
+        for name in ("second", "third"):
+            answer = task(service, OK, name)
+            assert (answer.status, answer.outcome) == (429, "busy") and "the log" in answer.body["error"]
+        assert Scrape(service)["pyexec_refusals_total", "log_full"] == 2
+
+
+def test_as_many_messages_as_are_accepted_find_room_in_an_idle_log(start):
+    service = start(pool=1, running=1, queue=400, timeout_ms=60_000, queue_results="log")
+    clients = [start_to_sleep(service)]
+    body = wrapped({"script": "def main(): pass"})
+    for number in range(350):
+        data = body.replace("2070443601311540", str(number)).encode()
+        clients.append(socket.create_connection((service.host, service.port)))
+        clients[-1].sendall(b"POST /execute HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(data), data))
+    service.wait_until(lambda: service.health()["pool"]["waiting"] == 350)
+    for client in clients:
+        client.close()
 
 
 def test_a_message_is_not_told_live(service):
