@@ -307,7 +307,7 @@ def test_jobs_at_the_same_time_have_uids_of_their_own_where_there_are_few(progra
 def test_fewer_uids_than_jobs_are_refused(programs):
     command = [sys.executable, "-B", FEW, "30", programs / "pyexec-server"]
     with pytest.raises(RuntimeError, match="PYEXEC_POOL=4 and PYEXEC_RUNNING=4 take 16 uids for jobs, and this user namespace leaves 12"):
-        Service(command=command, max_level=2, pool=4, running=4)
+        Service(command=command, max_level=2, pool=4, running=4).stop()
 
 
 # The server itself
