@@ -111,9 +111,10 @@ Metrics::Metrics() {
   worker_failures_ =
       &counters(registry_, "pyexec_worker_failures_total", "Workers that could not be made")
            .Add({});
-  dropped_log_lines_ = &counters(registry_, "pyexec_log_lines_dropped_total",
-                                 "Lines that whoever reads the log was too slow for")
-                            .Add({});
+  dropped_log_lines_ =
+      &counters(registry_, "pyexec_log_lines_dropped_total",
+                "Lines of the log that were not written, or whose reader was too slow")
+           .Add({});
   cpu_seconds_ =
       &counters(registry_, "process_cpu_seconds_total", "CPU time of the server, without jobs")
            .Add({});
