@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "sandbox/base/step.h"
 #include "sandbox/base/unique_fd.h"
@@ -14,9 +15,12 @@ namespace pyexec::sandbox {
 
 // Makes this service's own groups beside the launcher's, version 2 or 1, and shows by overstepping
 // both bounds in a group of their own that the kernel holds them. Sets plan.cgroup and its
-// directories. The index of the error: 1 memory, 2 processes.
-SetupError make_cgroups(Plan& plan);
+// directories. `locks` say that they are in use, as long as the caller keeps them: other services
+// remove what nobody has locked. The index of the error: 1 memory, 2 processes.
+SetupError make_cgroups(Plan& plan, std::vector<UniqueFd>& locks);
 void remove_cgroups(const Plan& plan);
+// And plan.cgroup is none.
+void forget_cgroups(Plan& plan);
 
 // `generation`: of the zygote; two that follow each other may be there at the same time.
 struct SlotName {

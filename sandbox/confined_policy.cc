@@ -1,10 +1,12 @@
 // What the table loses where a job has no pid namespace (levels 2 and 1): it is one process, and
-// the others that it could name are not its own. And what it loses further where it shares the uid
-// of the service and of other jobs (level 1).
+// the others that it could name are not its own. What it loses further where it shares the uid of
+// the service and of other jobs (level 1), and where it shares files with other jobs.
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <linux/sched.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <time.h>
 
 #include <algorithm>
 
@@ -36,6 +38,24 @@ void replace_rules(Policy& policy, std::vector<SyscallRule> rules) {
       });
   std::erase_if(policy.rules, [](const SyscallRule& rule) { return rule.numbers.empty(); });
   policy.rules.insert(policy.rules.begin(), rules.begin(), rules.end());
+}
+
+// Of the process and of the machine. The clock of another process or thread has a negative number
+// that is made of its pid.
+std::vector<Alternative> own_clocks() {
+  return if_argument_is(0, {CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_PROCESS_CPUTIME_ID,
+                            CLOCK_THREAD_CPUTIME_ID, CLOCK_MONOTONIC_RAW, CLOCK_REALTIME_COARSE,
+                            CLOCK_MONOTONIC_COARSE, CLOCK_BOOTTIME, CLOCK_TAI});
+}
+
+std::vector<Alternative> private_futexes() {
+  std::vector<Alternative> alternatives;
+  for (const unsigned operation : {FUTEX_WAIT, FUTEX_WAKE, FUTEX_REQUEUE, FUTEX_CMP_REQUEUE,
+                                   FUTEX_WAKE_OP, FUTEX_WAIT_BITSET, FUTEX_WAKE_BITSET})
+    alternatives.push_back({Condition{1, Test::equals, operation | FUTEX_PRIVATE_FLAG}});
+  alternatives.push_back({Condition{
+      1, Test::equals, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME}});
+  return alternatives;
 }
 
 std::vector<SyscallRule> one_process_rules() {
@@ -71,6 +91,20 @@ std::vector<SyscallRule> one_process_rules() {
          "files without a name are in nobody's count of a scratch directory; tempfile makes named "
          "ones"},
         {{SYS_capget}, never(), EPERM, "names a process behind a pointer"},
+        {{SYS_clock_gettime, SYS_clock_getres, SYS_clock_nanosleep, SYS_timer_create},
+         own_clocks(),
+         EINVAL,
+         "a clock by its pid is read and armed without a look at whose it is"},
+        {{SYS_futex},
+         private_futexes(),
+         EAGAIN,
+         "one that is shared may lie in a file that other jobs map as well, and one that inherits "
+         "priority names its owner; glibc's wait for a thread's end looks again on EAGAIN"},
+        {{SYS_utimensat},
+         never(),
+         EPERM,
+         "the times of a file that anybody may write can be set by anybody, and Landlock does not "
+         "look"},
         {{SYS_prctl},
          {{Condition{0, Test::equals, PR_SET_NAME}},
           {Condition{0, Test::equals, PR_GET_NAME}},
@@ -88,6 +122,7 @@ std::vector<SyscallRule> one_process_rules() {
          EOPNOTSUPP,
          "older name of openat"},
         {{SYS_fork, SYS_vfork}, never(), EPERM, "a process of the job would be nobody's to end"},
+        {{SYS_utime, SYS_utimes, SYS_futimesat}, never(), EPERM, "older names of utimensat"},
 #endif
   };
 }
@@ -113,23 +148,44 @@ std::vector<SyscallRule> chained_rules() {
 
 std::vector<SyscallRule> shared_uid_rules() {
   return {
-    {{SYS_fchmod, SYS_fchmodat, kSysFchmodat2, SYS_utimensat},
+    {{SYS_fchmod, SYS_fchmodat, kSysFchmodat2},
      never(),
      EPERM,
      "Landlock does not refuse these on files of the service's own uid"},
 #if defined(__x86_64__)
-        {{SYS_chmod, SYS_utime, SYS_utimes, SYS_futimesat},
+        {{SYS_chmod},
          never(),
          EPERM,
-         "Landlock does not refuse these on files of the service's own uid"},
+         "Landlock does not refuse this on files of the service's own uid"},
 #endif
   };
+}
+
+std::vector<SyscallRule> shared_files_rules() {
+  return {
+      {{SYS_fcntl},
+       if_argument_is(1,
+                      {F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETPIPE_SZ}),
+       ENOLCK,
+       "as with files of its own, but for record locks: on a file that jails share they are a "
+       "channel between jobs"},
+      {{SYS_flock}, never(), ENOSYS, "the same"},
+  };
+}
+
+std::vector<SyscallRule> scheduler_rules() {
+  return {{{SYS_setsid},
+           never(),
+           EPERM,
+           "each session is a share of the processor (sched(7), autogroup), and a job has one"}};
 }
 
 }  // namespace
 
 Policy policy_for(const Plan& plan) {
   Policy policy = python_policy();
+  if (plan.files == Files::shared) replace_rules(policy, shared_files_rules());
+  if (plan.sessions == Sessions::one) replace_rules(policy, scheduler_rules());
   if (!plan.namespaces()) replace_rules(policy, one_process_rules());
   if (plan.users == Users::one_mapped) replace_rules(policy, one_uid_rules());
   if (plan.builder == Builder::chained) replace_rules(policy, chained_rules());

@@ -23,6 +23,7 @@
 #include "sandbox/base/leash.h"
 #include "sandbox/base/sys.h"
 #include "sandbox/base/unique_fd.h"
+#include "sandbox/jail_root.h"
 #include "sandbox/privileges.h"
 #include "sandbox/root_image.h"
 
@@ -126,6 +127,7 @@ SetupError set_up(const Plan& plan, const Limits& limits) {
   PYEXEC_TRY(check(::setsid(), Step::session));
   PYEXEC_TRY(plan.users == Users::two_mapped ? become(plan.init_uid(), Step::init_identity)
                                              : stay(plan.init_uid(), Step::init_identity));
+  if (plan.files == Files::own) PYEXEC_TRY(enter_jail_root());
   PYEXEC_TRY(mount_scratch(plan, limits));
   PYEXEC_TRY(set_hostname());
   return seal();

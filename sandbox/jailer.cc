@@ -91,6 +91,7 @@ SetupError start_init(const Plan& plan, const Limits& limits, std::uint32_t work
   PYEXEC_TRY(check(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, job), Step::namespaces, 1));
   jail.server_job.reset(job[0]);
   jail.worker_job.reset(job[1]);
+  if (plan.files == Files::own) PYEXEC_TRY(make_device_nodes());
   int pidfd = -1;
   const pid_t pid = sys::clone_namespaces(kNamespaces, &pidfd);
   if (pid == -1) return fail(Step::namespaces, errno);
@@ -142,7 +143,11 @@ SetupError build_jail(const Plan& plan, const Limits& limits, std::uint32_t work
     std::memcpy(&request, message.bytes.data(), sizeof request);
 
     Jail jail;
-    const SetupError error = build_jail(plan, limits, request.worker_id, jail);
+    SetupError error = build_jail(plan, limits, request.worker_id, jail);
+    if (plan.files == Files::own) {
+      const SetupError unlinked = unlink_device_nodes();
+      if (!error.failed()) error = unlinked;
+    }
     const JailReply reply = {request.worker_id, jail.times, error};
     const std::array<int, 4> fds = {jail.init_pidfd.get(), jail.leash.get(), jail.server_job.get(),
                                     jail.worker_job.get()};

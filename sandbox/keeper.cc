@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <sys/inotify.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -23,6 +22,7 @@
 #include "sandbox/base/sys.h"
 #include "sandbox/privileges.h"
 #include "sandbox/scratch.h"
+#include "sandbox/uid_range.h"
 
 namespace pyexec::sandbox {
 namespace {
@@ -50,6 +50,8 @@ SetupError make_scratch(const Plan& plan, std::uint32_t worker_id) {
 SetupError set_up(const Plan& plan, std::uint32_t worker_id) {
   PYEXEC_TRY(check(::prctl(PR_SET_NAME, "pyexec-keeper", 0, 0, 0), Step::keeper));
   PYEXEC_TRY(die_with_parent(Step::keeper));
+  if (plan.users == Users::own_host)
+    PYEXEC_TRY(verify_unused(plan.host_job_uid(worker_id), Step::keeper));
   PYEXEC_TRY(make_scratch(plan, worker_id));
   PYEXEC_TRY(
       keep_capabilities(plan.users == Users::own_host ? kKeptCapabilities : 0, Step::keeper));
@@ -75,24 +77,15 @@ void watch(int leash, int worker, const char* scratch, const Limits& limits) {
   }
 }
 
-// Whether no other process has the caller's uid, by the kernel's own count: with room for two, one
-// more can be made.
-bool is_alone() {
-  const rlimit two = {2, 2};
-  if (::setrlimit(RLIMIT_NPROC, &two) == -1) return false;
-  const pid_t pid = ::fork();
-  if (pid == 0) ::_exit(0);
-  return pid != -1 && sys::retry([&] { return ::waitpid(pid, nullptr, 0); }) == pid;
-}
-
-// Nobody but the job has its uid, and it could not make processes: there should be nobody left.
+// Nobody but the job has its uid, which was unused before (set_up) and is of a range that nobody
+// else has; and it could not make processes: there should be nobody left.
 bool sweep(uid_t uid) {
   const pid_t pid = ::fork();
   if (pid == 0) {
     if (become(uid, Step::keeper).failed()) ::_exit(1);
     for (int tries = 0; tries < 10'000; ++tries) {
+      if (is_alone_under_its_uid()) ::_exit(0);
       ::kill(-1, SIGKILL);  // says 0 too where it could signal nobody
-      if (is_alone()) ::_exit(0);
       ::nanosleep(&kPause, nullptr);
     }
     ::_exit(1);

@@ -34,6 +34,18 @@ enum class Root : std::uint32_t {
   open,      // the host's tree: only with the operator's word (PYEXEC_ALLOW_WEAK)
 };
 
+// Whether two jobs can open the same file, by the same inode.
+enum class Files : std::uint32_t {
+  shared,  // what a job can lock, another may notice: locks are refused
+  own,     // each jail has inodes of its own for all that is in it (jail_root.h): locks work
+};
+
+// Whether a job may begin sessions of its own (setsid).
+enum class Sessions : std::uint32_t {
+  any,  // where a control group shares the processor out, or nothing does by sessions
+  one,  // the kernel shares it out by sessions (sched(7), autogroup): one is what a job gets
+};
+
 // Where the zygote lives.
 enum class Nest : std::uint32_t {
   none,
@@ -49,12 +61,15 @@ struct Plan {
   Users users;
   Root root;
   Nest nest;
+  Files files = Files::shared;
+  Sessions sessions = Sessions::any;
   Cgroup cgroup = Cgroup::none;
   std::int32_t landlock_abi = 0;  // 0: the kernel has none
-  uid_t first_uid = 0;            // of `uid_count` that nobody else on the host has
+  uid_t first_uid = 0;            // of `uid_count` that nobody else on the host has (uid_range.h)
   std::uint32_t uid_count = 0;
   std::array<char, 64> scratch = {};  // kept: the directory that holds the jobs' own ones; or ""
-  std::array<char, 128> cgroup_memory = {}, cgroup_pids = {};  // this service's own directories
+  // This service's own directories. The third is "" where slots do not share the processor out.
+  std::array<char, 256> cgroup_memory = {}, cgroup_pids = {}, cgroup_cpu = {};
 
   bool namespaces() const { return builder != Builder::kept; }
   // The ids inside a jail. Outside they are unprivileged numbers that nothing else has.
@@ -77,8 +92,5 @@ struct Candidate {
   Plan plan;
 };
 std::span<const Candidate> candidates();
-
-// Sets first_uid and uid_count to ids that are mapped here and that no convention gives to others.
-void choose_uids(Plan& plan);
 
 }  // namespace pyexec::sandbox

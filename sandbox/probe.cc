@@ -1,6 +1,7 @@
 // Runs in the launcher, and in children of it that are thrown away.
 #include "sandbox/probe.h"
 
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sched.h>
@@ -83,9 +84,9 @@ std::int32_t pivot() {
   return ::chdir("/tmp") == -1 ? errno : error_of(sys::pivot_root(".", "."));
 }
 
-std::int32_t other_uid() {
+std::int32_t other_uid(const UidRange& uids) {
   Plan plan = {};
-  choose_uids(plan);
+  uids.give_to(plan);
   return error_of(::setresuid(plan.front_end_uid(), plan.front_end_uid(), plan.front_end_uid()));
 }
 
@@ -96,7 +97,7 @@ std::int32_t filter() {
   return error_of(sys::install_seccomp(&program));
 }
 
-std::int32_t try_layer(Layer layer) {
+std::int32_t try_layer(Layer layer, const UidRange& uids) {
   switch (layer) {
     case Layer::user_namespace:
       return error_of(::unshare(CLONE_NEWUSER));
@@ -117,7 +118,7 @@ std::int32_t try_layer(Layer layer) {
     case Layer::pivot_root:
       return pivot();
     case Layer::other_uid:
-      return other_uid();
+      return other_uid(uids);
     case Layer::chroot: {
       const SetupError error = enter_prepared_root();
       return error.failed() && error.error == 0 ? ENOENT : error.error;
@@ -202,7 +203,7 @@ SetupError try_slot(const Plan& plan, const Limits& limits) {
 // Level 3 becomes level 4. Where the chain of forefathers makes the jails, no slot could hold them.
 void add_cgroups(const Limits& limits, const Wanted& wanted, Plan& plan, Probe& probe) {
   if (plan.builder != Builder::joined) return;
-  SetupError error = make_cgroups(plan);
+  SetupError error = make_cgroups(plan, probe.locks);
   if (!error.failed()) {
     error = try_slot(plan, limits);
     if (error.failed()) error.index = 1;  // the first of the two layers that make a slot
@@ -217,9 +218,15 @@ void add_cgroups(const Limits& limits, const Wanted& wanted, Plan& plan, Probe& 
     plan.level = 4;
     return;
   }
-  remove_cgroups(plan);
-  plan.cgroup = Cgroup::none;
-  plan.cgroup_memory = plan.cgroup_pids = {};
+  forget_cgroups(plan);
+  probe.locks.clear();
+}
+
+// sched(7), "The autogroup feature".
+bool shares_processor_by_sessions() {
+  char is_on = '0';
+  const UniqueFd file(::open("/proc/sys/kernel/sched_autogroup_enabled", O_RDONLY | O_CLOEXEC));
+  return file && ::read(file.get(), &is_on, 1) == 1 && is_on != '0';
 }
 
 }  // namespace
@@ -235,20 +242,28 @@ SetupError try_plan(const Plan& plan, const Limits& limits, std::uint32_t worker
 
 Probe probe_host(const Limits& limits, const Wanted& wanted, Plan& plan) {
   Probe probe;
+  const SetupError claimed = probe.uids.claim();
+  if (claimed.failed()) {
+    probe.tried.push_back({"a range of uids", claimed});
+    plan = {};
+    return probe;
+  }
   for (std::size_t i = 0; i < kLayerCount; ++i)
     probe.layers[i] =
-        in_child<std::int32_t>([&] { return try_layer(static_cast<Layer>(i)); }, EPIPE);
+        in_child<std::int32_t>([&] { return try_layer(static_cast<Layer>(i), probe.uids); }, EPIPE);
   probe.landlock_abi = std::max(0, sys::landlock_abi());
   std::uint32_t worker_id = 0;  // and so a uid of its own for each try
   for (const Candidate& candidate : candidates()) {
     if (!is_tried(candidate.plan, wanted, probe)) continue;
     plan = candidate.plan;
     plan.landlock_abi = probe.landlock_abi;
-    choose_uids(plan);
+    probe.uids.give_to(plan);
     if (!plan.namespaces() && plan.root != Root::chroot) make_scratch_base(plan);
     probe.tried.push_back({candidate.name, try_plan(plan, limits, worker_id++)});
     if (!probe.tried.back().error.failed()) {
       add_cgroups(limits, wanted, plan, probe);
+      if (plan.cgroup_cpu[0] == '\0' && shares_processor_by_sessions())
+        plan.sessions = Sessions::one;
       return probe;
     }
     release(plan);

@@ -8,6 +8,7 @@
 #include "sandbox/base/step.h"
 #include "sandbox/limits.h"
 #include "sandbox/plan.h"
+#include "sandbox/uid_range.h"
 
 namespace pyexec::sandbox {
 
@@ -20,6 +21,8 @@ struct Probe {
   };
   std::vector<Tried> tried;
   std::int32_t landlock_abi = 0;
+  UidRange uids;                // for as long as the plan is carried out
+  std::vector<UniqueFd> locks;  // on the plan's control groups, for as long
 };
 
 // What the operator lets be tried.

@@ -1,4 +1,4 @@
-// Runs in the jailer, as host root, before any jail exists.
+// Runs in the jailer, as host root, before any jail exists; device nodes are made for each jail.
 #include "sandbox/root_image.h"
 
 #include <dirent.h>
@@ -7,69 +7,20 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include <cstring>
 #include <iterator>
 #include <memory>
 #include <string>
 
 #include "sandbox/base/sys.h"
 #include "sandbox/base/unique_fd.h"
+#include "sandbox/root_table.h"
 
 namespace pyexec::sandbox {
 namespace {
-
-enum class Entry {
-  directory,  // empty; something is mounted there later
-  guarded,  // a directory on a tmpfs of its own, which is read-only only where nothing else guards
-            // it
-  bind,     // the host's directory, read-only
-  device,   // the host's device node
-  copied_file,   // a copy of the host's file, as it was at start
-  copied_links,  // a directory with copies of the host's symbolic links
-  link,          // a symbolic link to `target`
-};
-
-enum class Presence { required, if_on_host };
-
-struct RootEntry {
-  const char* path;  // in the jail and, for what comes from the host, on the host too
-  Entry kind;
-  Presence presence;
-  const char* target = nullptr;
-};
-
-// A parent directory stands before its children.
-constexpr RootEntry kRoot[] = {
-    {"/usr", Entry::directory, Presence::required},
-    {"/usr/bin", Entry::bind, Presence::required},  // sys.executable and what subprocess runs
-    {"/usr/lib", Entry::bind,
-     Presence::required},  // the interpreter, its packages, shared libraries
-    {"/usr/lib64", Entry::copied_links, Presence::if_on_host},  // the dynamic loader's name
-    {"/usr/share", Entry::directory, Presence::required},
-    {"/usr/share/zoneinfo", Entry::bind, Presence::if_on_host},    // pandas, zoneinfo
-    {"/usr/share/matplotlib", Entry::bind, Presence::if_on_host},  // fonts
-    {"/bin", Entry::link, Presence::required, "usr/bin"},
-    {"/lib", Entry::link, Presence::required, "usr/lib"},
-    {"/lib64", Entry::link, Presence::required, "usr/lib64"},
-    // On a read-only mount, removing a file that is not there fails with EROFS, before the kernel
-    // looks for it; scripts expect ENOENT. Where a job is not the one who made the image, or
-    // Landlock keeps it from writing, it cannot write here either (jail.cc checks it as the job).
-    {"/etc", Entry::guarded, Presence::required},
-    {"/etc/ld.so.cache", Entry::copied_file, Presence::if_on_host},
-    {"/etc/alternatives", Entry::copied_links, Presence::if_on_host},  // Debian's libblas.so.3
-    {"/etc/ssl", Entry::directory, Presence::required},
-    {"/etc/ssl/certs", Entry::directory, Presence::required},
-    {"/etc/ssl/certs/ca-certificates.crt", Entry::copied_file, Presence::if_on_host},  // requests
-    {"/dev", Entry::directory, Presence::required},
-    {"/dev/null", Entry::device, Presence::required},
-    {"/dev/zero", Entry::device, Presence::required},
-    {"/dev/full", Entry::device, Presence::required},
-    {"/dev/random", Entry::device, Presence::required},
-    {"/dev/urandom", Entry::device, Presence::required},
-    {kShmDirectory, Entry::directory, Presence::required},
-    {kTmpDirectory, Entry::directory, Presence::required},
-};
 
 // Where the new root is put together; only this process sees it.
 constexpr const char* kStaging = "/tmp";
@@ -120,6 +71,49 @@ int make_empty_file(const char* path) {
   return UniqueFd(::open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444)) ? 0 : -1;
 }
 
+// Where each jail has files of its own (jail_root.h), the staging tree holds what they are made of.
+int make_source(const RootEntry& entry, std::uint32_t row) {
+  const std::string lower = std::string(kStaging) + kLowerRoot;
+  const std::string target = lower + (guarded_name(entry) ? kGuardedFiles : "") +
+                             (guarded_name(entry) ? guarded_name(entry) : entry.path);
+  switch (entry.kind) {
+    case Entry::directory:
+      return ::mkdir(target.c_str(), 0755);
+    case Entry::guarded:
+      return ::mkdir(target.c_str(), 0755) == -1 ? -1
+                                                 : ::mkdir((lower + kGuardedFiles).c_str(), 0755);
+    case Entry::bind: {
+      const std::string source = kStaging + (kSources + std::to_string(row));
+      if (::mkdir(target.c_str(), 0755) == -1 || ::mkdir(source.c_str(), 0755) == -1) return -1;
+      return bind(entry.path, source.c_str(), MS_RDONLY | MS_NODEV);
+    }
+    case Entry::device:
+      return make_empty_file(target.c_str());
+    case Entry::copied_file:
+      return copy_file(entry.path, target.c_str());
+    case Entry::copied_links:
+      return copy_links(entry.path, target);
+    case Entry::link:
+      return ::symlink(entry.target, target.c_str());
+  }
+  errno = EINVAL;
+  return -1;
+}
+
+// Device nodes are made anew for each jail, on a file system that the jails see read-only.
+SetupError prepare_sources() {
+  constexpr std::uint32_t kFirst = 100;
+  const std::string staging = kStaging;
+  for (const char* directory : {kLowerRoot, kEmptyRoot, kSources, kNodes, kJailNodes, kJailRoot})
+    PYEXEC_TRY(check(::mkdir((staging + directory).c_str(), 0755), Step::root_entry, kFirst));
+  const std::string nodes = staging + kNodes, shown = staging + kJailNodes;
+  PYEXEC_TRY(check(::mount("pyexec-devices", nodes.c_str(), "tmpfs", MS_NOSUID | MS_NOEXEC,
+                           "mode=0755,size=4k,nr_inodes=64"),
+                   Step::root_entry, kFirst + 1));
+  return check(bind(nodes.c_str(), shown.c_str(), MS_RDONLY | MS_NOEXEC), Step::root_entry,
+               kFirst + 2);
+}
+
 int make_entry(const Plan& plan, const RootEntry& entry) {
   const std::string target = std::string(kStaging) + entry.path;
   switch (entry.kind) {
@@ -150,11 +144,36 @@ int make_entry(const Plan& plan, const RootEntry& entry) {
 }
 
 SetupError fill_root(const Plan& plan) {
-  for (std::uint32_t i = 0; i < std::size(kRoot); ++i) {
-    if (kRoot[i].presence == Presence::if_on_host && ::access(kRoot[i].path, R_OK) == -1) continue;
-    PYEXEC_TRY(check(make_entry(plan, kRoot[i]), Step::root_entry, i));
+  const bool own_files = plan.files == Files::own;
+  if (own_files) PYEXEC_TRY(prepare_sources());
+  const auto rows = root_table();
+  for (std::uint32_t i = 0; i < rows.size(); ++i) {
+    if (rows[i].presence == Presence::if_on_host && ::access(rows[i].path, R_OK) == -1) continue;
+    PYEXEC_TRY(check(own_files ? make_source(rows[i], i) : make_entry(plan, rows[i]),
+                     Step::root_entry, i));
   }
   return ok();
+}
+
+// What a device of the root table is known by to the kernel, everywhere.
+dev_t device_number(const char* path) {
+  struct Device {
+    const char* path;
+    unsigned minor;
+  };
+  constexpr unsigned kMemoryDevices = 1;
+  constexpr Device kDevices[] = {{"/dev/null", 3},
+                                 {"/dev/zero", 5},
+                                 {"/dev/full", 7},
+                                 {"/dev/random", 8},
+                                 {"/dev/urandom", 9}};
+  for (const Device& device : kDevices)
+    if (std::strcmp(device.path, path) == 0) return ::makedev(kMemoryDevices, device.minor);
+  return 0;
+}
+
+std::string file_name(const char* path) {
+  return std::strrchr(path, '/');
 }
 
 // 0 where /proc does not tell (gVisor).
@@ -207,7 +226,28 @@ SetupError enter_root_image(const Plan& plan) {
   PYEXEC_TRY(check(sys::pivot_root(".", "."), Step::pivot_root, 1));
   PYEXEC_TRY(check(::umount2(".", MNT_DETACH), Step::pivot_root, 2));
   PYEXEC_TRY(check(::chdir("/"), Step::pivot_root, 3));
-  return verify_root();
+  return plan.files == Files::own ? ok() : verify_root();
+}
+
+SetupError make_device_nodes() {
+  constexpr mode_t kForAll = 0666;
+  for (const RootEntry& entry : root_table()) {
+    if (entry.kind != Entry::device) continue;
+    const std::string node = kNodes + file_name(entry.path);
+    PYEXEC_TRY(check(::mknod(node.c_str(), S_IFCHR | kForAll, device_number(entry.path)),
+                     Step::device_nodes, 0));
+    PYEXEC_TRY(check(::chmod(node.c_str(), kForAll), Step::device_nodes, 1));
+  }
+  return ok();
+}
+
+SetupError unlink_device_nodes() {
+  SetupError result = ok();
+  for (const RootEntry& entry : root_table())
+    if (entry.kind == Entry::device &&
+        ::unlink((kNodes + file_name(entry.path)).c_str()) == -1 && errno != ENOENT)
+      result = fail(Step::device_nodes, errno, 2);
+  return result;
 }
 
 SetupError enter_prepared_root() {

@@ -65,8 +65,8 @@ Probed describe_host(const sandbox::Probe& probe, const sandbox::Plan& plan) {
 
 class Launcher {
  public:
-  Launcher(const Configure& configure, const sandbox::Plan& plan)
-      : configure_(configure), plan_(plan) {
+  Launcher(const Configure& configure, const sandbox::Plan& plan, sandbox::UidRange& uids)
+      : configure_(configure), plan_(plan), uids_(uids) {
     sigset_t children;
     ::sigemptyset(&children);
     ::sigaddset(&children, SIGCHLD);
@@ -75,11 +75,12 @@ class Launcher {
     reap();  // what the probe left: its end came before there was anything to be told by
   }
 
-  // True while the server is there.
+  // True while the server is there, and the uids of jobs are this service's.
   bool serve_once() {
     pollfd sources[] = {{kControlFd, POLLIN, 0}, {ended_.get(), POLLIN, 0}};
     if (sys::retry([&] { return ::poll(sources, std::size(sources), -1); }) == -1) return false;
     if (sources[1].revents != 0) reap();
+    if (lost_uids_) return false;
     return sources[0].revents == 0 || take_request();
   }
 
@@ -88,6 +89,7 @@ class Launcher {
     constexpr timespec kPause = {0, 5'000'000};
     constexpr int kPatience = 800;
     for (int pause = 0; !reap(); ++pause) {
+      if (zygotes_.empty()) uids_.release();
       if (pause == kPatience)
         for (const auto& [zygote, generation] : zygotes_) ::kill(zygote, SIGKILL);
       if (pause == 2 * kPatience) return;
@@ -114,6 +116,7 @@ class Launcher {
     }
     pid_t pid;
     while ((pid = ::waitpid(-1, nullptr, WNOHANG)) > 0) {
+      lost_uids_ |= pid == uids_.holder();
       const auto zygote = zygotes_.extract(pid);
       if (!zygote.empty()) ended_generations_.insert(zygote.mapped());
     }
@@ -125,6 +128,8 @@ class Launcher {
 
   const Configure& configure_;
   const sandbox::Plan& plan_;
+  sandbox::UidRange& uids_;
+  bool lost_uids_ = false;
   UniqueFd ended_;
   std::map<pid_t, std::uint32_t> zygotes_;     // with their generations
   std::set<std::uint32_t> ended_generations_;  // whose control groups may still be there
@@ -145,8 +150,8 @@ int launcher_main() {
   using Weak = sandbox::Wanted::Weak;
   const sandbox::Wanted wanted = {configure->allow_weak == 1 ? Weak::allowed : Weak::refused,
                                   configure->max_level};
-  const sandbox::Probe probe = sandbox::probe_host(job_limits(*configure), wanted, plan);
-  Launcher launcher(*configure, plan);
+  sandbox::Probe probe = sandbox::probe_host(job_limits(*configure), wanted, plan);
+  Launcher launcher(*configure, plan, probe.uids);
   if (send_message(kControlFd, encode_control(describe_host(probe, plan)), {}))
     while (launcher.serve_once()) {
     }

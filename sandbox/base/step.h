@@ -15,6 +15,7 @@ namespace pyexec::sandbox {
 #define PYEXEC_STEPS(X)                                                  \
   X(none, "no step failed")                                              \
   X(control, "talk to the process that builds jails")                    \
+  X(uid_range, "claim a range of uids that no other service has")        \
   X(nest, "give the zygote a user and pid namespace of its own")         \
   X(cgroup, "hold a slot's memory and processes by a cgroup")            \
   X(private_mounts, "make a private mount namespace")                    \
@@ -23,8 +24,10 @@ namespace pyexec::sandbox {
   X(root_readonly, "make the jail's root read-only")                     \
   X(pivot_root, "pivot into the jail's root")                            \
   X(namespaces, "create user, pid, mount, net, ipc and uts namespaces")  \
+  X(device_nodes, "make the jail's device nodes")                        \
   X(id_maps, "write the user namespace's uid and gid maps")              \
   X(init_identity, "give up host root in the jail's init")               \
+  X(jail_root, "mount the jail's root (index: row of the root table)")   \
   X(scratch, "mount a private tmpfs (index: row of the scratch table)")  \
   X(hostname, "set the jail's host name")                                \
   X(init_seal, "drop the init's capabilities")                           \

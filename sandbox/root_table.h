@@ -1,0 +1,45 @@
+// What a jail's root holds, as data.
+#pragma once
+
+#include <span>
+
+namespace pyexec::sandbox {
+
+enum class Entry {
+  directory,  // empty; something is mounted there later
+  guarded,  // a directory on a tmpfs of its own, which is read-only only where nothing else guards
+            // it
+  bind,     // the host's directory, read-only
+  device,   // the host's device node, or one like it
+  copied_file,   // a copy of the host's file, as it was at start
+  copied_links,  // a directory with copies of the host's symbolic links
+  link,          // a symbolic link to `target`
+};
+
+enum class Presence { required, if_on_host };
+
+struct RootEntry {
+  const char* path;  // in the jail and, for what comes from the host, on the host too
+  Entry kind;
+  Presence presence;
+  const char* target = nullptr;
+};
+
+// A parent directory stands before its children.
+std::span<const RootEntry> root_table();
+
+// The name, with its slash, of an entry that lies right in a guarded directory, or below one; null
+// for every other.
+const char* guarded_name(const RootEntry& entry);
+
+// Files::own: what the jailer prepares, as the inits see it.
+inline constexpr const char* kLowerRoot = "/lower";      // all but what is bound
+inline constexpr const char* kEmptyRoot = "/empty";      // an overlay takes two directories
+inline constexpr const char* kSources = "/sources/";     // bound directories of the host, by row
+inline constexpr const char* kNodes = "/nodes";          // device nodes of one jail
+inline constexpr const char* kJailNodes = "/jail-nodes"; // the same, read-only
+inline constexpr const char* kJailRoot = "/jail";        // where an init puts its root together
+// In the jail: what its guarded directory has links to.
+inline constexpr const char* kGuardedFiles = "/usr/share/etc";
+
+}  // namespace pyexec::sandbox
