@@ -1,7 +1,8 @@
 """Attacks the jail from inside. The server runs this script in a real worker before it opens its port, with one line
 in front of it:
 
-    TARGET = {"server_pid": int, "zygote_pid": int, "tcp_port": int, "abstract_name": str}
+    TARGET = {"server_pid": int, "zygote_pid": int, "tcp_port": int, "abstract_name": str,
+              "host_files": {path: (device, inode)}}
 
 main() returns {"attacks": {name: outcome}}: null for an attack that was refused, a short text that says what it got for
 one that was not. Nothing here harms the host if it works, blocks, or leaves anything behind.
@@ -14,6 +15,7 @@ may make it; that other errno is the outcome (`reaches`).
 import ctypes
 import errno
 import fcntl
+import functools
 import mmap
 import os
 import resource
@@ -675,24 +677,51 @@ def file_handles():
 # ---- channels between jobs
 
 
+def files_of_the_host():
+    """What other jobs open too: what has the same inode here as on the host."""
+    opened = {}
+    for path, inode in TARGET["host_files"].items():  # noqa: F821
+        try:
+            file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:
+            continue
+        state = os.fstat(file)
+        if (state.st_dev, state.st_ino) == tuple(inode):
+            opened[path] = file
+        else:
+            os.close(file)
+    return opened
+
+
+def locks_of(ways):
+    """Every way {label: function of a descriptor} to lock each of them."""
+    files = files_of_the_host()
+    try:
+        return any_of({
+            f"{label} on {path}": functools.partial(way, file)
+            for path, file in files.items() for label, way in ways.items()
+        })
+    finally:
+        for file in files.values():
+            os.close(file)
+
+
 def file_locks():
     """Lock a file that every job can read."""
-    with open(SHARED_FILE, "rb") as file:
-        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        fcntl.flock(file, fcntl.LOCK_UN)
-        return "flock"
+    return locks_of({
+        "LOCK_SH": lambda file: fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB),
+        "LOCK_EX": lambda file: fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB),
+    })
 
 
 def record_locks():
     """Lock a part of a file that every job can read, or ask who has."""
     whole = struct.pack("=hhiqqii", fcntl.F_RDLCK, os.SEEK_SET, 0, 0, 1, 0, 0)
-    with open(SHARED_FILE, "rb") as file:
-        return any_of({
-            "F_SETLK": lambda: fcntl.fcntl(file, fcntl.F_SETLK, whole),
-            "F_GETLK": lambda: fcntl.fcntl(file, fcntl.F_GETLK, whole),
-            "F_OFD_SETLK": lambda: fcntl.fcntl(file, 37, whole),
-            "F_OFD_GETLK": lambda: fcntl.fcntl(file, 36, whole),
-        })
+    commands = {"F_SETLK": fcntl.F_SETLK, "F_GETLK": fcntl.F_GETLK, "F_OFD_SETLK": 37, "F_OFD_GETLK": 36}
+    return locks_of({
+        name: functools.partial(lambda command, file: fcntl.fcntl(file, command, whole), command)
+        for name, command in commands.items()
+    })
 
 
 def leases():

@@ -20,7 +20,7 @@ class SelftestTargets {
  private:
   net::ip::tcp::acceptor tcp_;
   net::local::stream_protocol::acceptor abstract_;
-  std::string name_;
+  std::string name_, host_files_;
 };
 
 // The pool is full. Sets service.isolation's counts. The text names the attacks that worked, or
