@@ -48,6 +48,9 @@ import uuid  # noqa: F401
 import numpy
 import pandas
 
+import _pyexec_import_hooks as import_hooks
+import _pyexec_world as world
+
 _REPRESENTATIVE = (
     "def main():\n    return {'a': 1}\n",
     "def main():\n    raise ValueError('x')\n",
@@ -83,13 +86,21 @@ def warm(runner):
     _lock_sqlite_by_files()
     # A guard for servers against slow conversions; a script has a deadline, and its integers are data.
     sys.set_int_max_str_digits(0)
+    own_main = sys.modules["__main__"]
     for source in _REPRESENTATIVE:
         runner.run(source, 1 << 20, 1 << 16)
         runner.run(source, 1 << 20, 1 << 16, None, (True, [], 0, 0, 0, ["none"]))
     sys.modules.pop("script", None)  # what the scripts left
+    sys.modules["__main__"] = own_main
     linecache.clearcache()
     tempfile.tempdir = None
     _font_list.install()
+    import_hooks.Hooks().install()
+    world.make_accounts()
+    world.forget_host()
+    # Not earlier: whoever can write to the host's /tmp would have modules of his own imported here.
+    sys.path.insert(0, "/tmp")
+    sys.argv = ["/tmp/script.py"]
     numpy.random.seed()  # also forgets the entropy that every worker would share
     runner.prepare()
 
