@@ -29,7 +29,7 @@ COPY python_env/install_packages.sh python_env/install_in_image.sh python_env/pa
 # root has too: where the loader finds libraries, which libblas is chosen, the certificates that requests checks.
 RUN /tmp/python_env/install_in_image.sh "${PACKAGES}" \
  && python3 -I -B /tmp/python_env/plots.py >/usr/share/pyexec/fonts.json && rm -rf /tmp/python_env \
- && ln -s . /usr/usr \
+ && ln -s . /usr/usr && ln -s python3 /usr/bin/python \
  && mkdir -p /usr/dev /usr/etc/ssl/certs && mkdir -m 0555 /usr/tmp \
  && mknod -m 0666 /usr/dev/null c 1 3 && mknod -m 0666 /usr/dev/zero c 1 5 && mknod -m 0666 /usr/dev/full c 1 7 \
  && mknod -m 0666 /usr/dev/random c 1 8 && mknod -m 0666 /usr/dev/urandom c 1 9 \

@@ -4,7 +4,6 @@ import functools
 import itertools
 import re
 
-FILENAME = "/tmp/script.py"  # no such file: the script's loader and linecache hold the source
 DETAIL_BYTES = 16 << 10  # of one value
 LINES_AROUND = 2
 
@@ -39,16 +38,16 @@ def _never_raises(details):
 
 
 @_never_raises
-def of_error(error, source, trace):
+def of_error(error, script, trace):
     """What a script raised. trace: its traceback as text."""
-    line, column = _guarded(_place_in_script, error, source) or (None, None)
+    line, column = _guarded(_place_in_script, error, script) or (None, None)
     return _details(
         type=_guarded(_class_name, error),
         message=_message(error),
         line=line,
         column=column,
         traceback=trace,
-        **_surroundings(source, line),
+        **_surroundings(script.source, line),
         exit_code=_guarded(_exit_code, error),
     )
 
@@ -101,18 +100,18 @@ def _message(error):
     return "<exception str() failed>" if text is None else text
 
 
-def _place_in_script(error, source):
+def _place_in_script(error, script):
     """Line and column in the innermost frame of the script's file."""
     found, step = None, error.__traceback__
     while step is not None:
-        if step.tb_frame.f_code.co_filename == FILENAME:
+        if step.tb_frame.f_code.co_filename == script.filename:
             found = step
         step = step.tb_next
     line = found.tb_lineno
     positions = next(itertools.islice(found.tb_frame.f_code.co_positions(), found.tb_lasti // 2, None))
     column = None
     if positions[0] == line and positions[2] is not None:
-        column = _guarded(_column, source, line, positions[2])
+        column = _guarded(_column, script.source, line, positions[2])
     return line, column
 
 

@@ -27,6 +27,8 @@ forbid_daemons() {
 
 missing=()
 updated=
+release=$(sed -n 's/^VERSION_ID="\?\([0-9]*\).*/\1/p' /etc/os-release)
+release=${release:-0}
 for section in "$@"; do
   rows=$(awk -v wanted="[$section]" '/^\[/ { on = ($0 == wanted); next } on && NF && !/^#/' "$here/packages.txt")
   [ -n "$rows" ] || { echo "install_packages.sh: no section [$section] in packages.txt" >&2; exit 2; }
@@ -34,6 +36,11 @@ for section in "$@"; do
     if [[ $row == command:*=* ]]; then
       command=${row#command:}
       if command -v "${command%%=*}" >/dev/null; then continue; fi
+      row=${row#*=}
+    fi
+    if [[ $row == since:*=* ]]; then
+      since=${row#since:}
+      if [ "$release" -lt "${since%%=*}" ]; then continue; fi
       row=${row#*=}
     fi
     IFS='|' read -ra choices <<<"$row"

@@ -3,17 +3,30 @@ to fork, for every job. What a script's own import would spend most time on besi
 made here by a child, or has been when the container image was built, and lies where matplotlib looks for it once a
 script imports matplotlib.
 
-The fonts are those that come with matplotlib: a jail has no others.
+The fonts are those that come with matplotlib, and one for Chinese, Japanese and Korean, which those have no characters
+for: a jail has no others. What the first font of a text lacks is taken from that one.
 """
 
+import dataclasses
 import json
 import os
 import sys
 import tempfile
 
 DATA = "/usr/share/matplotlib/mpl-data"  # Debian's
+EAST_ASIAN = "/usr/share/fonts/truetype/wqy/wqy-microhei.ttc"
+EAST_ASIAN_NAME = "WenQuanYi Micro Hei"
+# Fonts for these languages that scripts name, because their authors' machines have them.
+STANDS_FOR = (
+    "SimHei", "SimSun", "Microsoft YaHei", "KaiTi", "FangSong", "PingFang SC", "Heiti SC", "STHeiti", "Heiti TC",
+    "Arial Unicode MS", "WenQuanYi Zen Hei", "Noto Sans CJK SC", "Noto Sans CJK TC", "Noto Sans CJK JP", "Noto Sans CJK KR",
+    "Noto Sans SC", "Noto Sans TC", "Noto Sans JP", "Noto Sans KR", "Source Han Sans SC", "Source Han Sans CN",
+    "Hiragino Sans", "Yu Gothic", "Meiryo", "MS Gothic", "IPAexGothic", "IPAGothic", "TakaoGothic", "Takao PGothic",
+    "Malgun Gothic", "NanumGothic", "AppleGothic", "Gulim", "Droid Sans Fallback",
+)
 # In a jail that has it; not in the working directory, where it would be among the files to return.
 CONFIG = "/dev/shm/matplotlib"
+RC_FILE = f"font.family: sans-serif, {EAST_ASIAN_NAME}\n"
 # What this file prints if it is run. Of another matplotlib's list the name is another, and it is not looked at.
 PREPARED = "/usr/share/pyexec/fonts.json"
 ENVIRONMENT = {
@@ -75,6 +88,10 @@ class _Finder:
                 os.makedirs(directory, exist_ok=True)
                 with open(os.path.join(directory, self.name), "w") as file:
                     file.write(self.text)
+                if EAST_ASIAN_NAME in self.text:
+                    with open(os.path.join(directory, "matplotlibrc"), "w") as file:
+                        file.write(RC_FILE)
+                    os.environ["MATPLOTLIBRC"] = directory
             except OSError:
                 continue  # without the file matplotlib makes the list anew
             os.environ["MPLCONFIGDIR"] = directory
@@ -90,6 +107,10 @@ def _font_list():
     fonts = font_manager.fontManager
     for kind in ("ttflist", "afmlist"):
         setattr(fonts, kind, [entry for entry in getattr(fonts, kind) if entry.fname.startswith(DATA + "/")])
+    if os.path.exists(EAST_ASIAN):
+        fonts.addfont(EAST_ASIAN)
+        font = fonts.ttflist[-1]
+        fonts.ttflist += [dataclasses.replace(font, name=name) for name in STANDS_FOR]
     name = f"fontlist-v{font_manager.FontManager.__version__}.json"
     return name, json.dumps(fonts, cls=font_manager._JSONEncoder)
 

@@ -48,6 +48,10 @@ import uuid  # noqa: F401
 import numpy
 import pandas
 
+import _pyexec_file_locks as file_locks
+import _pyexec_import_hooks as import_hooks
+import _pyexec_world as world
+
 _REPRESENTATIVE = (
     "def main():\n    return {'a': 1}\n",
     "def main():\n    raise ValueError('x')\n",
@@ -66,30 +70,27 @@ _REPRESENTATIVE = (
 )
 
 
-def _lock_sqlite_by_files():
-    """A jail has no record locks (a lock on a file that jails share is a channel between jobs): SQLite's
-    default file system layer becomes the one that takes a lock by making a file.
-    """
-    sqlite = ctypes.CDLL("libsqlite3.so.0")
-    sqlite.sqlite3_vfs_find.restype = ctypes.c_void_p
-    sqlite.sqlite3_vfs_register.argtypes = [ctypes.c_void_p, ctypes.c_int]
-    layer = sqlite.sqlite3_vfs_find(b"unix-dotfile")
-    if layer is None or sqlite.sqlite3_vfs_register(layer, 1) != 0:
-        raise RuntimeError("SQLite has no layer that locks by files")
-
-
-def warm(runner):
-    """runner: the module runner.py. Leaves the interpreter as a script should find it."""
-    _lock_sqlite_by_files()
+def warm(runner, locking, lock_within_process):
+    """runner: the module runner.py; the others as in file_locks.set_up. Leaves the interpreter as a script should find
+    it."""
+    file_locks.set_up(locking, lock_within_process)
     # A guard for servers against slow conversions; a script has a deadline, and its integers are data.
     sys.set_int_max_str_digits(0)
+    own_main = sys.modules["__main__"]
     for source in _REPRESENTATIVE:
         runner.run(source, 1 << 20, 1 << 16)
         runner.run(source, 1 << 20, 1 << 16, None, (True, [], 0, 0, 0, ["none"]))
     sys.modules.pop("script", None)  # what the scripts left
+    sys.modules["__main__"] = own_main
     linecache.clearcache()
     tempfile.tempdir = None
     _font_list.install()
+    import_hooks.Hooks().install()
+    world.make_accounts()
+    world.forget_host()
+    # Not earlier: whoever can write to the host's /tmp would have modules of his own imported here.
+    sys.path.insert(0, "/tmp")
+    sys.argv = ["/tmp/script.py"]
     numpy.random.seed()  # also forgets the entropy that every worker would share
     runner.prepare()
 

@@ -1,140 +1,147 @@
-"""What main() returned as JSON: which types beside JSON's own have a form, and where in a value one is that has none.
+"""What main() returned as JSON, and where in a value the problem is of one that has no form (conversions.py).
 
-The encoder in runner.py asks `convert` for each value that is not JSON's own; what comes back is encoded by the same
-rules, so that `convert` looks at one level only.
+Python's encoder, which is C, asks `convert` for each value that is not JSON's own. It writes keys that are not text in
+its own way, and would write two of the same text: objects with such keys are made anew before it sees them.
 """
 
-import binascii
-import collections
-import dataclasses
-import datetime
-import decimal
-import enum
-import fractions
+import itertools
 import json
 import math
-import pathlib
-import uuid
 
-import numpy
-import pandas
+import _pyexec_conversions as conversions
 
+ERROR, NULL = "error", "null"  # what NaN and infinities are: the request's field `nan`
 MOST_NODES = 1_000_000  # of a value, that are looked at to tell where in it the problem is
 MOST_STEPS = 100  # of a path, that are shown
 MOST_KEY = 100  # characters of a key in a path, that are shown
 
-_TICKS_A_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9, "ps": 10**12, "fs": 10**15, "as": 10**18}
-_SECONDS = {"m": 60, "h": 3600, "D": 86400, "W": 7 * 86400}
+_CIRCLE = "Circular reference detected"
+_REMEDY = ' (NaN and Infinity have no JSON form; the request field "nan": "null" makes null of them)'
 _quoted = json.encoder.encode_basestring
+_convert, _key_text = conversions.convert, conversions.key_text
 _END = object()
 
 
-def _duration(ticks, ticks_a_second):
-    """As pandas writes it, but that a negative one has its sign in front."""
-    seconds, rest = divmod(abs(ticks), ticks_a_second)
-    minutes, seconds = divmod(seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    fraction = "." + str(rest).zfill(len(str(ticks_a_second)) - 1).rstrip("0") if rest else ""
-    return f"{'-' if ticks < 0 else ''}P{days}DT{hours}H{minutes}M{seconds}{fraction}S"
-
-
-def _python_duration(value):
-    microseconds = (value.days * 86400 + value.seconds) * 10**6 + value.microseconds
-    return _duration(microseconds * 1000 + getattr(value, "nanoseconds", 0), 10**9)  # pandas has those too
-
-
-def _numpy_duration(value):
-    if numpy.isnat(value):
-        return None
-    unit, count = numpy.datetime_data(value.dtype)
-    ticks = int(value.astype(numpy.int64)) * count
-    if unit in ("Y", "M"):
-        return f"{'-' if ticks < 0 else ''}P{abs(ticks)}{unit}"
-    if unit in _TICKS_A_SECOND:
-        return _duration(ticks, _TICKS_A_SECOND[unit])
-    if unit in _SECONDS:
-        return _duration(ticks * _SECONDS[unit], 1)
-    raise TypeError("a numpy.timedelta64 without a unit has no ISO 8601 form")
-
-
-def _array(value):
-    if value.dtype.kind not in "mM":
-        return value.tolist()
-    return list(value) if value.ndim else value[()]  # tolist() has integers for nanoseconds
-
-
-def _records(frame):
-    names = [str(column) for column in frame.columns]
-    if len(set(names)) != len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"a DataFrame has several columns {twice!r}, of which a record holds one")
-    if not names:
-        return [{} for _ in range(len(frame))]
-    columns = [frame.iloc[:, place].tolist() for place in range(len(names))]
-    return [dict(zip(names, row)) for row in zip(*columns)]
-
-
-def _set(value):
+def encode(value, nan=ERROR):
+    """JSON text. Raises TypeError, ValueError, RecursionError, or whatever a value's own methods do."""
     try:
-        return sorted(value)
-    except Exception:  # elements may compare as they like
-        return list(value)
+        return "".join(_chunks_of(_with_text_keys(value), 0))
+    except ValueError as error:
+        if nan != NULL or not is_about_nan(error):
+            raise
+    return "".join(_chunks_without_nan(_made_anew(value, _null), 0))
 
 
-def _base64(value):
-    return binascii.b2a_base64(bytes(value), newline=False).decode("ascii")
+def is_about_nan(error):
+    return isinstance(error, ValueError) and str(error).startswith("Out of range float")
 
 
-def _null(value):
-    return None
+def text_of_problem(error, value, nan):
+    """What is said of an error that `encode` raised: its own words, the remedy, and the place."""
+    remedy = _REMEDY if is_about_nan(error) else ""
+    return f"{type(error).__name__}: {error}{remedy}{place_of_problem(value, nan)}"
 
 
-# The first row with a class of the value decides: a class stands before those it derives from.
-CONVERSIONS = (
-    ((numpy.timedelta64,), _numpy_duration),  # numpy has it derive from its integers
-    ((numpy.datetime64,), lambda value: None if numpy.isnat(value) else str(value)),
-    ((numpy.bool_,), bool),
-    ((numpy.integer,), int),
-    ((numpy.floating,), float),
-    ((numpy.ndarray,), _array),
-    ((type(pandas.NaT), type(pandas.NA)), _null),  # NaT is a datetime
-    ((datetime.date, datetime.time), lambda value: value.isoformat()),  # datetime and Timestamp are dates
-    ((datetime.timedelta,), _python_duration),  # Timedelta is one
-    ((pandas.Series, pandas.Index, pandas.api.extensions.ExtensionArray), lambda value: value.tolist()),
-    ((pandas.DataFrame,), _records),
-    ((decimal.Decimal, fractions.Fraction, uuid.UUID, pathlib.PurePath), str),
-    ((enum.Enum,), lambda value: value.value),
-    ((set, frozenset), _set),
-    ((bytes, bytearray, memoryview), _base64),
-    ((collections.deque, range, type({}.keys()), type({}.values()), type({}.items())), list),
-)
+def _null(number):
+    return None if not math.isfinite(number) else number
 
 
-def convert(value):
-    """What is to be encoded in place of a value that is not JSON's own. Raises what is then the error of the job."""
-    for classes, conversion in CONVERSIONS:
-        if isinstance(value, classes):
-            return conversion(value)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-    raise TypeError(f"Object of type {value.__class__.__name__} is not JSON serializable")
+def _number(number):
+    return number
 
 
-def place_of_problem(value, unencodable=False):
+def _encoder_for(default):
+    encoder = json.JSONEncoder(allow_nan=False, ensure_ascii=False)
+    # What the encoder makes anew for each value that it encodes. The first argument finds circles.
+    return json.encoder.c_make_encoder(
+        {}, default, json.encoder.encode_basestring, None, encoder.key_separator, encoder.item_separator,
+        encoder.sort_keys, encoder.skipkeys, encoder.allow_nan,
+    )
+
+
+def _with_text_keys(value):
+    return _made_anew(value, _number) if _has_other_keys(value) else value
+
+
+def _has_other_keys(value):
+    """Looks at all that the encoder sees before it asks `convert`, a level at a time: most steps are C."""
+    entered = set()  # ends at circles, which the encoder reports
+    level = (value,)
+    while level:
+        if not any(issubclass(kind, (dict, list, tuple)) for kind in set(map(type, level))):
+            return False
+        ahead = []
+        for item in level:
+            if not isinstance(item, (dict, list, tuple)) or id(item) in entered:
+                continue
+            entered.add(id(item))
+            if isinstance(item, dict):
+                if not {str}.issuperset(map(type, item)):
+                    return True
+                ahead.append(item.values())
+            else:
+                ahead.append(item)
+        level = list(itertools.chain.from_iterable(ahead))
+    return False
+
+
+def _made_anew(value, number, entered=None):
+    """The same value, whose objects have keys of text. number: called for each float, gives what stands in its place."""
+    if isinstance(value, float):
+        return number(value)
+    if not isinstance(value, (dict, list, tuple)):
+        return value
+    entered = set() if entered is None else entered
+    if id(value) in entered:
+        raise ValueError(_CIRCLE)
+    entered.add(id(value))
+    if isinstance(value, dict):
+        made = {}
+        for text, item in _members(value, number):
+            made[text] = _made_anew(item, number, entered)
+    else:
+        made = []
+        for item in value:
+            made.append(_made_anew(item, number, entered))
+    entered.discard(id(value))
+    return made
+
+
+def _members(value, number=None):
+    """(key as text, item) of each. Raises ValueError for two keys of one text."""
+    keys = {}
+    for key, item in value.items():
+        text = _key_text(key, number)
+        if text in keys:
+            raise ValueError(f"two keys of an object are the text {_quoted(text)}: {_shown(keys[text])} and {_shown(key)}")
+        keys[text] = key
+        yield text, item
+
+
+def _shown(key):
+    text = f"{type(key).__name__} {key!r}"
+    return text if len(text) <= MOST_KEY else text[:MOST_KEY] + "..."
+
+
+_chunks_of = _encoder_for(lambda value: _with_text_keys(_convert(value)))
+_chunks_without_nan = _encoder_for(lambda value: _made_anew(_convert(value), _null))
+
+
+def place_of_problem(value, nan, is_encodable=None):
     """ " (at result.items[3].price)": where in the value the encoder stopped, found by walking it as the encoder does;
-    "" where that cannot be told. unencodable: what is looked for is a text without a UTF-8 form. Never raises.
+    "" where that cannot be told. is_encodable: what is looked for is a text for which this is false. Never raises.
     """
     try:
-        steps = _steps_to_problem(value, unencodable)
+        steps = _steps_to_problem(value, nan, is_encodable or (lambda text: True))
         return "" if steps is None else f" (at {_path(steps)})"
     except BaseException:  # what a script returns can do anything when it is looked at again
         return ""
 
 
-def _steps_to_problem(value, unencodable):
+def _steps_to_problem(value, nan, is_encodable):
     """Keys, as texts, and places in lists; None in front, and for each conversion."""
-    steps, containers, iterators, entered = [], [], [iter(((None, value),))], set()
+    number = _null if nan == NULL else None
+    steps, iterators, entered, containers = [], [iter(((None, value),))], set(), []
     for _ in range(MOST_NODES):
         entry = next(iterators[-1], _END)
         if entry is _END:
@@ -145,34 +152,29 @@ def _steps_to_problem(value, unencodable):
             steps.pop()
             continue
         step, item = entry
-        if containers and isinstance(containers[-1], dict):
-            try:
-                step = _key(step)
-            except (TypeError, ValueError):
-                return steps
-            if unencodable and not _is_encodable(step):
-                return [*steps, step]
+        if isinstance(step, str) and not is_encodable(step):
+            return [*steps, step]
         if item is None or isinstance(item, int):
             continue
         if isinstance(item, str):
-            if unencodable and not _is_encodable(item):
+            if not is_encodable(item):
                 return [*steps, step]
             continue
         if isinstance(item, float):
-            if not math.isfinite(item):
+            if nan == ERROR and not math.isfinite(item):
                 return [*steps, step]
             continue
         if id(item) in entered:
             return [*steps, step]  # a circle
-        if isinstance(item, (list, tuple)):
-            inside = enumerate(item)
-        elif isinstance(item, dict):
-            inside = iter(item.items())
-        else:
-            try:
-                inside = iter(((None, convert(item)),))
-            except BaseException:
-                return [*steps, step]
+        try:
+            if isinstance(item, (list, tuple)):
+                inside = enumerate(item)
+            elif isinstance(item, dict):
+                inside = iter(list(_members(item, number)))
+            else:
+                inside = iter(((None, _convert(item)),))
+        except BaseException:
+            return [*steps, step]
         steps.append(step)
         containers.append(item)
         iterators.append(inside)
@@ -180,18 +182,8 @@ def _steps_to_problem(value, unencodable):
     return None
 
 
-def _key(key):
-    """As the encoder writes it."""
-    if isinstance(key, str):
-        return key
-    if key is None or isinstance(key, (bool, int)):
-        return json.dumps(key)
-    if isinstance(key, float) and math.isfinite(key):
-        return float.__repr__(key)
-    raise TypeError
-
-
-def _is_encodable(text):
+def is_encodable(text):
+    """Whether it has a form in UTF-8: a lone surrogate has none."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import inspect
 import json
-import linecache
+import logging
 import os
 import random
 import sys
@@ -19,55 +19,42 @@ import threading
 import time
 import traceback
 import types
-from importlib.machinery import ModuleSpec
+from collections import namedtuple
 
 import _pyexec_denied_imports as denied_imports
 import _pyexec_failures as failures
+import _pyexec_hints as hints
+import _pyexec_leftovers as leftovers
+import _pyexec_own_calls as own_calls
 import _pyexec_results as results
 import _pyexec_returned_files as returned_files
-from _pyexec_failures import FILENAME
+import _pyexec_script_module as script_module
+import _pyexec_uploads as uploads
+import _pyexec_world as world
+from _pyexec_script_module import DEFAULT_DIRECTORY, prepare  # noqa: F401  (`prepare` is the zygote's)
 
 # Values of ReportKind (worker/protocol/job.h).
 VALUE, INVALID_SCRIPT, EXCEPTION, NOT_SERIALIZABLE, MEMORY_LIMIT, OUTPUT_LIMIT, EXITED, INVALID_ARGUMENTS = range(1, 9)
 
-DEFAULT_TMPDIR = "/tmp"
-MODULE = "script"
 PIPE_BYTES = 65536  # that a new pipe holds, while its user has not many of them
-OWN_FRAMES = (__file__, results.__file__, os.path.dirname(asyncio.__file__) + "/")
+OWN_FRAMES = "<pyexec "
+LEADING_FRAMES = (__file__, results.__file__, os.path.dirname(asyncio.__file__) + "/")
 NO_MAIN_RAN = (INVALID_SCRIPT, INVALID_ARGUMENTS)
+OUT_OF_MEMORY = "memory limit exceeded"
 
+# Of a report; `nan` is the request's field.
+Wants = namedtuple("Wants", "detail patterns files_bytes files_count files_depth denied nan", defaults=(results.ERROR,))
+_NONE_WANTED = Wants(False, (), 0, 0, 0, ())
+_NO_INPUTS = ("", b"", (), ())
 _MISSING = object()
 # Found before any script can rebind them.
-_prepared = []  # modules and their loaders, of `prepare`
 _seed_random, _set_native_id = random.seed, threading.main_thread()._set_native_id
-_encoder = json.JSONEncoder(allow_nan=False, ensure_ascii=False)
-# What the encoder makes anew for each value that it encodes. The first argument finds circles.
-_chunks_of = json.encoder.c_make_encoder(
-    {}, results.convert, json.encoder.encode_basestring, None, _encoder.key_separator, _encoder.item_separator,
-    _encoder.sort_keys, _encoder.skipkeys, _encoder.allow_nan,
-)
 
-os.environ["TMPDIR"] = DEFAULT_TMPDIR
+os.environ["TMPDIR"] = DEFAULT_DIRECTORY
 
 
-class Loader:
-    """Gives inspect, linecache and pickle the source of the script's module."""
-
-    source = ""
-
-    def create_module(self, spec):
-        return None
-
-    def exec_module(self, module):
-        exec(compile(self.source, FILENAME, "exec", dont_inherit=True), module.__dict__)
-
-    def get_source(self, name):
-        return self.source
-
-
-def prepare():
-    """Runs last in the zygote: makes what every run needs, so that a worker does not write to the pages it lies in."""
-    _prepared.extend(_new_module() for _ in range(3))  # two of a worker's warm-up, and its job
+class _Refused(Exception):
+    """Why there is no main() to run, or not with these arguments, as (report kind, text)."""
 
 
 def after_fork(temporary_directory):
@@ -81,8 +68,8 @@ def after_fork(temporary_directory):
     """
     _seed_random()
     _set_native_id()
-    if temporary_directory != DEFAULT_TMPDIR:
-        os.environ["TMPDIR"] = temporary_directory or DEFAULT_TMPDIR
+    if temporary_directory != DEFAULT_DIRECTORY:
+        os.environ["TMPDIR"] = os.environ["HOME"] = sys.path[0] = temporary_directory or DEFAULT_DIRECTORY
 
 
 def run(source: str, result_bytes: int, error_bytes: int, inputs=None, wants=None):
@@ -92,17 +79,23 @@ def run(source: str, result_bytes: int, error_bytes: int, inputs=None, wants=Non
     error, a longer error text loses its middle. inputs: None, or (arguments of main() as JSON or "",
     standard input as bytes, files and variables of the environment as lists of (name, bytes)).
     wants: None, or (whether detail is wanted, patterns of the files to return, most bytes and most
-    of those files, most directories above one, modules that must not be imported).
+    of those files, most directories above one, modules that must not be imported, what NaN is).
     detail: [(name, value as UTF-8 bytes)] of a failure, where wanted. files: [(name, bytes)].
     """
-    own_pid = os.getpid()
+    inputs = _NO_INPUTS if inputs is None else inputs
+    wants = _NONE_WANTED if wants is None else Wants(*wants)
+    directory = os.environ["TMPDIR"]
+    if wants.patterns:
+        with contextlib.suppress(OSError):  # a jail without a place to write has no files to return either
+            os.chdir(directory)
     detail, files = [], []
-    if wants is None:
-        kind, text = _run(source, result_bytes, inputs, (), None)
-    else:
-        kind, text, files = _run_with(source, result_bytes, inputs, wants, detail)
-    if os.getpid() != own_pid:
-        os._exit(0)  # a child that the script forked came back from main(); its parent reports
+    script = script_module.script_of(source, [name for name, _ in inputs[2]])
+    file = script_module.File(script, inputs[2], wants.patterns)
+    kind, text = _run(script, inputs, wants, result_bytes, detail if wants.detail else None)
+    leftovers.write_out()
+    if wants.patterns and kind not in NO_MAIN_RAN:
+        file.take_away()
+        kind, text, files = _collect(directory, wants, kind, text)
     if isinstance(text, str):
         text = text.encode("utf-8", "backslashreplace")
     if kind != VALUE and len(text) > error_bytes:
@@ -110,25 +103,12 @@ def run(source: str, result_bytes: int, error_bytes: int, inputs=None, wants=Non
     return kind, text, detail, files
 
 
-def _run_with(source, result_bytes, inputs, wants, detail):
-    wants_detail, patterns, files_bytes, files_count, files_depth, denied = wants
-    directory = os.environ["TMPDIR"]
-    if patterns:
-        with contextlib.suppress(OSError):  # a jail without a place to write has no files to return either
-            os.chdir(directory)
-    kind, text = _run(source, result_bytes, inputs, denied, detail if wants_detail else None)
-    if wants_detail and kind == NOT_SERIALIZABLE:
-        name, _, message = text.partition(": ")
-        detail += failures.of_text(name, message)
-    if wants_detail and kind == INVALID_ARGUMENTS:
-        detail += failures.of_text("TypeError", text)
-    if not patterns or kind in NO_MAIN_RAN:
-        return kind, text, []
+def _collect(directory, wants, kind, text):
     try:
-        limits = returned_files.Limits(files_bytes, files_count, files_depth)
-        return kind, text, returned_files.collect(directory, patterns, limits)
+        limits = returned_files.Limits(wants.files_bytes, wants.files_count, wants.files_depth)
+        return kind, text, returned_files.collect(directory, wants.patterns, limits)
     except MemoryError:
-        return MEMORY_LIMIT, "memory limit exceeded", []
+        return MEMORY_LIMIT, OUT_OF_MEMORY, []
     except returned_files.Refused as refused:
         problem = f"return_files: {refused}"
     except BaseException as error:  # a signal handler of the script, or what it has made of Python
@@ -136,53 +116,116 @@ def _run_with(source, result_bytes, inputs, wants, detail):
     return OUTPUT_LIMIT, problem if kind == VALUE else f"{problem}\nThe script had failed before:\n{text}", []
 
 
-def _run(source, result_bytes, inputs, denied, detail):
-    """detail: a list to add to, or None."""
+def _run(script, inputs, wants, result_bytes, detail):
+    """Report kind and text. detail: a list to add to, or None."""
+    own_pid = os.getpid()
+    try:
+        code, calls = _compile(script, wants.denied, detail)
+    except _Refused as refused:
+        return refused.args
+    shadowed = uploads.Shadowed([name for name, _ in inputs[2]])
+    failure = value = None
+    try:
+        value = _value_of(script, code, calls, inputs)
+    except BaseException as error:
+        failure = error
+    shadowed.restore()
+    if os.getpid() != own_pid:
+        _end_child(failure)  # a child that the script forked came back from main(); its parent reports
+    if failure is None:
+        return _serialize(script, value, wants.nan, result_bytes, detail)
+    try:
+        return _fail(script, failure, detail)
+    finally:
+        del failure  # with the frames that it holds, and the files that are open in them
+
+
+def _compile(script, denied, detail):
+    """Returns (code, OwnCalls or None). Raises _Refused."""
+    source, filename = script.source, script.filename
     try:
         if denied:
-            tree = compile(source, FILENAME, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
+            tree = compile(source, filename, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
             found = denied_imports.first_denied(tree, denied)
             if found is not None:
-                return INVALID_SCRIPT, _refuse_import(source, *found, detail)
-            code = compile(tree, FILENAME, "exec", dont_inherit=True)
+                raise _Refused(INVALID_SCRIPT, _refuse_import(source, *found, detail))
+            code = compile(tree, filename, "exec", dont_inherit=True)
         else:
-            code = compile(source, FILENAME, "exec", dont_inherit=True)
+            code = compile(source, filename, "exec", dont_inherit=True)
+        return own_calls.watched(source, filename) or (code, None)
     except (SyntaxError, ValueError, OverflowError, RecursionError) as error:
-        if detail is not None:
-            detail += failures.of_syntax(error, source)
-        return INVALID_SCRIPT, f"Syntax error in script: {error}"
+        _note(detail, failures.of_syntax, error, source)
+        raise _Refused(INVALID_SCRIPT, f"Syntax error in script: {error}") from None
     except MemoryError:  # the parser's stack, or the job's memory: it does not tell
-        return INVALID_SCRIPT, "Syntax error in script: too complex for the memory of a job"
+        raise _Refused(INVALID_SCRIPT, "Syntax error in script: too complex for the memory of a job") from None
 
-    args, kwargs, has_arguments = (), {}, False
+
+def _value_of(script, code, calls, inputs):
+    """What main() returns. Raises _Refused, or whatever the script does."""
+    args, kwargs = _take_inputs(*inputs)
+    module = script_module.make(script)
+    logging._startTime = time.time() if sys.version_info < (3, 13) else time.time_ns()
     try:
-        if inputs is not None:
-            has_arguments = inputs[0] != ""
-            args, kwargs = _take_inputs(*inputs)
-        module = _make_module(source)
         exec(code, module.__dict__)
-        main = module.__dict__.get("main", _MISSING)
-        if main is _MISSING:
-            return INVALID_SCRIPT, "Script must contain a main() function"
-        if not callable(main):
-            return INVALID_SCRIPT, f"'main' must be a function, not {type(main).__name__}"
-        if has_arguments:
-            problem = _mismatch(main, args, kwargs)
-            if problem is not None:
-                return INVALID_ARGUMENTS, problem
-        value = main(*args, **kwargs)
-        if isinstance(value, types.CoroutineType):
-            value = asyncio.run(value)
     except SystemExit as stop:
-        return EXITED, _exit_text(stop, source, detail)
-    except MemoryError as error:
-        traceback.clear_frames(error.__traceback__)
-        if detail is not None:
-            _describe(error, source, detail)
-        return MEMORY_LIMIT, "memory limit exceeded"
-    except BaseException as error:
-        return EXCEPTION, _describe(error, source, detail)
-    return _serialize(value, result_bytes, source, detail)
+        if calls is None or not calls.is_end(stop):
+            raise
+    main = module.__dict__.get("main", _MISSING)
+    if main is _MISSING:
+        raise _Refused(INVALID_SCRIPT, "Script must contain a main() function")
+    if not callable(main):
+        raise _Refused(INVALID_SCRIPT, f"'main' must be a function, not {type(main).__name__}")
+    if inputs[0] != "":
+        problem = _mismatch(main, args, kwargs)
+        if problem is not None:
+            raise _Refused(INVALID_ARGUMENTS, problem)
+    elif calls is not None and calls.began:
+        return calls.value  # the script has called it by itself
+    value = main(*args, **kwargs)
+    return _awaited(value) if isinstance(value, types.CoroutineType) else value
+
+
+def _awaited(coroutine):
+    """As asyncio.run, but that nobody waits for what still runs in the threads of the loop's executor."""
+    with asyncio.Runner() as runner:
+        loop = runner.get_loop()
+
+        async def let_go(timeout=None):
+            """In place of waiting."""
+
+        loop.shutdown_default_executor = let_go
+        return runner.run(coroutine)
+
+
+def _fail(script, error, detail):
+    if isinstance(error, _Refused):
+        if error.args[0] == INVALID_ARGUMENTS:
+            _note(detail, failures.of_text, "TypeError", error.args[1])
+        return error.args
+    if isinstance(error, SystemExit):
+        return EXITED, _exit_text(script, error, detail)
+    is_memory = hints.is_memory_limit(error)
+    if is_memory:
+        traceback.clear_frames(error.__traceback__)  # there is room again to tell of it
+    text = _describe(script, error, detail)
+    return (MEMORY_LIMIT, OUT_OF_MEMORY) if is_memory else (EXCEPTION, text + hints.line_for(error))
+
+
+def _end_child(error):
+    """As Python ends a process."""
+    code = 1
+    try:
+        if error is None:
+            code = 0
+        elif isinstance(error, SystemExit) and (error.code is None or isinstance(error.code, int)):
+            code = (error.code or 0) & 0xFF
+        elif isinstance(error, SystemExit):
+            print(error.code, file=sys.stderr)
+        else:
+            print(_trace(error), file=sys.stderr)
+        leftovers.write_out()
+    finally:
+        os._exit(code)
 
 
 def _take_inputs(arguments, stdin, files, variables):
@@ -223,6 +266,7 @@ def _put_on_stdin(data):
             read_end = os.open(file.name, os.O_RDONLY | os.O_CLOEXEC)
     os.dup2(read_end, 0)
     os.close(read_end)
+    sys.stdin = sys.__stdin__ = world.new_stdin()
 
 
 def _mismatch(main, args, kwargs):
@@ -238,77 +282,71 @@ def _mismatch(main, args, kwargs):
     return None
 
 
-def _new_module():
-    loader = Loader()
-    spec = ModuleSpec(MODULE, loader, origin=FILENAME)
-    spec.has_location = True
-    module = types.ModuleType(MODULE)
-    module.__spec__ = spec
-    module.__loader__ = loader
-    module.__file__ = FILENAME
-    return module, loader
+def _serialize(script, value, nan, result_bytes, detail):
+    kind, text = _encode(script, value, nan, detail)
+    if kind == NOT_SERIALIZABLE:
+        name, _, message = text.partition(": ")
+        _note(detail, failures.of_text, name, message)
+    if kind == VALUE and len(text) > result_bytes:
+        return OUTPUT_LIMIT, f"result is {len(text)} bytes of JSON, more than the limit of {result_bytes}"
+    return kind, text
 
 
-def _make_module(source):
-    module, loader = _prepared.pop() if _prepared else _new_module()
-    loader.source = source
-    # No modification time: linecache.checkcache keeps the entry.
-    linecache.cache[FILENAME] = (len(source), None, source.splitlines(True), FILENAME)
-    sys.modules[MODULE] = module
-    return module
-
-
-def _serialize(value, result_bytes, source, detail):
+def _encode(script, value, nan, detail):
     try:
-        text = "".join(_chunks_of(value, 0)).encode("utf-8")
+        return VALUE, results.encode(value, nan).encode("utf-8")
     except UnicodeEncodeError:
-        place = results.place_of_problem(value, unencodable=True)
+        place = results.place_of_problem(value, nan, results.is_encodable)
         return NOT_SERIALIZABLE, f"UnicodeEncodeError: the result holds a lone surrogate, which has no UTF-8 form{place}"
-    except ValueError as error:
-        text = f"ValueError: {error}"
-        if text.startswith("ValueError: Out of range float"):
-            text += " (NaN and Infinity have no JSON form)"
-        return NOT_SERIALIZABLE, text + results.place_of_problem(value)
-    except (TypeError, OverflowError) as error:
-        return NOT_SERIALIZABLE, f"{type(error).__name__}: {error}{results.place_of_problem(value)}"
+    except (TypeError, ValueError, OverflowError) as error:
+        return NOT_SERIALIZABLE, results.text_of_problem(error, value, nan)
     except RecursionError:
         return NOT_SERIALIZABLE, "RecursionError: the result is nested too deeply"
     except MemoryError:
-        return MEMORY_LIMIT, "memory limit exceeded"
+        return MEMORY_LIMIT, OUT_OF_MEMORY
     except SystemExit as stop:
-        return EXITED, _exit_text(stop, source, detail)
+        return EXITED, _exit_text(script, stop, detail)
     except BaseException as error:
-        return EXCEPTION, _describe(error, source, detail)
-    if len(text) > result_bytes:
-        return OUTPUT_LIMIT, f"result is {len(text)} bytes of JSON, more than the limit of {result_bytes}"
-    return VALUE, text
+        return EXCEPTION, _describe(script, error, detail)
+
+
+def _note(detail, look, *arguments):
+    if detail is not None:
+        detail += look(*arguments)
 
 
 def _refuse_import(source, name, line, offset, detail):
     text = f"importing {name!r} is not allowed by this service (line {line})"
-    if detail is not None:
-        detail += failures.of_import(text, source, line, offset)
+    _note(detail, failures.of_import, text, source, line, offset)
     return text
 
 
-def _exit_text(stop, source, detail):
-    if detail is not None:
-        _describe(stop, source, detail)
+def _exit_text(script, stop, detail):
+    _describe(script, stop, detail)
     code = stop.code
     shown = repr(code) if code is None or isinstance(code, (int, str)) else type(code).__name__
     return f"script exited with {shown} before main() returned"
 
 
-def _describe(error, source, detail):
+def _describe(script, error, detail):
+    text = _trace(error)
+    _note(detail, failures.of_error, error, script, text)
+    return text
+
+
+def _trace(error):
     """The traceback as Python prints it, without the frames that led to the script: of this service, and of the loop
-    that awaits an async main()."""
+    that awaits an async main(); and without those of this service further in.
+    """
     try:
         frames = error.__traceback__
-        while frames is not None and frames.tb_frame.f_code.co_filename.startswith(OWN_FRAMES):
+        while frames is not None and frames.tb_frame.f_code.co_filename.startswith(LEADING_FRAMES):
             frames = frames.tb_next
-        text = "".join(traceback.format_exception(type(error), error, frames)).rstrip("\n")
+        step = frames
+        while step is not None:
+            while step.tb_next is not None and step.tb_next.tb_frame.f_code.co_filename.startswith(OWN_FRAMES):
+                step.tb_next = step.tb_next.tb_next
+            step = step.tb_next
+        return "".join(traceback.format_exception(type(error), error, frames)).rstrip("\n")
     except BaseException:  # the exception's own __str__ can do anything
-        text = type(error).__name__
-    if detail is not None:
-        detail += failures.of_error(error, source, text)
-    return text
+        return type(error).__name__

@@ -330,7 +330,7 @@ SetupError Slot::enter(const Plan& plan, const Limits& limits, const SlotName& s
       return fail(Step::cgroup, errno, 3);
 
   const std::string bytes = std::to_string(limits.address_space_bytes + kOwnBytes);
-  const std::string processes = std::to_string(limits.processes + kOwnProcesses);
+  const std::string processes = std::to_string(limits.processes + 1 + kOwnProcesses);
   PYEXEC_TRY(
       write_text(memory + (is_v2 ? "/memory.max" : "/memory.limit_in_bytes"), bytes, kMemory));
   // Absent where the kernel keeps no account of swap.
@@ -344,13 +344,27 @@ SetupError Slot::enter(const Plan& plan, const Limits& limits, const SlotName& s
   process_count_.reset(::open((pids + "/pids.current").c_str(), O_RDONLY | O_CLOEXEC));
   memory_events_.reset(::open((memory + (is_v2 ? "/memory.events" : "/memory.oom_control")).c_str(),
                               O_RDONLY | O_CLOEXEC));
-  if (!process_count_ || !memory_events_) return fail(Step::cgroup, errno, 6);
+  memory_use_.reset(
+      ::open((memory + (is_v2 ? "/memory.current" : "/memory.usage_in_bytes")).c_str(),
+             O_RDONLY | O_CLOEXEC));
+  memory_kinds_.reset(::open((memory + "/memory.stat").c_str(), O_RDONLY | O_CLOEXEC));
+  if (!process_count_ || !memory_events_ || !memory_use_ || !memory_kinds_)
+    return fail(Step::cgroup, errno, 6);
   return is_empty() && read_text(pids + "/pids.max") == processes + "\n" ? ok()
                                                                          : fail(Step::cgroup, 0, 7);
 }
 
 bool Slot::is_empty() const {
-  return read_text(process_count_.get()) == "1\n";
+  return read_text(process_count_.get()) == "1\n" && is_memory_free();
+}
+
+// What is charged to the slot itself, and to files that the kernel can drop, is no reason to wait.
+bool Slot::is_memory_free() const {
+  constexpr std::uint64_t kLeft = kOwnBytes / 2;
+  if (std::strtoull(read_text(memory_use_.get()).c_str(), nullptr, 10) <= kLeft) return true;
+  const std::string kinds = read_text(memory_kinds_.get());
+  const bool is_v2 = kinds.compare(0, 5, "anon ") == 0;
+  return number_after(kinds, is_v2 ? "anon " : "rss ") + number_after(kinds, "shmem ") <= kLeft;
 }
 
 std::uint64_t Slot::memory_kills() const {

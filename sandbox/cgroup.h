@@ -36,13 +36,16 @@ class Slot {
   // Makes them, bounded by `limits`, and moves the calling process in.
   SetupError enter(const Plan& plan, const Limits& limits, const SlotName& slot);
 
-  // Whether nobody but the caller is in.
+  // Whether nobody but the caller is in, and what its last job has left in memory is gone: files of
+  // a tmpfs stay charged to who wrote them until the kernel has taken the last of them apart.
   bool is_empty() const;
   // Processes that the kernel ended here for want of memory, so far.
   std::uint64_t memory_kills() const;
 
  private:
-  UniqueFd process_count_, memory_events_;
+  bool is_memory_free() const;
+
+  UniqueFd process_count_, memory_events_, memory_use_, memory_kinds_;
 };
 
 }  // namespace pyexec::sandbox

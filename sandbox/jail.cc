@@ -106,9 +106,10 @@ SetupError take_identity(const JailEntry& entry) {
   return fail(Step::identity, EINVAL);
 }
 
-// Without an init to die with, the worker dies with the zygote. Changing ids would undo it.
-SetupError die_with_the_zygote(const Plan& plan) {
-  if (plan.namespaces()) return ok();
+// Without an init to die with, the worker dies with the zygote; in a slot, with the process that
+// alone can tell how it ended. Changing ids would undo it.
+SetupError die_with_the_forker(const Plan& plan) {
+  if (plan.namespaces() && plan.cgroup == Cgroup::none) return ok();
   return die_with_parent(Step::parent_death);
 }
 
@@ -162,7 +163,7 @@ SetupError enter_jail(const JailEntry& entry) {
   PYEXEC_TRY(take_identity(entry));
   PYEXEC_TRY(keep_capabilities(0, Step::capabilities));
   PYEXEC_TRY(forbid_tracing());  // changing ids reset it
-  PYEXEC_TRY(die_with_the_zygote(plan));
+  PYEXEC_TRY(die_with_the_forker(plan));
   PYEXEC_TRY(forbid_new_privileges(Step::no_new_privileges));
   PYEXEC_TRY(close_the_file_system(entry));  // needs no_new_privs
   PYEXEC_TRY(verify_unwritable());

@@ -39,6 +39,7 @@ constexpr FileRow kHostTree[] = {
     {"/usr/lib64", kRead},
     {"/usr/share/zoneinfo", kRead},
     {"/usr/share/matplotlib", kRead},
+    {"/usr/share/fonts/truetype/wqy", kRead},
     {"/etc/ld.so.cache", kReadFile},
     {"/etc/ssl/certs/ca-certificates.crt", kReadFile},
     {"/dev/null", kReadWriteFile},

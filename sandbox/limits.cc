@@ -17,11 +17,13 @@ struct RlimitRow {
   Known known = Known::everywhere;
 };
 
-// The kernel counts the processes of a real uid. Jobs that share one share the count too, with all
-// else that runs under it: then this only bounds the whole.
+// The kernel counts the processes of a real uid: the first one of a job, what it makes, and an init
+// that has the same. Jobs that share one share the count too, with all else that runs under it: then
+// this only bounds the whole.
 std::uint64_t process_limit(const Plan& plan, const Limits& limits) {
   constexpr std::uint64_t kJobsAtOnce = 64, kOthers = 256;
-  return plan.users == Users::shared ? limits.processes * kJobsAtOnce + kOthers : limits.processes;
+  if (plan.users == Users::shared) return limits.processes * kJobsAtOnce + kOthers;
+  return limits.processes + 1 + (plan.users == Users::one_mapped ? 1 : 0);
 }
 
 // Where scratch directories share a file system and are only looked at, what is open and has no

@@ -14,7 +14,7 @@ struct Limits {
   std::uint64_t cpu_seconds;  // of each process
   std::uint64_t file_bytes;   // the largest file
   std::uint64_t open_files;
-  std::uint64_t processes;  // and threads, counted in the job's own user namespace
+  std::uint64_t processes;  // and threads, beside the first
   std::uint64_t tmp_bytes;  // all of /tmp
   std::uint64_t tmp_inodes;
   std::uint64_t shm_bytes;  // all of /dev/shm

@@ -16,6 +16,13 @@ constexpr RootEntry kRoot[] = {
     {"/usr/share", Entry::directory, Presence::required},
     {"/usr/share/zoneinfo", Entry::bind, Presence::if_on_host},    // pandas, zoneinfo
     {"/usr/share/matplotlib", Entry::bind, Presence::if_on_host},  // fonts
+    {"/usr/share/fonts", Entry::directory, Presence::required},
+    {"/usr/share/fonts/truetype", Entry::directory, Presence::required},
+    {"/usr/share/fonts/truetype/wqy", Entry::bind,
+     Presence::if_on_host},  // Chinese, Japanese, Korean
+    {"/usr/local", Entry::directory, Presence::required},
+    {"/usr/local/bin", Entry::directory, Presence::required},
+    {"/usr/local/bin/python", Entry::link, Presence::required, "/usr/bin/python3"},
     {"/bin", Entry::link, Presence::required, "usr/bin"},
     {"/lib", Entry::link, Presence::required, "usr/lib"},
     {"/lib64", Entry::link, Presence::required, "usr/lib64"},

@@ -85,7 +85,7 @@ const std::vector<NumberKnob>& number_knobs() {
       {"--open-files", "PYEXEC_OPEN_FILES", "descriptors", &Config::open_files, 256, 16, 65536,
        "open descriptors of each process of a job"},
       {"--processes", "PYEXEC_PROCESSES", "processes", &Config::processes, 64, 1, 65536,
-       "processes and threads of a job"},
+       "processes and threads of a job, beside its first"},
       {"--zygote-jobs", "PYEXEC_ZYGOTE_JOBS", "jobs", &Config::zygote_jobs, 100000, 0, 1000000000,
        "jobs after which the warm interpreter that workers are forked from is replaced; 0 is "
        "never"},

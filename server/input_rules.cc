@@ -64,4 +64,18 @@ bool is_allowed_name(std::string_view name, std::string_view allowed) {
   return false;
 }
 
+std::optional<std::string> problem_with_variable(std::string_view name, std::string_view value,
+                                                 std::string_view allowed) {
+  // Those that every jail has; of another one setlocale() would say "unsupported locale setting".
+  constexpr std::string_view kLocales[] = {"", "C", "POSIX", "C.UTF-8", "C.utf8"};
+  if (!is_allowed_name(name, allowed) || name.find('=') != std::string_view::npos)
+    return "is not one of the allowed names: " + std::string(allowed);
+  if (value.find('\0') != std::string_view::npos || name.find('\0') != std::string_view::npos)
+    return "holds a NUL byte";
+  const bool is_locale = name == "LANG" || name.starts_with("LC_");
+  if (is_locale && std::find(std::begin(kLocales), std::end(kLocales), value) == std::end(kLocales))
+    return "is " + quoted(value) + ", a locale that is not there: there are C, C.UTF-8 and POSIX";
+  return std::nullopt;
+}
+
 }  // namespace pyexec

@@ -27,10 +27,12 @@ void take_over(const JobRequest& defaults, const std::set<std::string_view>& sai
     job.memory_bytes = other.memory_bytes;
   }
   if (!said.contains("return_files")) {
-    const std::uint64_t error_detail = job.wants.error_detail;
+    const Wants own = job.wants;
     job.wants = other.wants;
-    job.wants.error_detail = error_detail;
+    job.wants.error_detail = own.error_detail;
+    job.wants.nan_is_null = own.nan_is_null;
   }
+  if (!said.contains("nan")) job.wants.nan_is_null = other.wants.nan_is_null;
   if (!said.contains("verbose")) {
     request.detail = defaults.detail;
     job.wants.error_detail = other.wants.error_detail;

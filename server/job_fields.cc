@@ -32,12 +32,17 @@ std::span<const JobField> job_fields() {
        "(`in/a.csv`), but is no absolute path and has no `..`"},
       {"env", FieldOf::job, R"(`{"NAME": "text"}`)",
        R"("type": "object", "maxProperties": 100, "additionalProperties": {"type": "string"})",
-       "variables of the environment, of the names in `PYEXEC_ENV_NAMES`"},
+       "variables of the environment, of the names in `PYEXEC_ENV_NAMES`; a locale, `LANG` or "
+       "`LC_*`, is `C`, `C.UTF-8` or `POSIX`"},
       {"timeout_ms", FieldOf::job, "whole number", kNumber, timeout, &JobCaps::timeout_ms},
       {"memory_mb", FieldOf::job, "whole number", kNumber, memory, &JobCaps::memory_mb},
       {"output_bytes", FieldOf::job, "whole number", kNumber, output, &JobCaps::output_bytes},
       {"verbose", FieldOf::job, "`true` or `false`", R"("type": "boolean")",
        "the answer also has `stderr`, `outcome`, `error_detail`, `usage` and `limits`"},
+      {"nan", FieldOf::job, "`\"error\"` or `\"null\"`", R"("enum": ["error", "null"])",
+       "what NaN and infinities in the result are: the outcome `not_serializable`, which is what a "
+       "request gets that does not ask, or `null`. NaN in an object of pandas is missing, and "
+       "always `null`"},
       {"return_files", FieldOf::job, R"(`["*.png", "out/**"]`)",
        R"("type": "array", "maxItems": 100, "items": {"type": "string"})",
        "the answer also has `files`: those in the working directory that match; `*` and `?` stay "

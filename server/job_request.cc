@@ -114,10 +114,8 @@ class JobHandler {
   void take_stdin(const JsonEvent& event) { take_text(event, request_.job.stdin_text); }
   void take_text(const JsonEvent& event, std::string& out) {
     if (event.level > 0 || event.what == JsonEvent::What::end) return;
-    if (event.what == JsonEvent::What::string)
-      out = event.text;
-    else
-      report_type(event, "a string");
+    if (event.what != JsonEvent::What::string) return report_type(event, "a string");
+    out = event.text;
   }
 
   void take_timeout(const JsonEvent& event) {
@@ -141,6 +139,12 @@ class JobHandler {
     if (event.what != JsonEvent::What::boolean) return report_type(event, "true or false");
     request_.detail = event.text == "true" ? AnswerDetail::verbose : AnswerDetail::plain;
     request_.job.wants.error_detail = event.text == "true" ? 1 : 0;
+  }
+  void take_nan(const JsonEvent& event) {
+    if (event.level > 0 || event.what == JsonEvent::What::end) return;
+    if (event.what != JsonEvent::What::string || (event.text != "null" && event.text != "error"))
+      return report("'nan' field must be \"error\" or \"null\"");
+    request_.job.wants.nan_is_null = event.text == "null" ? 1 : 0;
   }
   void take_defaults(const JsonEvent& event) {
     if (event.level > 0 || event.what == JsonEvent::What::end) return;
@@ -228,11 +232,8 @@ class JobHandler {
     if (event.what != What::string)
       return report("'env' entry " + quoted(name_) + " must be a string, not " +
                     name_of(event.what));
-    if (!is_allowed_name(name_, caps_.env_names) || name_.find('=') != std::string::npos)
-      return report("'env' entry " + quoted(name_) +
-                    " is not one of the allowed names: " + caps_.env_names);
-    if (event.text.find('\0') != std::string_view::npos || name_.find('\0') != std::string::npos)
-      return report("'env' entry " + quoted(name_) + " holds a NUL byte");
+    if (const auto problem = problem_with_variable(name_, event.text, caps_.env_names))
+      return report("'env' entry " + quoted(name_) + " " + *problem);
     if (list.size() == kMostVariables)
       return report("'env' has more than " + std::to_string(kMostVariables) + " entries");
     if (std::any_of(list.begin(), list.end(),
@@ -264,6 +265,7 @@ std::span<const JobHandler::Field> JobHandler::fields() {
       {"memory_mb", &JobHandler::take_memory},
       {"output_bytes", &JobHandler::take_output},
       {"verbose", &JobHandler::take_verbose},
+      {"nan", &JobHandler::take_nan},
       {"return_files", &JobHandler::take_return_files},
       {"id", &JobHandler::take_id, Body::batch_line},
       {"defaults", &JobHandler::take_defaults, Body::batch_line},

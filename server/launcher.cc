@@ -17,9 +17,12 @@ namespace {
 
 // The whole environment of the launcher, the zygote, every worker, and of what scripts start.
 // Nothing is inherited.
-constexpr std::array<const char*, 9> kEnvironment = {
-    "PATH=/usr/bin:/bin",
+constexpr std::array<const char*, 12> kEnvironment = {
+    "PATH=/usr/local/bin:/usr/bin:/bin",
     "HOME=/tmp",
+    "USER=pyexec",  // no job can read an account of the host, and libraries ask for a name
+    "LOGNAME=pyexec",
+    "TZ=UTC",  // or the zygote would read the host's
     "LANG=C.UTF-8",
     "LC_ALL=C.UTF-8",
     "PYTHONDONTWRITEBYTECODE=1",

@@ -22,8 +22,8 @@ std::string host_files() {
   for (const char* path : kHostFiles) {
     struct stat state = {};
     if (::stat(path, &state) == -1) continue;
-    text += "'" + std::string(path) + "': (" + std::to_string(state.st_dev) + ", " +
-            std::to_string(state.st_ino) + "), ";
+    text.append("'").append(path).append("': (").append(std::to_string(state.st_dev));
+    text.append(", ").append(std::to_string(state.st_ino)).append("), ");
   }
   return text + "}";
 }

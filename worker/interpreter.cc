@@ -9,9 +9,11 @@
 #include <cstdlib>
 #include <iterator>
 #include <span>
+#include <string_view>
 
 #include "python_sources.h"  // generated: python_env/*.py as string literals
 #include "sandbox/base/sys.h"
+#include "worker/builtins.h"
 #include "worker/memory_layout.h"
 
 namespace py = pybind11;
@@ -53,13 +55,17 @@ void start_python() {
     die("Python does not start", status.err_msg != nullptr ? status.err_msg : "unknown reason");
 }
 
-void load_module(const char* name, const char* filename, const char* source) {
-  py::module_ module = py::reinterpret_steal<py::module_>(PyModule_New(name));
+void load_module(const python_sources::Source& source) {
+  std::string words = source.name;
+  std::replace(words.begin(), words.end(), '_', ' ');
+  const std::string name = "_pyexec_" + std::string(source.name);
+  const std::string filename = "<pyexec " + words + ">";
+  py::module_ module = py::reinterpret_steal<py::module_>(PyModule_New(name.c_str()));
   module.attr("__file__") = filename;
   const py::object compile = py::module_::import("builtins").attr("compile");
-  const py::object code = compile(source, filename, "exec");
+  const py::object code = compile(source.text, filename, "exec");
   py::module_::import("builtins").attr("exec")(code, module.attr("__dict__"));
-  py::module_::import("sys").attr("modules")[name] = module;
+  py::module_::import("sys").attr("modules")[name.c_str()] = module;
 }
 
 py::object function(const char* module, const char* name) {
@@ -98,7 +104,8 @@ py::object inputs_of(const Job& job) {
 
 // The same for what a report is to hold beside the result.
 py::object wants_of(const Wants& wants) {
-  if (wants.error_detail == 0 && wants.return_files.empty() && wants.denied_imports.empty())
+  if (wants.error_detail == 0 && wants.return_files.empty() && wants.denied_imports.empty() &&
+      wants.nan_is_null == 0)
     return py::none();
   py::list patterns, denied;
   for (const std::string& pattern : wants.return_files) patterns.append(py::str(pattern));
@@ -108,7 +115,7 @@ py::object wants_of(const Wants& wants) {
     if (!name.empty()) denied.append(py::str(name.data(), name.size()));
   }
   return py::make_tuple(wants.error_detail == 1, patterns, wants.files_bytes, wants.files_count,
-                        wants.files_depth, denied);
+                        wants.files_depth, denied, wants.nan_is_null == 1 ? "null" : "error");
 }
 
 std::vector<NamedBytes> named_bytes(const py::list& entries) {
@@ -120,6 +127,19 @@ std::vector<NamedBytes> named_bytes(const py::list& entries) {
   return out;
 }
 
+// As file_locks.py knows it.
+const char* name_of(Locking locking) {
+  switch (locking) {
+    case Locking::by_kernel:
+      return "by_kernel";
+    case Locking::within_process:
+      return "within_process";
+    case Locking::by_files:
+      return "by_files";
+  }
+  return "";
+}
+
 // Found before any script can rebind it. Leaked on purpose: see ~Interpreter.
 struct Functions {
   py::object run, after_fork;
@@ -128,25 +148,20 @@ const Functions* functions = nullptr;
 
 }  // namespace
 
-Interpreter::Interpreter() {
+Interpreter::Interpreter(Locking locking) {
   lay_out_memory();
   start_python();
   try {
-    load_module("_pyexec_plots", "<pyexec plots>", python_sources::kPlots);
-    load_module("_pyexec_prelude", "<pyexec prelude>", python_sources::kPrelude);
-    close_gaps(PyObject_Malloc);
-    load_module("_pyexec_results", "<pyexec results>", python_sources::kResults);
-    load_module("_pyexec_failures", "<pyexec failures>", python_sources::kFailures);
-    load_module("_pyexec_returned_files", "<pyexec returned files>",
-                python_sources::kReturnedFiles);
-    load_module("_pyexec_denied_imports", "<pyexec denied imports>",
-                python_sources::kDeniedImports);
-    load_module("_pyexec_runner", "<pyexec runner>", python_sources::kRunner);
+    for (const python_sources::Source& source : python_sources::kModules) {
+      load_module(source);
+      if (source.name == std::string_view("prelude")) close_gaps(PyObject_Malloc);
+    }
+    replace_builtins();
     functions =
         new Functions{function("_pyexec_runner", "run"), function("_pyexec_runner", "after_fork")};
-    py::module_::import("sys").attr("path").attr("insert")(0, "/tmp");
-    function("_pyexec_prelude",
-             "warm")(py::module_::import("sys").attr("modules")["_pyexec_runner"]);
+    function("_pyexec_prelude", "warm")(
+        py::module_::import("sys").attr("modules")["_pyexec_runner"], name_of(locking),
+        reinterpret_cast<std::uintptr_t>(&lock_within_process));
     numpy_random_ = reinterpret_cast<NumpyRandom*>(
         function("_pyexec_prelude", "numpy_random_state")().cast<std::uintptr_t>());
     versions_ = versions_of(function("_pyexec_prelude", "versions")());

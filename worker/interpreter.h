@@ -7,6 +7,7 @@
 
 #include "worker/protocol/control.h"
 #include "worker/protocol/job.h"
+#include "worker/sqlite_locks.h"
 
 namespace pyexec {
 
@@ -26,7 +27,7 @@ class Interpreter {
   // Runs in the zygote: starts Python, imports the packages, runs the prelude, and makes ready for
   // any number of forks. From here on this process runs no Python; its forks do, after
   // `start_life`.
-  Interpreter();
+  explicit Interpreter(Locking locking);
   // Never finalised: that would touch every page a worker shares with the zygote.
   ~Interpreter() = default;
   Interpreter(const Interpreter&) = delete;

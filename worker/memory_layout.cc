@@ -1,6 +1,7 @@
 #include "worker/memory_layout.h"
 
 #include <malloc.h>
+#include <pthread.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -157,6 +158,18 @@ void close_gaps_in_the_heap() {
   }
 }
 
+// A job's memory is bounded by its address space, and a thread that holds little is not to take much
+// of that: glibc would reserve 64 MiB for the heap of each thread, and 8 MiB for its stack.
+void share_address_space() {
+  constexpr std::size_t kThreadStack = 2 << 20;
+  ::mallopt(M_ARENA_MAX, 1);
+  pthread_attr_t attributes;
+  ::pthread_getattr_default_np(&attributes);
+  ::pthread_attr_setstacksize(&attributes, kThreadStack);
+  ::pthread_setattr_default_np(&attributes);
+  ::pthread_attr_destroy(&attributes);
+}
+
 }  // namespace
 
 void close_gaps(void* (*make_object)(std::size_t)) {
@@ -174,6 +187,7 @@ void lay_out_memory() {
     ::munmap(reinterpret_cast<void*>(begin + kArenasBytes), mapped + kHugePage - begin);
     arenas.start(begin, begin + kArenasBytes);
   }
+  share_address_space();
   // The heap begins with a huge page.
   const auto heap = reinterpret_cast<std::uintptr_t>(::sbrk(0));
   ::sbrk(static_cast<std::intptr_t>(round_up(heap) - heap));

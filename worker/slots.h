@@ -2,11 +2,12 @@
 //
 //   zygote ── fork, once a slot ──▶ slot process, in the slot's groups
 //          ── jail ──▶              ── fork ──▶ worker: in them from birth, with all that it forks
-//          ◀─ free ──
+//          ◀─ told ─┘   ... ◀─ free ── once nobody and nothing of the job is left in them
 //
 // Moving a process into a group takes the kernel between half a millisecond and fifteen; this way
 // no job waits for it. A slot process is a copy of the zygote, tells the server of its workers
-// itself, and dies with the zygote.
+// itself, and dies with the zygote. One that ends before, for want of memory, say, takes its worker
+// along and is not replaced; the others go on.
 #pragma once
 
 #include <poll.h>
@@ -28,18 +29,25 @@ class Slots {
   // In the slot that has been free for longest, or in a new one.
   sandbox::SetupError fork_worker(sandbox::EmptyJail& jail, const Readiness& readiness);
 
-  // What to poll, and what came of it, in the same order; false if a slot process is gone.
+  // What to poll, and what came of it, in the same order; false if the server is gone.
   void add_sources(std::vector<pollfd>& sources) const;
   bool hear(std::span<const pollfd> sources);
 
  private:
+  struct SlotProcess {
+    UniqueFd socket;  // none: it has ended
+    std::uint32_t worker_id = kNoWorker;
+    bool is_told = false;  // of the worker: the server
+  };
+
   sandbox::SetupError add_slot(sandbox::EmptyJail& waiting);
+  bool lose(std::size_t index);
 
   Forker& forker_;
   const sandbox::Plan& plan_;
   const sandbox::Limits limits_;
   const std::uint32_t generation_;
-  std::vector<UniqueFd> slots_;
+  std::vector<SlotProcess> slots_;
   std::deque<std::size_t> free_;
 };
 

@@ -107,6 +107,11 @@ void block_interrupts() {
   ::sigprocmask(SIG_BLOCK, &interrupt, nullptr);
 }
 
+Locking locking_of(const sandbox::Plan& plan) {
+  if (plan.files == sandbox::Files::own) return Locking::by_kernel;
+  return plan.namespaces() ? Locking::by_files : Locking::within_process;
+}
+
 }  // namespace
 
 sandbox::Limits job_limits(const Configure& configure) {
@@ -132,7 +137,7 @@ int zygote_main(const Configure& configure, const sandbox::Plan& plan, std::uint
     tell_server(SpawnFailed{kNoWorker, error});
     return 1;
   }
-  const Interpreter interpreter;
+  const Interpreter interpreter(locking_of(plan));
   Forker forker(interpreter, configure, plan, spawner);
   Slots slots(forker, plan, job_limits(configure), generation);
   Zygote zygote(forker, spawner, plan.cgroup == sandbox::Cgroup::none ? nullptr : &slots);

@@ -100,7 +100,7 @@ void forks(const Job& job, double seconds, std::size_t processes) {
     int pair[2];
     if (::socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == -1) die("socketpair");
     if (::fork() == 0) {
-      const Interpreter interpreter;
+      const Interpreter interpreter(Locking::by_kernel);
       silence();
       char go = 1;
       if (!sys::send_all(pair[1], &go, 1) || !sys::read_all(pair[1], &go, 1)) die("go");
@@ -135,7 +135,7 @@ int main(int argc, char** argv) {
   answers = ::fdopen(::dup(STDOUT_FILENO), "w");
   if (argc == 4 && std::strcmp(argv[1], "inline") == 0) {
     const Job job = job_of(argv[2]);
-    const Interpreter interpreter;
+    const Interpreter interpreter(Locking::by_kernel);
     silence();
     const auto runs = static_cast<std::uint64_t>(std::atol(argv[3]));
     if (const pid_t pid = ::fork(); pid != 0) return ::waitpid(pid, nullptr, 0) == pid ? 0 : 1;

@@ -72,7 +72,7 @@ TEST_CASE("all of a job comes back as it was sent", "[frame]") {
       {"x", "[1]", "in", {{"f", "1"}, {"g/h", nul}}, {{"TZ", "UTC"}}, 1},
       {"", "", nul, {{"", ""}}, {{nul, ""}, {"", nul}}, 0xffffffffffffffff},
       {"x", "{}", "", {{"f", std::string(300'000, 'x')}}, {}, 0},
-      {"x", "", "", {}, {}, 0, {1, {"*.png", "out/**"}, 2, 3, 4, "socket,os"}}};
+      {"x", "", "", {}, {}, 0, {1, 1, {"*.png", "out/**"}, 2, 3, 4, "socket,os"}}};
   for (const Job& job : jobs) {
     const auto got = decode_job(job_body(job));
     REQUIRE(got);

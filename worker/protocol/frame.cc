@@ -142,8 +142,9 @@ std::string encode_job(const Job& job) {
                                  {Section::files, list(job.files)},
                                  {Section::environment, list(job.environment)},
                                  {Section::memory, numbers({job.memory_bytes})},
-                                 {Section::detail, numbers({wants.error_detail, wants.files_bytes,
-                                                            wants.files_count, wants.files_depth})},
+                                 {Section::detail,
+                                  numbers({wants.error_detail, wants.nan_is_null, wants.files_bytes,
+                                           wants.files_count, wants.files_depth})},
                                  {Section::patterns, list(patterns)},
                                  {Section::denied, wants.denied_imports}});
 }
@@ -193,12 +194,18 @@ std::optional<Job> decode_job(std::string_view body) {
   auto files = read_list((*sections)[3], kAny);
   auto environment = read_list((*sections)[4], kAny);
   const auto memory = read_numbers<1>((*sections)[5]);
-  const auto wants = read_numbers<4>((*sections)[6]);
+  const auto wants = read_numbers<5>((*sections)[6]);
   auto patterns = read_list((*sections)[7], kAny);
   if (!files || !environment || !memory || !wants || !patterns) return std::nullopt;
   Job job = {std::string((*sections)[0]), std::string((*sections)[1]), std::string((*sections)[2]),
              *std::move(files),           *std::move(environment),     (*memory)[0]};
-  job.wants = {(*wants)[0], {}, (*wants)[1], (*wants)[2], (*wants)[3], std::string((*sections)[8])};
+  job.wants = {(*wants)[0],
+               (*wants)[1],
+               {},
+               (*wants)[2],
+               (*wants)[3],
+               (*wants)[4],
+               std::string((*sections)[8])};
   for (NamedBytes& pattern : *patterns) job.wants.return_files.push_back(std::move(pattern.name));
   return job;
 }

@@ -19,6 +19,7 @@ struct NamedBytes {
 // What a job's report is to hold beside its result, and what of it is taken.
 struct Wants {
   std::uint64_t error_detail = 0;         // 1: of a failure
+  std::uint64_t nan_is_null = 0;          // 1: NaN and infinities of a result; 0: they are an error
   std::vector<std::string> return_files;  // patterns of files' names; none: no files
   std::uint64_t files_bytes = 0, files_count = 0, files_depth = 0;  // the most of them
   std::string denied_imports;                                       // modules, comma-separated

@@ -1,0 +1,96 @@
+"""What an error's own words do not say: what it has to do with this service, and what to do about it."""
+
+import errno
+import linecache
+import re
+
+MOST_CAUSES = 10  # that are looked at behind an error
+
+_dependency = re.compile(r"Missing optional dependency '([^']+)'")
+_no_room_to_load = re.compile(r"failed to map segment|: Cannot allocate memory")
+_compiles = re.compile(r"(?:\w+\.)*(?:eval|exec|compile)\s*\(")
+_LISTED = "scripts cannot install any; GET / of this service lists what there is, and a module of one's own goes in `files`"
+
+
+def is_memory_limit(error):
+    """Whether a job's memory is why: Python says MemoryError of itself, and other things of libraries and the kernel."""
+    if isinstance(error, MemoryError):
+        return not is_parser_limit(error)
+    for one in _causes(error):
+        if isinstance(one, (ImportError, OSError)) and _no_room_to_load.search(str(one)):
+            return True
+        if isinstance(one, OSError) and one.errno == errno.ENOMEM:
+            return True
+    return False
+
+
+def is_parser_limit(error):
+    """Whether a MemoryError is that of Python's parser, for source that is nested too deeply."""
+    if not isinstance(error, MemoryError):
+        return False
+    if str(error):
+        return str(error).startswith("Parser stack overflowed")
+    step = error.__traceback__
+    while step is not None and step.tb_next is not None:
+        step = step.tb_next
+    return step is not None and _compiles.match(_running(step)) is not None
+
+
+def line_for(error):
+    """One line to stand behind the traceback of an error that nobody caught; "" if there is nothing to say."""
+    for one in _causes(error):
+        for applies, text in _LINES:
+            found = applies(one)
+            if found:
+                return f"\n({text.format(found)})"
+    return ""
+
+
+def _causes(error):
+    """The error, and those that led to it."""
+    for _ in range(MOST_CAUSES):
+        if error is None:
+            return
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _running(step):
+    """The source of the instruction that a frame has come to."""
+    code = step.tb_frame.f_code
+    positions = list(code.co_positions())[step.tb_lasti // 2]
+    if None in positions:
+        return ""
+    line, _, column, _ = positions
+    return linecache.getline(code.co_filename, line).encode()[column:].decode("utf-8", "replace")
+
+
+def _missing_module(error):
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        top = error.name.partition(".")[0]
+        return top if error.msg == f"No module named {error.name!r}" else ""
+    found = _dependency.search(str(error)) if isinstance(error, ImportError) else None
+    return found[1] if found else ""
+
+
+def _wants_network(error):
+    if type(error).__name__ == "gaierror":
+        return True
+    step = error.__traceback__
+    while step is not None and step.tb_next is not None:
+        step = step.tb_next
+    is_refused = isinstance(error, OSError) and error.errno in (errno.EPERM, errno.EACCES)
+    return is_refused and step is not None and step.tb_frame.f_code.co_filename.endswith("/socket.py")
+
+
+def _unknown_locale(error):
+    return type(error).__module__ == "locale" and type(error).__name__ == "Error"
+
+
+# What an error is, and what is said of it; {} is what was found.
+_LINES = (
+    (_missing_module, "There is no module {!r} here: " + _LISTED + "."),
+    (_wants_network, "Scripts have no network and no sockets here: what they need goes in `files`, `args` or `stdin`."),
+    (_unknown_locale, "The locales here are C, C.UTF-8 and POSIX."),
+    (is_parser_limit, "The source is nested too deeply for Python's parser, or too large for the memory of a job."),
+)

@@ -1,0 +1,116 @@
+"""The module that a script is: `script` and `__main__` in sys.modules, with its source in linecache, and with a file in
+the working directory where it may be looked for.
+"""
+
+import contextlib
+import io
+import linecache
+import os
+import re
+import sys
+import types
+from collections import namedtuple
+from importlib.machinery import ModuleSpec
+
+DEFAULT_DIRECTORY = "/tmp"
+NAME = "script"
+SPARE_NAME = "__script__"  # where the client has sent a script.py of its own
+# What a script, or a module that was sent with it, says if it may want the file. Each file costs a job what a hundredth
+# of an empty one costs, and stands among those that the script lists.
+MENTIONS = ("__file__", "argv", "spawn", "getfile", "getsourcefile", "co_filename", "runpy", "/tmp/script.py")
+
+_mentions = re.compile("|".join(map(re.escape, MENTIONS)))
+_bytes_mentions = re.compile(_mentions.pattern.encode())
+_prepared = []  # modules and their loaders, of `prepare`
+
+Script = namedtuple("Script", "source name filename")  # filename: that of its code, whatever directory the job has
+
+
+class Loader:
+    """Gives inspect, linecache and pickle the source of the script's module."""
+
+    source, filename = "", ""
+
+    def create_module(self, spec):
+        return None
+
+    def exec_module(self, module):
+        exec(compile(self.source, self.filename, "exec", dont_inherit=True), module.__dict__)
+
+    def get_source(self, name):
+        return self.source
+
+    def get_filename(self, name):
+        return self.filename
+
+
+def prepare():
+    """Runs last in the zygote: makes what every run needs, so that a worker does not write to the pages it lies in."""
+    _prepared.extend(_new_module(NAME) for _ in range(3))  # two of a worker's warm-up, and its job
+
+
+def script_of(source, names=()):
+    """names: of the files that were sent with it."""
+    taken = any(name in (f"{NAME}.py", f"{NAME}/__init__.py") for name in names)
+    name = SPARE_NAME if taken else NAME
+    return Script(source, name, f"{DEFAULT_DIRECTORY}/{name}.py")
+
+
+def make(script):
+    """Returns the module, with nothing run in it. `__name__` is not `__main__`: what a script guards by that it would do
+    itself, the service does.
+    """
+    module, loader = _prepared.pop() if _prepared and script.name == NAME else _new_module(script.name)
+    loader.source = script.source
+    directory = os.environ["TMPDIR"]
+    if directory != DEFAULT_DIRECTORY or script.name != NAME:
+        module.__file__ = sys.argv[0] = f"{directory}/{script.name}.py"
+    # Lines as Python counts them; no modification time: linecache.checkcache keeps the entry.
+    lines = io.StringIO(script.source, None).readlines()
+    if lines and not lines[-1].endswith("\n"):
+        lines[-1] += "\n"
+    linecache.cache[script.filename] = (len(script.source), None, lines, script.filename)
+    sys.modules[script.name] = sys.modules["__main__"] = module
+    return module
+
+
+class File:
+    """The script's own file. Written if it may be looked for; taken away again before files are returned."""
+
+    def __init__(self, script, files, patterns):
+        self.path = os.path.join(os.environ["TMPDIR"], f"{script.name}.py")
+        self.data = None
+        wanted = any(os.path.normpath(pattern) == f"{script.name}.py" for pattern in patterns)
+        self.is_returned = wanted
+        if wanted or _mentions.search(script.source) or any(map(_may_look, files)):
+            data = script.source.encode("utf-8", "surrogatepass")
+            with contextlib.suppress(OSError), open(self.path, "xb") as file:
+                file.write(data)
+                self.data = data
+
+    def take_away(self):
+        """Not if the script has put another in its place, or the client asks for it by its name."""
+        if self.data is None or self.is_returned:
+            return
+        with contextlib.suppress(OSError):
+            with open(self.path, "rb") as file:
+                is_own = file.read(len(self.data) + 1) == self.data
+            if is_own:
+                os.unlink(self.path)
+
+
+def _may_look(file):
+    name, data = file
+    return name.endswith(".py") and _bytes_mentions.search(data) is not None
+
+
+def _new_module(name):
+    loader = Loader()
+    loader.filename = f"{DEFAULT_DIRECTORY}/{name}.py"
+    spec = ModuleSpec(name, loader, origin=loader.filename)
+    spec.has_location = True
+    module = types.ModuleType(name)
+    module.__spec__ = spec
+    module.__loader__ = loader
+    module.__file__ = loader.filename
+    return module, loader
