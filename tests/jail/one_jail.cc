@@ -223,10 +223,13 @@ int main(int argc, char** argv) {
   if (index >= candidates().size()) return 2;
   Plan plan = candidates()[index].plan;
   plan.landlock_abi = std::max(0, sys::landlock_abi());
-  choose_uids(plan);
+  UidRange uids;
+  if (const SetupError claimed = uids.claim(); claimed.failed()) return say(claimed), 1;
+  uids.give_to(plan);
+  std::vector<UniqueFd> locks;
   arm();
   if (!plan.namespaces() && plan.root != Root::chroot) make_scratch_base(plan);
-  const SetupError grouped = argc > 2 ? make_cgroups(plan) : ok();
+  const SetupError grouped = argc > 2 ? make_cgroups(plan, locks) : ok();
   disarm();
   if (grouped.failed()) return say(grouped), 1;
 
@@ -243,6 +246,9 @@ int main(int argc, char** argv) {
   arm();
   release(plan);
   disarm();
+  const pid_t holder = uids.holder();
+  uids.release();
+  if (holder > 0) ::waitpid(holder, nullptr, 0);
   std::fflush(stdout);
   return code == 0 ? 0 : 1;
 }

@@ -9,6 +9,7 @@
 #include <initializer_list>
 #include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -133,9 +134,10 @@ struct NamedPolicy {
 // One plan of each kind that the candidates' policies are chosen by.
 inline std::vector<sandbox::Candidate> distinct_candidates() {
   std::vector<sandbox::Candidate> out;
-  std::set<std::pair<bool, sandbox::Users>> seen;
+  std::set<std::tuple<bool, sandbox::Users, sandbox::Files>> seen;
   for (const sandbox::Candidate& candidate : sandbox::candidates())
-    if (seen.insert({candidate.plan.namespaces(), candidate.plan.users}).second)
+    if (seen.insert({candidate.plan.namespaces(), candidate.plan.users, candidate.plan.files})
+            .second)
       out.push_back(candidate);
   return out;
 }
@@ -145,6 +147,9 @@ inline std::vector<NamedPolicy> every_policy() {
                                   {"server_policy", sandbox::server_policy()}};
   for (const sandbox::Candidate& candidate : distinct_candidates())
     out.push_back({candidate.name, sandbox::policy_for(candidate.plan)});
+  sandbox::Plan one_session = sandbox::candidates().front().plan;
+  one_session.sessions = sandbox::Sessions::one;
+  out.push_back({"one session a job", sandbox::policy_for(one_session)});
   return out;
 }
 

@@ -1,9 +1,12 @@
 // Every policy there is: its compiled program against the reference model, and what the weaker
 // levels take away.
+#include <fcntl.h>
 #include <linux/audit.h>
+#include <linux/futex.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <time.h>
 
 #include <cerrno>
 #include <csignal>
@@ -119,13 +122,17 @@ const Comparison& sweep(const NamedPolicy& named) {
   return *comparison;
 }
 
-Policy policy_of(bool namespaces, Users users) {
+Policy policy_of(bool namespaces, Users users, Files files = Files::shared) {
   for (const Candidate& candidate : distinct_candidates())
-    if (candidate.plan.namespaces() == namespaces && candidate.plan.users == users)
+    if (candidate.plan.namespaces() == namespaces && candidate.plan.users == users &&
+        candidate.plan.files == files)
       return policy_for(candidate.plan);
   throw std::logic_error("no candidate is of this kind");
 }
 Policy joined() {
+  return policy_of(true, Users::two_mapped, Files::own);
+}
+Policy joined_over_shared_files() {
   return policy_of(true, Users::two_mapped);
 }
 Policy one_uid() {
@@ -207,8 +214,8 @@ TEST_CASE("every row has a reason, numbers, an errno, and conditions that can be
     }
 }
 
-TEST_CASE("the candidates are of four kinds, the strongest under the table itself", "[policy]") {
-  CHECK(distinct_candidates().size() == 4);
+TEST_CASE("the candidates are of five kinds, the strongest under the table itself", "[policy]") {
+  CHECK(distinct_candidates().size() == 5);
   const auto table = compile(python_policy()), strongest = compile(joined());
   REQUIRE(table.size() == strongest.size());
   CHECK(std::memcmp(table.data(), strongest.data(), table.size() * sizeof table[0]) == 0);
@@ -329,15 +336,76 @@ TEST_CASE("the placeholder for the own process stands for nothing else", "[polic
 TEST_CASE("where the uid is the service's own, the attributes of files are out of reach",
           "[policy]") {
   Verdicts own(kept()), service(shared());
-  std::vector<int> numbers = {SYS_fchmod, SYS_fchmodat, kSysFchmodat2, SYS_utimensat};
+  std::vector<int> numbers = {SYS_fchmod, SYS_fchmodat, kSysFchmodat2};
 #if defined(__x86_64__)
-  numbers.insert(numbers.end(), {SYS_chmod, SYS_utime, SYS_utimes, SYS_futimesat});
+  numbers.push_back(SYS_chmod);
 #endif
   for (const int number : numbers) {
     CHECK(own.allows(number, {}));
     CHECK(service(number, {}) == error_verdict(EPERM));
     CHECK(service(number, {~std::uint64_t{0}}) == error_verdict(EPERM));
   }
+}
+
+TEST_CASE("a file's times can be set only where it is the job's own", "[policy]") {
+  std::vector<int> numbers = {SYS_utimensat};
+#if defined(__x86_64__)
+  numbers.insert(numbers.end(), {SYS_utime, SYS_utimes, SYS_futimesat});
+#endif
+  for (const int number : numbers) {
+    CHECK(Verdicts(joined()).allows(number, {}));
+    CHECK(Verdicts(one_uid()).allows(number, {}));
+    for (const Policy& policy : {kept(), shared()})
+      CHECK(Verdicts(policy)(number, {}) == error_verdict(EPERM));
+  }
+}
+
+TEST_CASE("only where no other job has the same files can they be locked", "[policy]") {
+  Verdicts own(joined());
+  CHECK(own.allows(SYS_flock, {0, 2}));
+  for (const std::uint64_t command :
+       {F_GETLK, F_SETLK, F_SETLKW, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW}) {
+    CHECK(own.allows(SYS_fcntl, {0, command}));
+    for (const Policy& policy : {joined_over_shared_files(), one_uid(), kept(), shared()}) {
+      Verdicts verdicts(policy);
+      CHECK(verdicts(SYS_fcntl, {0, command}) == error_verdict(ENOLCK));
+      CHECK(verdicts(SYS_flock, {0, 2}) == error_verdict(ENOSYS));
+      CHECK(verdicts.allows(SYS_fcntl, {0, F_GETFL}));
+    }
+  }
+  CHECK(own(SYS_fcntl, {0, F_SETLEASE}) == error_verdict(EINVAL));
+}
+
+TEST_CASE("without namespaces a clock and a futex are one's own", "[policy]") {
+  constexpr std::uint64_t kOfPid1 = ~std::uint64_t{1} << 3 | 2, kOfOwnPid0 = ~std::uint64_t{0} << 3 | 2;
+  for (const Policy& policy : {kept(), shared()}) {
+    Verdicts verdicts(policy);
+    for (const int number :
+         {SYS_clock_gettime, SYS_clock_getres, SYS_clock_nanosleep, SYS_timer_create}) {
+      for (const std::uint64_t clock : {CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_PROCESS_CPUTIME_ID,
+                                        CLOCK_THREAD_CPUTIME_ID, CLOCK_BOOTTIME})
+        CHECK(verdicts.allows(number, {clock}));
+      for (const std::uint64_t clock : {kOfPid1, kOfPid1 | 4, kOfOwnPid0, kHigh - 1})
+        CHECK(verdicts(number, {clock}) == error_verdict(EINVAL));
+      CHECK(Verdicts(joined()).allows(number, {kOfPid1}));
+    }
+    for (const std::uint64_t operation : {FUTEX_WAIT, FUTEX_WAKE, FUTEX_REQUEUE, FUTEX_CMP_REQUEUE,
+                                          FUTEX_WAKE_OP, FUTEX_WAIT_BITSET, FUTEX_WAKE_BITSET}) {
+      CHECK(verdicts.allows(SYS_futex, {0, operation | FUTEX_PRIVATE_FLAG}));
+      CHECK(verdicts(SYS_futex, {0, operation}) == error_verdict(EAGAIN));
+      CHECK(Verdicts(joined()).allows(SYS_futex, {0, operation}));
+    }
+    for (const std::uint64_t operation : {FUTEX_LOCK_PI, FUTEX_UNLOCK_PI, FUTEX_TRYLOCK_PI,
+                                          FUTEX_WAIT_REQUEUE_PI, FUTEX_CMP_REQUEUE_PI})
+      CHECK_FALSE(verdicts.allows(SYS_futex, {0, operation | FUTEX_PRIVATE_FLAG}));
+  }
+}
+
+TEST_CASE("where the kernel shares the processor out by sessions, a job has one", "[policy]") {
+  Plan plan = candidates().front().plan;
+  CHECK(Verdicts(policy_for(plan)).allows(SYS_setsid, {}));
+  plan.sessions = Sessions::one;
+  CHECK(Verdicts(policy_for(plan))(SYS_setsid, {}) == error_verdict(EPERM));
 }
 
 TEST_CASE("where init and job share a uid, the init cannot be named", "[policy]") {
@@ -377,7 +445,8 @@ void check_weaker_allows_no_more(const Policy& stronger, const Policy& weaker) {
 }
 
 TEST_CASE("a weaker level allows nothing that a stronger one refuses", "[policy]") {
-  check_weaker_allows_no_more(joined(), one_uid());
+  check_weaker_allows_no_more(joined(), joined_over_shared_files());
+  check_weaker_allows_no_more(joined_over_shared_files(), one_uid());
   check_weaker_allows_no_more(one_uid(), kept());
   check_weaker_allows_no_more(kept(), shared());
 }
