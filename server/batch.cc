@@ -4,6 +4,7 @@
 #include <boost/algorithm/string/trim.hpp>
 
 #include "server/batch_state.h"
+#include "server/content_encoding.h"
 #include "server/judge.h"
 #include "server/log.h"
 #include "server/perform.h"
@@ -130,6 +131,7 @@ awaitable<void> read(std::shared_ptr<Batch> batch, Form form, const Grant& grant
     state = co_await batch->exchange.read_body(piece);
     if (state == Exchange::Body::broken) co_return batch->cut_off();
     if (state == Exchange::Body::stopped) co_return;
+    if (state == Exchange::Body::malformed) co_return batch->refuse("null", 400, kNotGzip);
     items.push(piece);
     if (state == Exchange::Body::complete) items.end();
     // No line can be told of this: what runs is answered, and the answer then breaks off.

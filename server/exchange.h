@@ -24,15 +24,16 @@ class Exchange {
   // client that goes is noticed within a second once its body has been read.
   virtual Cancellation& cancellation() = 0;
 
-  // All of the body, which stays as long as the exchange. Nothing where it cannot be had: then
+  // All of the body, unpacked if it came compressed, which stays as long as the exchange. Nothing where it cannot be had: then
   // `refusal` says what to answer, if anybody is there to hear it.
   virtual awaitable<std::optional<std::string_view>> whole_body() = 0;
   virtual std::optional<Response> refusal() = 0;
 
   // Instead: what comes next of a body of any size, appended to `out`. broken: the client has gone,
-  // was silent for too long, or does not keep to HTTP. stopped: by `stop_reading`, which may be
+  // was silent for too long, or does not keep to HTTP. malformed: it is not compressed as its head
+  // says. stopped: by `stop_reading`, which may be
   // called meanwhile.
-  enum class Body { more, complete, broken, stopped };
+  enum class Body { more, complete, broken, malformed, stopped };
   virtual awaitable<Body> read_body(std::string& out) = 0;
   virtual void stop_reading() = 0;
 

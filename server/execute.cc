@@ -25,7 +25,9 @@ struct Arrived {
 };
 
 Response refused(const BadRequest& problem) {
-  return execute_error(OutcomeKind::invalid_request, problem.status, problem.message);
+  Response response = execute_error(OutcomeKind::invalid_request, problem.status, problem.message);
+  if (!problem.hint.empty()) response.headers.emplace_back("Pyexec-Hint", problem.hint);
+  return response;
 }
 
 boost::system::result<Arrived, BadRequest> arrived(Exchange& exchange, std::string_view body,

@@ -2,6 +2,7 @@
 #include "sandbox/base/phases.h"
 #include "server/gzip.h"
 #include "server/http_exchange.h"
+#include "server/quality.h"
 
 namespace pyexec {
 
@@ -127,7 +128,7 @@ awaitable<bool> HttpExchange::finish(std::optional<Response> response, After aft
   Message message = to_http(*std::move(response));
   const std::size_t bytes = message.body().size();
   const bool may_compress = bytes >= kLeastGzipBytes && bytes <= kMostGzipBytes;
-  const auto compressed = may_compress && accepts_gzip(head()[http::field::accept_encoding])
+  const auto compressed = may_compress && accepts_gzip(joined(head(), http::field::accept_encoding))
                               ? gzip(message.body())
                               : std::nullopt;
   if (may_compress) message.insert(http::field::vary, "Accept-Encoding");

@@ -1,6 +1,8 @@
 #include "server/http_exchange.h"
 
 #include "sandbox/base/phases.h"
+#include "server/content_encoding.h"
+#include "server/request_target.h"
 #include "server/routes.h"
 
 namespace pyexec {
@@ -14,6 +16,8 @@ constexpr std::uint32_t kHeaderBytes = 16 << 10;
 // A body that nobody wanted is read to its end up to here, so that the connection can be kept.
 constexpr std::size_t kSkippedBytes = 64 << 10;
 constexpr std::size_t kPieceBytes = 16 << 10;
+// What is unpacked at a time, in about a millisecond.
+constexpr std::size_t kUnpackedBytes = 256 << 10;
 
 }  // namespace
 
@@ -79,10 +83,16 @@ awaitable<error_code> HttpExchange::read_head() {
   if (length.find(',') != std::string_view::npos || (!encoding.empty() && !length.empty()))
     co_return http::error::bad_content_length;
   if (parser.get().count(http::field::host) > 1) co_return http::error::bad_field;
-  co_return error_code();
+  if (parser.get().version() >= 11 && parser.get().count(http::field::host) == 0)
+    head_problem_ = "an HTTP/1.1 request has a Host header";
+  else if (!is_host(parser.get()[http::field::host]))
+    head_problem_ = "the Host header names no host";
+  co_return head_problem_.empty() ? error_code() : http::error::bad_field;
 }
 
 std::optional<Response> HttpExchange::refuse_head(error_code error) const {
+  if (!head_problem_.empty())
+    return error_response(400, "malformed HTTP request: " + std::string(head_problem_));
   if (error == http::error::end_of_stream || error == beast::error::timeout) return std::nullopt;
   if (error == http::error::header_limit || error == http::error::buffer_overflow)
     return error_response(431, "request header is larger than the limit of " +
@@ -116,6 +126,23 @@ awaitable<error_code> HttpExchange::read_all() {
   co_return error_code();
 }
 
+// Where it is not gzip, the error is partial_message.
+awaitable<error_code> HttpExchange::unpack_all(std::uint64_t most) {
+  const auto executor = co_await net::this_coro::executor;
+  Gunzip gunzip;
+  std::string packed = std::move(whole_->get().body());
+  std::string_view rest = packed;
+  for (auto state = Gunzip::State::more; state != Gunzip::State::whole;) {
+    state = gunzip.next(rest, unpacked_, kUnpackedBytes);
+    if (unpacked_.size() > most) co_return http::error::body_limit;
+    if (!body_room_.grow(packed.size() + unpacked_.size())) co_return net::error::no_buffer_space;
+    if (state == Gunzip::State::broken || state == Gunzip::State::wants_input)
+      co_return http::error::partial_message;
+    co_await net::post(executor, kAsTuple);
+  }
+  co_return error_code();
+}
+
 awaitable<std::optional<std::string_view>> HttpExchange::whole_body() {
   if (head_.is_done()) {
     watch_.start(cancellation_);
@@ -131,14 +158,18 @@ awaitable<std::optional<std::string_view>> HttpExchange::whole_body() {
     error = net::error::connection_reset;
   else
     error = co_await read_all();
+  const bool is_packed = content_encoding(head()) == ContentEncoding::gzip;
+  if (!error && is_packed) error = co_await unpack_all(limit);
   if (!error) {
     watch_.start(cancellation_);
-    co_return whole_->get().body();
+    co_return is_packed ? unpacked_ : whole_->get().body();
   }
   if (error == http::error::body_limit)
     refusal_ = too_large(service_, head().target());
   else if (error == net::error::no_buffer_space)
     refusal_ = too_busy(service_, head().target());
+  else if (error == http::error::partial_message && body_is_read())
+    refusal_ = execute_error(OutcomeKind::invalid_request, 400, kNotGzip);
   else
     refusal_ = refuse_head(error);
   is_broken_ = !refusal_;
@@ -156,7 +187,13 @@ awaitable<Exchange::Body> HttpExchange::read_body(std::string& out) {
     if (head_.is_done()) co_return Body::complete;
     if (!co_await go_on()) co_return Body::broken;
     pieces_.emplace(std::move(head_));
+    if (content_encoding(head()) == ContentEncoding::gzip) packed_ = std::make_unique<Packed>();
   }
+  if (packed_) co_return co_await read_packed(out);
+  co_return co_await read_piece(out);
+}
+
+awaitable<Exchange::Body> HttpExchange::read_piece(std::string& out) {
   auto& parser = *pieces_;
   char piece[kPieceBytes];
   parser.get().body() = {piece, sizeof piece, true};
@@ -172,6 +209,31 @@ awaitable<Exchange::Body> HttpExchange::read_body(std::string& out) {
   out.append(piece, sizeof piece - parser.get().body().size);
   watch_.start(cancellation_);  // nobody reads, and would notice, while what came is worked on
   co_return parser.is_done() ? Body::complete : Body::more;
+}
+
+// A piece may hold a thousand times its size: it is unpacked in several turns.
+awaitable<Exchange::Body> HttpExchange::read_packed(std::string& out) {
+  if (packed_->rest.empty() && !packed_->is_complete) {
+    packed_->piece.clear();
+    const Body state = co_await read_piece(packed_->piece);
+    if (state == Body::broken || state == Body::stopped) co_return state;
+    packed_->is_complete = state == Body::complete;
+    packed_->rest = packed_->piece;
+  } else {
+    co_await net::post(co_await net::this_coro::executor, kAsTuple);
+    if (is_reading_stopped_) co_return Body::stopped;
+  }
+  switch (packed_->gunzip.next(packed_->rest, out, kUnpackedBytes)) {
+    case Gunzip::State::more:
+      co_return Body::more;
+    case Gunzip::State::whole:
+      co_return packed_->is_complete ? Body::complete : Body::more;
+    case Gunzip::State::wants_input:
+      co_return packed_->is_complete ? Body::malformed : Body::more;
+    case Gunzip::State::broken:
+      break;
+  }
+  co_return Body::malformed;
 }
 
 // Whether all of it is read, so that the next request begins where it ends.

@@ -3,9 +3,11 @@
 
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
+#include <memory>
 
 #include "server/client_watch.h"
 #include "server/exchange.h"
+#include "server/gunzip.h"
 #include "server/service.h"
 
 namespace pyexec {
@@ -68,6 +70,9 @@ class HttpExchange final : public Exchange {
   bool body_is_read() const;
   awaitable<bool> go_on();
   awaitable<boost::system::error_code> read_all();
+  awaitable<boost::system::error_code> unpack_all(std::uint64_t most);
+  awaitable<Body> read_piece(std::string& out);
+  awaitable<Body> read_packed(std::string& out);
   awaitable<bool> skip_body();
   Message to_http(Response response) const;
   template <typename Answer>
@@ -82,10 +87,19 @@ class HttpExchange final : public Exchange {
   HeadParser head_;
   std::optional<WholeParser> whole_;   // instead of head_, once the body is wanted
   std::optional<PieceParser> pieces_;  // the same, piece by piece
+  struct Packed {
+    Gunzip gunzip;
+    std::string piece;           // as it came
+    std::string_view rest = {};  // of the piece
+    bool is_complete = false;    // no other piece comes
+  };
+  std::unique_ptr<Packed> packed_;  // of a body that comes compressed, piece by piece
+  std::string unpacked_;            // all of a body that came compressed
   Cancellation cancellation_;
   RequestRecord record_;
   Headers headers_;
   std::optional<Response> refusal_;
+  std::string_view head_problem_;
   bool is_told_to_go_on_ = false, is_chunked_ = false, has_begun_ = false, is_broken_ = false;
   bool is_reading_stopped_ = false;
 };

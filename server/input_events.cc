@@ -1,6 +1,7 @@
 #include "server/input_events.h"
 
-#include <set>
+#include <algorithm>
+#include <map>
 
 #include "server/input_rules.h"
 
@@ -66,24 +67,61 @@ std::optional<std::string> InputFiles::take(const JsonEvent& event) {
 
 std::optional<std::string> InputFiles::add(std::string bytes) {
   constexpr std::size_t kMostFiles = 1000;
-  if (const auto problem = problem_with_name(name_))
+  std::string name = plain_path(name_);
+  if (const auto problem = problem_with_name(name))
     return "name of 'files' entry " + quoted(name_) + " " + *problem;
   if (files_.size() == kMostFiles)
     return "'files' has more than " + std::to_string(kMostFiles) + " entries";
-  files_.push_back({name_, std::move(bytes)});
+  files_.push_back({std::move(name), std::move(bytes)});
+  given_.push_back(name_);
   return std::nullopt;
 }
 
 std::optional<std::string> InputFiles::check() const {
-  std::set<std::string_view> names;
-  for (const NamedBytes& file : files_)
-    if (!names.insert(file.name).second)
-      return "'files' entry " + quoted(file.name) + " is given twice";
-  for (const std::string_view name : names)
+  std::map<std::string_view, std::size_t> names;
+  for (std::size_t i = 0; i < files_.size(); ++i) {
+    const auto [first, is_new] = names.emplace(files_[i].name, i);
+    if (is_new) continue;
+    const std::string& other = given_[first->second];
+    if (other == given_[i]) return "'files' entry " + quoted(other) + " is given twice";
+    return "'files' entries " + quoted(other) + " and " + quoted(given_[i]) + " are the same file";
+  }
+  for (const auto& [name, index] : names)
     for (std::size_t at = name.find('/'); at != std::string_view::npos; at = name.find('/', at + 1))
       if (names.contains(name.substr(0, at)))
         return "'files' entry " + quoted(name.substr(0, at)) + " is a file and, for " +
                quoted(name) + ", a directory";
+  return std::nullopt;
+}
+
+std::optional<std::string> Variables::take(const JsonEvent& event) {
+  constexpr std::size_t kMostVariables = 100;
+  if (event.what == What::key && event.level == 1) name_ = event.text;
+  if (event.what == What::key || event.what == What::end || event.level != 1) return std::nullopt;
+  if (event.what != What::string)
+    return "'env' entry " + quoted(name_) + " must be a string, not " + name_of(event.what);
+  if (const auto problem = problem_with_variable(name_, event.text, allowed_))
+    return "'env' entry " + quoted(name_) + " " + *problem;
+  if (variables_.size() == kMostVariables)
+    return "'env' has more than " + std::to_string(kMostVariables) + " entries";
+  if (std::any_of(variables_.begin(), variables_.end(),
+                  [&](const auto& entry) { return entry.name == name_; }))
+    return "'env' entry " + quoted(name_) + " is given twice";
+  variables_.push_back({name_, std::string(event.text)});
+  return std::nullopt;
+}
+
+std::optional<std::string> Patterns::take(const JsonEvent& event) {
+  constexpr std::size_t kMostPatterns = 100;
+  if (event.level == 0) return std::nullopt;
+  if (event.what != What::string || event.level > 1)
+    return std::string("'return_files' entries must be strings, not ") + name_of(event.what);
+  std::string pattern = plain_path(event.text);
+  if (const auto problem = problem_with_name(pattern))
+    return "'return_files' entry " + quoted(event.text) + " " + *problem;
+  if (patterns_.size() == kMostPatterns)
+    return "'return_files' has more than " + std::to_string(kMostPatterns) + " entries";
+  patterns_.push_back(std::move(pattern));
   return std::nullopt;
 }
 

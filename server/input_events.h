@@ -1,4 +1,4 @@
-// The fields `args` and `files` of a request, event by event. Pure.
+// The fields `args`, `files`, `env` and `return_files` of a request, event by event. Pure.
 #pragma once
 
 #include <rapidjson/stringbuffer.h>
@@ -40,8 +40,32 @@ class InputFiles {
   std::optional<std::string> add(std::string bytes);
 
   std::vector<NamedBytes> files_;
+  std::vector<std::string> given_;  // their names as they were sent
   std::string name_, inner_;  // of the entry, and of what is in it
   std::optional<std::string> decoded_;
+};
+
+class Variables {
+ public:
+  // allowed: of is_allowed_name. Outlives this.
+  explicit Variables(std::string_view allowed) : allowed_(allowed) {}
+
+  std::optional<std::string> take(const JsonEvent& event);
+  std::vector<NamedBytes> release() { return std::move(variables_); }
+
+ private:
+  std::string_view allowed_;
+  std::vector<NamedBytes> variables_;
+  std::string name_;  // of the entry
+};
+
+class Patterns {
+ public:
+  std::optional<std::string> take(const JsonEvent& event);
+  std::vector<std::string> release() { return std::move(patterns_); }
+
+ private:
+  std::vector<std::string> patterns_;
 };
 
 }  // namespace pyexec

@@ -1,15 +1,56 @@
 #include "server/input_rules.h"
 
 #include <algorithm>
-#include <boost/beast/core/detail/base64.hpp>
+#include <array>
+#include <cstdint>
+
+#include "server/whole_number.h"
 
 namespace pyexec {
+namespace {
+
+// As it was sent; of a long one the beginning.
+std::string shown_number(std::string_view text) {
+  constexpr std::size_t kShown = 40;
+  if (text.size() <= kShown) return std::string(text);
+  return std::string(text.substr(0, kShown)) + "... (" + std::to_string(text.size()) +
+         " characters)";
+}
+
+}  // namespace
 
 std::string quoted(std::string_view text) {
   constexpr std::size_t kShown = 200;
   std::string out = "'";
   out += text.substr(0, kShown);
   out += text.size() > kShown ? "...'" : "'";
+  return out;
+}
+
+boost::system::result<std::uint64_t, Problem> parse_limit(std::string_view name,
+                                                          std::string_view text,
+                                                          std::uint64_t most) {
+  using Is = WholeNumber::Is;
+  const auto [is, value] = parse_whole(text);
+  if (is == Is::negative || is == Is::fraction || (is == Is::value && value == 0))
+    return Problem{quoted(name) + " field must be a whole number from 1 to " +
+                   std::to_string(most) + ", not " + shown_number(text)};
+  if (is == Is::too_large || value > most)
+    return Problem{quoted(name) + " is " + shown_number(text) + ", more than the limit of " +
+                   std::to_string(most)};
+  return value;
+}
+
+std::string plain_path(std::string_view name) {
+  std::string out;
+  for (std::size_t at = 0, end = 0; at <= name.size(); at = end + 1) {
+    end = std::min(name.find('/', at), name.size());
+    const std::string_view part = name.substr(at, end - at);
+    const bool is_root = at == 0 && part.empty();
+    if ((part.empty() || part == ".") && end < name.size() && !is_root) continue;
+    out += part;
+    if (end < name.size()) out += '/';
+  }
   return out;
 }
 
@@ -43,13 +84,41 @@ bool is_relative_path(std::string_view name) {
 }
 
 std::optional<std::string> decode_base64(std::string_view text) {
-  namespace base64 = boost::beast::detail::base64;
-  if (text.size() % 4 != 0) return std::nullopt;  // `decode` would write beyond `decoded_size`
-  std::string out(base64::decoded_size(text.size()), '\0');
-  const auto [written, read] = base64::decode(out.data(), text.data(), text.size());
-  const std::string_view rest = text.substr(read);
-  if (rest.size() > 2 || rest != std::string_view("==").substr(0, rest.size())) return std::nullopt;
-  out.resize(written);
+  constexpr unsigned kPadding = 64, kSpace = 65, kOther = 66;
+  static const auto values = [] {
+    std::array<std::uint8_t, 256> out;
+    out.fill(kOther);
+    const auto put = [&](std::string_view characters, unsigned value) {
+      for (const char c : characters)
+        out[static_cast<unsigned char>(c)] = static_cast<std::uint8_t>(value++);
+    };
+    put("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", 0);
+    put("-_", 62);  // the alphabet for URLs
+    put("=", kPadding);
+    for (const char* space : {" ", "\t", "\r", "\n"}) put(space, kSpace);
+    return out;
+  }();
+  std::string out;
+  out.reserve(text.size() / 4 * 3 + 3);
+  std::uint32_t bits = 0;
+  std::size_t digits = 0, padding = 0;
+  for (const char c : text) {
+    const unsigned value = values[static_cast<unsigned char>(c)];
+    if (value == kSpace) continue;
+    if (value == kOther || (padding > 0 && value != kPadding)) return std::nullopt;
+    if (value == kPadding) {
+      ++padding;
+      continue;
+    }
+    bits = bits << 6 | value;
+    if (++digits % 4 != 0) continue;
+    for (const int shift : {16, 8, 0}) out += static_cast<char>(bits >> shift & 0xff);
+  }
+  const std::size_t rest = digits % 4;
+  if (rest == 1 || (padding > 0 && rest + padding != 4)) return std::nullopt;
+  if (rest == 2) out += static_cast<char>(bits >> 4 & 0xff);
+  if (rest == 3)
+    for (const int shift : {10, 2}) out += static_cast<char>(bits >> shift & 0xff);
   return out;
 }
 

@@ -1,25 +1,38 @@
 #include "server/job_request.h"
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 #include <set>
 #include <span>
 #include <stdexcept>
+#include <vector>
 
+#include "server/field_hints.h"
 #include "server/input_events.h"
 #include "server/input_rules.h"
 #include "server/job_defaults.h"
 #include "server/json_fields.h"
+#include "server/json_text.h"
 #include "server/untrusted_json.h"
+#include "server/whole_number.h"
 
 namespace pyexec {
 namespace {
 
-constexpr std::size_t kMostVariables = 100, kMostPatterns = 100, kIdBytes = 256;
+constexpr std::size_t kIdBytes = 256;
 constexpr std::uint64_t kLeastProgressMs = 100, kMostProgressMs = 3'600'000;
 
 enum class Body { request, batch_line };
+
+// A field that has parts.
+struct Whole {
+  JsonEvent::What what;
+  const char* shown;
+};
+constexpr Whole kObject = {JsonEvent::What::object, "an object"};
+
+// The contract has the answer to a request with `code` and without `script`, byte for byte.
+constexpr std::string_view kFixedMistake = "code";
 
 // Takes the members of the outermost object, each by its own function.
 class JobHandler {
@@ -30,23 +43,27 @@ class JobHandler {
         body_(body),
         defaults_(defaults),
         args_(caps.args_depth),
+        variables_(caps.env_names),
         request_(plain_request(caps)) {}
 
   void begin_field(std::string_view name) {
     const auto known = std::find_if(fields().begin(), fields().end(),
                                     [&](const Field& field) { return field.name == name; });
-    const bool is_taken =
-        known != fields().end() && (known->of == Body::request || body_ == Body::batch_line);
-    field_ = is_taken ? &*known : nullptr;
-    name_.clear();
+    field_ = known != fields().end() && is_taken(*known) ? &*known : nullptr;
     if (field_ == nullptr && !unknown_field_) unknown_field_ = name;
-    if (field_ != nullptr && !seen_.insert(field_->name).second)
-      report(quoted(name) + " field is given twice");
+    if (field_ == nullptr) return;
+    if (!named_.insert(field_->name).second) report(quoted(name) + " field is given twice");
+    seen_.insert(field_->name);
   }
   void take(const JsonEvent& event) {
+    if (field_ == nullptr) return;
+    // As if it were not there.
+    if (event.level == 0 && event.what == JsonEvent::What::null) {
+      seen_.erase(field_->name);
+      return;
+    }
     // Wanted even of a line that has a problem.
-    if (field_ != nullptr && (!problem_ || field_->of == Body::batch_line))
-      (this->*field_->take)(event);
+    if (!problem_ || field_->of == Body::batch_line) (this->*field_->take)(event);
   }
 
   boost::system::result<JobRequest, BadRequest> finish() {
@@ -65,19 +82,24 @@ class JobHandler {
     Body of = Body::request;
   };
   static std::span<const Field> fields();
+  bool is_taken(const Field& field) const {
+    return field.of == Body::request || body_ == Body::batch_line;
+  }
 
   std::optional<BadRequest> find_problem() {
     Job& job = request_.job;
     const bool is_job = request_.line == JobRequest::Line::job;
-    if (is_job && !seen_.contains("script") && defaults_.job.script.empty())
-      return BadRequest{400, "'script' field is required"};
+    if (is_job && !seen_.contains("script") && defaults_.job.script.empty()) return no_script();
     if (is_job && seen_.contains("progress_ms"))
       report("'progress_ms' field is for a first line with \"defaults\": true");
     report(files_.check());
     if (problem_) return BadRequest{400, *problem_};
-    if (unknown_field_) return BadRequest{400, "unknown field " + quoted(*unknown_field_)};
+    if (unknown_field_)
+      return BadRequest{400, "unknown field " + quoted(*unknown_field_) + meant(*unknown_field_)};
     if (seen_.contains("args")) job.args = args_.json();
     if (seen_.contains("files")) job.files = files_.release();
+    if (seen_.contains("env")) job.environment = variables_.release();
+    if (seen_.contains("return_files")) want_files(job.wants);
     const std::size_t script = source_of("script").job.script.size();
     if (script > caps_.script_bytes)
       return BadRequest{413, "script is " + std::to_string(script) +
@@ -90,6 +112,33 @@ class JobHandler {
                                  std::to_string(caps_.input_bytes)};
     take_over(defaults_, seen_, request_);
     return std::nullopt;
+  }
+
+  void want_files(Wants& wants) {
+    wants.return_files = patterns_.release();
+    wants.files_bytes = caps_.files_bytes;
+    wants.files_count = caps_.files_count;
+    wants.files_depth = caps_.files_depth;
+  }
+  BadRequest no_script() const {
+    if (named_.contains("script")) return {400, "'script' field must be a string, not null"};
+    BadRequest problem = {400, "'script' field is required"};
+    const std::string meaning = unknown_field_ ? meant(*unknown_field_) : "";
+    if (meaning.empty()) return problem;
+    const std::string hint = "unknown field " + quoted(*unknown_field_) + meaning;
+    const bool is_fixed = unknown_field_ == kFixedMistake && body_ == Body::request;
+    is_fixed ? problem.hint = hint : problem.message += "; " + hint;
+    return problem;
+  }
+  // The end of a sentence about a name that is no field here; may be empty.
+  std::string meant(std::string_view name) const {
+    std::vector<std::string_view> known;
+    for (const Field& field : fields()) {
+      if (is_taken(field)) known.push_back(field.name);
+      if (!is_taken(field) && field.name == name) return ", which is for lines of a batch";
+    }
+    const std::string_view field = meant_field(name, known);
+    return field.empty() ? "" : "; did you mean " + quoted(field) + "?";
   }
 
   // Whose value of this field counts.
@@ -110,7 +159,11 @@ class JobHandler {
     report(quoted(field_->name) + " field must be " + wanted + ", not " + name_of(event.what));
   }
 
-  void take_script(const JsonEvent& event) { take_text(event, request_.job.script); }
+  void take_script(const JsonEvent& event) {
+    take_text(event, request_.job.script);
+    std::string& script = request_.job.script;
+    script.erase(0, script.size() - without_byte_order_mark(script).size());
+  }
   void take_stdin(const JsonEvent& event) { take_text(event, request_.job.stdin_text); }
   void take_text(const JsonEvent& event, std::string& out) {
     if (event.level > 0 || event.what == JsonEvent::What::end) return;
@@ -156,7 +209,7 @@ class JobHandler {
     using What = JsonEvent::What;
     if (event.level > 0 || event.what == What::end) return;
     const bool is_whole =
-        event.what == What::number && event.text.find_first_of(".eE") == std::string_view::npos;
+        event.what == What::number && parse_whole(event.text).is != WholeNumber::Is::fraction;
     if (event.what != What::string && !is_whole)
       return report_type(event, "a string or a whole number");
     if (event.text.size() > kIdBytes)
@@ -168,78 +221,29 @@ class JobHandler {
       append_json_string(request_.id_json, event.text);
   }
 
-  void take_return_files(const JsonEvent& event) {
-    using What = JsonEvent::What;
-    Wants& wants = request_.job.wants;
-    if (event.level == 0) {
-      if (event.what == What::end) return;
-      if (event.what != What::array) return report_type(event, "an array");
-      wants.return_files.clear();
-      wants.files_bytes = caps_.files_bytes;
-      wants.files_count = caps_.files_count;
-      wants.files_depth = caps_.files_depth;
-      return;
-    }
-    if (event.what != What::string || event.level > 1)
-      return report(std::string("'return_files' entries must be strings, not ") +
-                    name_of(event.what));
-    const std::string pattern(event.text);
-    if (const auto problem = problem_with_name(pattern))
-      return report("'return_files' entry " + quoted(pattern) + " " + *problem);
-    if (wants.return_files.size() == kMostPatterns)
-      return report("'return_files' has more than " + std::to_string(kMostPatterns) + " entries");
-    wants.return_files.push_back(pattern);
-  }
   void take_number(const JsonEvent& event, std::uint64_t most, std::uint64_t& out) {
     if (event.level > 0 || event.what == JsonEvent::What::end) return;
     if (event.what != JsonEvent::What::number) return report_type(event, "a number");
-    std::uint64_t value = 0;
-    const char* const end = event.text.data() + event.text.size();
-    const auto [stop, error] = std::from_chars(event.text.data(), end, value);
-    const bool too_large = error == std::errc::result_out_of_range;
-    if (!too_large && (error != std::errc() || stop != end || value == 0))
-      return report(quoted(field_->name) + " field must be a whole number from 1 to " +
-                    std::to_string(most) + ", not " + std::string(event.text));
-    if (too_large || value > most)
-      return report(quoted(field_->name) + " is " + std::string(event.text) +
-                    ", more than the limit of " + std::to_string(most));
-    out = value;
+    const auto value = parse_limit(field_->name, event.text, most);
+    if (!value) return report(value.error().message);
+    out = *value;
   }
 
   void take_args(const JsonEvent& event) {
-    if (event.level == 0 && event.what != JsonEvent::What::object &&
-        event.what != JsonEvent::What::array && event.what != JsonEvent::What::end)
-      return report_type(event, "an array or an object");
+    if (event.level > 0 || event.what != JsonEvent::What::object)
+      return take_parts(event, {JsonEvent::What::array, "an array or an object"}, args_);
     report(args_.take(event));
   }
-  void take_files(const JsonEvent& event) {
-    if (event.level == 0 && event.what != JsonEvent::What::object &&
-        event.what != JsonEvent::What::end)
-      return report_type(event, "an object");
-    report(files_.take(event));
+  void take_files(const JsonEvent& event) { take_parts(event, kObject, files_); }
+  void take_env(const JsonEvent& event) { take_parts(event, kObject, variables_); }
+  void take_return_files(const JsonEvent& event) {
+    take_parts(event, {JsonEvent::What::array, "an array"}, patterns_);
   }
-
-  void take_env(const JsonEvent& event) {
-    using What = JsonEvent::What;
-    if (event.what == What::key && event.level == 1) return void(name_ = event.text);
-    if (event.what == What::key || event.what == What::end || event.level > 1) return;
-    auto& list = request_.job.environment;
-    if (event.level == 0) {
-      if (event.what != What::object) report_type(event, "an object");
-      list.clear();
-      return;
-    }
-    if (event.what != What::string)
-      return report("'env' entry " + quoted(name_) + " must be a string, not " +
-                    name_of(event.what));
-    if (const auto problem = problem_with_variable(name_, event.text, caps_.env_names))
-      return report("'env' entry " + quoted(name_) + " " + *problem);
-    if (list.size() == kMostVariables)
-      return report("'env' has more than " + std::to_string(kMostVariables) + " entries");
-    if (std::any_of(list.begin(), list.end(),
-                    [&](const auto& entry) { return entry.name == name_; }))
-      return report("'env' entry " + quoted(name_) + " is given twice");
-    list.push_back({name_, std::string(event.text)});
+  template <typename Parts>
+  void take_parts(const JsonEvent& event, Whole wanted, Parts& parts) {
+    if (event.level == 0 && event.what != wanted.what && event.what != JsonEvent::What::end)
+      return report_type(event, wanted.shown);
+    report(parts.take(event));
   }
 
   const JobCaps& caps_;
@@ -247,10 +251,11 @@ class JobHandler {
   const JobRequest& defaults_;
   ArgsWriter args_;
   InputFiles files_;
+  Variables variables_;
+  Patterns patterns_;
   JobRequest request_;
-  const Field* field_ = nullptr;  // nullptr: one that is not known
-  std::set<std::string_view> seen_;
-  std::string name_;  // of the entry
+  const Field* field_ = nullptr;             // nullptr: one that is not known
+  std::set<std::string_view> named_, seen_;  // those that are there; and are not null
   std::optional<std::string> unknown_field_, problem_;
 };
 

@@ -28,6 +28,7 @@ struct JobRequest {
 struct BadRequest {
   unsigned status;  // 400 or 413
   std::string message;
+  std::string hint = {};  // what was probably meant, where `message` has no room for it
   // Of a line of a batch, as far as it could be read.
   std::string id_json = "null";
   JobRequest::Line line = JobRequest::Line::job;

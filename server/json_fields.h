@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "server/json_text.h"
 #include "server/utf8.h"
 
 namespace pyexec {
@@ -31,7 +32,8 @@ inline const char* name_of(JsonEvent::What what) {
 template <typename Sink>
 class FieldEvents {
  public:
-  explicit FieldEvents(Sink& sink) : sink_(sink) {}
+  FieldEvents(Sink& sink, std::string_view original, const rapidjson::MemoryStream& stream)
+      : sink_(sink), original_(original), stream_(stream) {}
   bool is_object() const { return is_object_; }
 
   bool Null() { return value(JsonEvent::What::null, "null"); }
@@ -41,8 +43,9 @@ class FieldEvents {
   bool Int64(std::int64_t) { return false; }
   bool Uint64(std::uint64_t) { return false; }
   bool Double(double) { return false; }
-  bool RawNumber(const char* text, rapidjson::SizeType size, bool) {
-    return value(JsonEvent::What::number, {text, size});
+  // What is parsed may have another number in its place (json_text.h).
+  bool RawNumber(const char*, rapidjson::SizeType size, bool) {
+    return value(JsonEvent::What::number, number_at(original_, stream_.Tell() - size));
   }
   bool String(const char* text, rapidjson::SizeType size, bool) {
     return !holds_surrogate({text, size}) && value(JsonEvent::What::string, {text, size});
@@ -75,25 +78,36 @@ class FieldEvents {
   }
 
   Sink& sink_;
+  std::string_view original_;
+  const rapidjson::MemoryStream& stream_;
   int depth_ = 0;
   bool is_object_ = false;
 };
 
-// Strict JSON in UTF-8. The text says what is wrong with the whole; what is wrong with a field is
-// the sink's to say.
+// Strict JSON in UTF-8, but for a byte order mark before it. The text says what is wrong with the
+// whole; what is wrong with a field is the sink's to say.
 template <typename Sink>
 std::optional<std::string> read_fields(std::string_view body, Sink& sink) {
   constexpr unsigned kFlags = rapidjson::kParseIterativeFlag |
                               rapidjson::kParseValidateEncodingFlag |
                               rapidjson::kParseNumbersAsStringsFlag;
-  const auto invalid = [](std::size_t at, const std::string& what) {
-    return "invalid JSON at byte " + std::to_string(at) + ": " + what;
+  const std::string_view text = without_byte_order_mark(body);
+  const auto invalid = [&](std::size_t at, std::string_view what) {
+    return describe_json_error(body, body.size() - text.size() + at, what);
   };
   // The reader takes a NUL for the end of the text, and would not look at what follows.
-  if (const auto nul = body.find('\0'); nul != std::string_view::npos)
-    return invalid(nul, "a NUL byte");
-  FieldEvents<Sink> events(sink);
-  rapidjson::MemoryStream stream(body.data(), body.size());
+  if (const auto nul = text.find('\0'); nul != std::string_view::npos) {
+    const bool is_utf_16 = text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff");
+    return invalid(is_utf_16 ? 0 : nul, "a NUL byte");
+  }
+  std::string changed;
+  if (may_hold_long_integers(text)) {
+    changed = text;
+    hide_long_integers(changed);
+  }
+  const std::string_view parsed_text = changed.empty() ? text : std::string_view(changed);
+  rapidjson::MemoryStream stream(parsed_text.data(), parsed_text.size());
+  FieldEvents<Sink> events(sink, text, stream);
   rapidjson::Reader reader;
   const auto parsed = reader.Parse<kFlags>(stream, events);
   if (parsed.Code() == rapidjson::kParseErrorTermination)  // by the events

@@ -3,12 +3,15 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/json_text.h"
+
 namespace pyexec {
 namespace {
 
 constexpr std::string_view kSpaces = " \t\r\n";
 
 bool is_blank(std::string_view text) {
+  text = without_byte_order_mark(text);
   return text.find_first_not_of(kSpaces) == std::string_view::npos;
 }
 
@@ -67,6 +70,7 @@ std::optional<JsonItems::Item> JsonItems::next_line() {
 
 // Whether something follows.
 bool JsonItems::skip_spaces() {
+  if (place_ == Place::before) forget(rest().size() - without_byte_order_mark(rest()).size());
   const std::size_t next = rest().find_first_not_of(kSpaces);
   forget(std::min(next, rest().size()));
   return !rest().empty();
@@ -75,6 +79,9 @@ bool JsonItems::skip_spaces() {
 // Up to the first byte of an element. Nothing where that is there, or not yet, or never.
 std::optional<JsonItems::Item> JsonItems::begin_element() {
   while (place_ != Place::element) {
+    const bool may_be_mark =
+        place_ == Place::before && rest().size() < 3 && rest().starts_with('\xef');
+    if (may_be_mark && !is_ended_) return std::nullopt;
     if (!skip_spaces()) {
       if (!is_ended_ || place_ == Place::after) return std::nullopt;
       return break_off("the body ends before its JSON array does");

@@ -2,13 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/algorithm/string/erase.hpp>
-#include <boost/algorithm/string/predicate.hpp>
-#include <boost/algorithm/string/trim.hpp>
 
+#include "server/accept.h"
 #include "server/answer.h"
 #include "server/judge.h"
 #include "server/perform.h"
+#include "server/quality.h"
 #include "server/utf8.h"
 
 namespace pyexec {
@@ -141,30 +140,14 @@ awaitable<void> follow(LiveJob& job, Teller& teller, std::chrono::milliseconds b
   }
 }
 
-bool is_refused(std::string_view parameters) {
-  std::string weight(parameters);
-  boost::erase_all(weight, " ");
-  for (const char* none : {";q=0", ";q=0.", ";q=0.0", ";q=0.00", ";q=0.000"})
-    if (boost::iends_with(weight, none)) return true;
-  return false;
-}
-
 }  // namespace
 
-// The first of the types that we have; one with q=0 is none.
 std::optional<LiveFormat> live_format(const Exchange::Head& head) {
-  std::string_view accept = head[http::field::accept];
-  while (!accept.empty()) {
-    std::string_view range = accept.substr(0, accept.find(','));
-    accept.remove_prefix(std::min(accept.size(), range.size() + 1));
-    const std::string_view parameters = range.substr(std::min(range.find(';'), range.size()));
-    const std::string type = boost::trim_copy(std::string(range.substr(0, range.find(';'))));
-    if (is_refused(parameters)) continue;
-    if (boost::iequals(type, "application/json")) return std::nullopt;
-    for (const FormatRow& row : kFormats)
-      if (boost::iequals(type, row.media_type)) return row.format;
-  }
-  return std::nullopt;
+  constexpr std::string_view kTypes[] = {"application/json", kFormats[0].media_type,
+                                         kFormats[1].media_type};
+  const auto best = best_type(joined(head, http::field::accept), kTypes);
+  if (!best || *best == 0) return std::nullopt;
+  return kFormats[*best - 1].format;
 }
 
 awaitable<void> perform_live(Service& service, Exchange& exchange, LiveRequest live) {

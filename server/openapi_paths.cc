@@ -23,12 +23,15 @@ struct HeaderRow {
   std::span<const unsigned> with;  // none: every status
 };
 constexpr unsigned kWithAllow[] = {405}, kWithRetryAfter[] = {429}, kWithChallenge[] = {401},
+                   kWithHint[] = {400}, kWithEncodings[] = {415},
                    kOfJobs[] = {200, 400, 422, 500};
 constexpr HeaderRow kHeaderRows[] = {
     {"X-Request-Id", RouteOf::service, {}},
     {"Allow", RouteOf::service, kWithAllow},
     {"Retry-After", RouteOf::jobs, kWithRetryAfter},
     {"WWW-Authenticate", RouteOf::jobs, kWithChallenge},
+    {"Pyexec-Hint", RouteOf::jobs, kWithHint},
+    {"Accept-Encoding", RouteOf::jobs, kWithEncodings},
     {"Server-Timing", RouteOf::jobs, kOfJobs},
     {"RateLimit-Limit", RouteOf::jobs, {}},
     {"RateLimit-Remaining", RouteOf::jobs, {}},

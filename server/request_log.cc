@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "server/answer.h"
+#include "server/request_target.h"
 #include "server/trace.h"
 
 namespace pyexec {
@@ -35,8 +36,7 @@ std::string shown_word(std::string_view text) {
   return out;
 }
 std::string path_of(const Exchange::Head& head) {
-  const std::string_view target = head.target();
-  return shown(target.substr(0, target.find('?')));
+  return shown(pyexec::path_of(head.target()));
 }
 
 unsigned status_of(const RequestRecord& record) {

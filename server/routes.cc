@@ -4,9 +4,11 @@
 #include <boost/algorithm/string/trim.hpp>
 
 #include "server/batch.h"
+#include "server/content_encoding.h"
 #include "server/execute.h"
 #include "server/health.h"
 #include "server/queue_message.h"
+#include "server/request_target.h"
 #include "server/route_table.h"
 
 namespace pyexec {
@@ -31,6 +33,12 @@ Response unauthorized(Service& service) {
   Response response = execute_error(OutcomeKind::unauthorized, 401,
                                     "this service wants an API key: Authorization: Bearer KEY");
   response.headers.emplace_back("WWW-Authenticate", "Bearer realm=\"pyexec\"");
+  return response;
+}
+
+Response unserved_encoding(const Exchange::Head& head) {
+  Response response = execute_error(OutcomeKind::invalid_request, 415, problem_with_encoding(head));
+  response.headers.emplace_back("Accept-Encoding", kServedEncodings);
   return response;
 }
 
@@ -64,6 +72,7 @@ awaitable<std::optional<Response>> answer_execute(Call call) {
   if (!is_json(exchange.head()) && !queue_message_of(exchange.head()))
     co_return execute_error(OutcomeKind::invalid_request, 415,
                             "Content-Type must be application/json");
+  if (!content_encoding(exchange.head())) co_return unserved_encoding(exchange.head());
   co_return co_await execute(service, exchange);
 }
 
@@ -72,6 +81,7 @@ awaitable<std::optional<Response>> answer_batch(Call call) {
   const auto grant = service.access.identify(exchange);
   if (!grant) co_return unauthorized(service);
   exchange.record().key = grant->key;
+  if (!content_encoding(exchange.head())) co_return unserved_encoding(exchange.head());
   co_return co_await execute_batch(service, exchange, *grant);
 }
 
@@ -103,7 +113,7 @@ constexpr Handler kHandlers[] = {
 };
 
 const Route* find_route(std::string_view target) {
-  const std::string_view path = target.substr(0, target.find('?'));
+  const std::string_view path = path_of(target);
   const auto known = std::find_if(std::begin(kRoutes), std::end(kRoutes),
                                   [&](const Route& row) { return row.path == path; });
   return known == std::end(kRoutes) ? nullptr : &*known;

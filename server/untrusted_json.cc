@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "server/json_text.h"
 #include "server/utf8.h"
 
 namespace pyexec {
@@ -48,8 +49,7 @@ class Rewriter : public rapidjson::Writer<StringSink> {
   bool RawNumber(const char* place, SizeType, bool = false) {
     if (!separate()) return false;
     const auto begin = static_cast<std::size_t>(place - copy_);
-    const auto end = original_.find_first_not_of("+-.0123456789eE", begin);
-    os_->out.append(original_.substr(begin, end - begin));
+    os_->out.append(number_at(original_, begin));
     return true;
   }
   // Not called: every number comes as RawNumber.
@@ -97,41 +97,7 @@ class Rewriter : public rapidjson::Writer<StringSink> {
   bool too_deep_ = false, lone_surrogate_ = false;
 };
 
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
 constexpr std::size_t kLongestCharacterBytes = 4;
-
-// RapidJSON refuses integers beyond the range of a double, even where it only passes digits on. A
-// long integer is hidden from it: "0" and spaces in its place, which the grammar allows after a
-// number.
-void hide_long_integers(std::string& text) {
-  constexpr std::size_t kLong = 300;
-  bool in_string = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (in_string) {
-      if (text[i] == '\\')
-        ++i;
-      else if (text[i] == '"')
-        in_string = false;
-    } else if (text[i] == '"') {
-      in_string = true;
-    } else if (is_digit(text[i])) {
-      const std::size_t begin = i;
-      while (i + 1 < text.size() && is_digit(text[i + 1])) ++i;
-      const char before = begin > 0 ? text[begin - 1] : ' ';
-      const char after = i + 1 < text.size() ? text[i + 1] : ' ';
-      const bool whole = std::string_view(".eE+").find(before) == std::string_view::npos &&
-                         std::string_view(".eE").find(after) == std::string_view::npos;
-      if (whole && i - begin >= kLong && text[begin] != '0') {
-        text[begin] = '0';
-        std::fill(text.begin() + static_cast<std::ptrdiff_t>(begin) + 1,
-                  text.begin() + static_cast<std::ptrdiff_t>(i) + 1, ' ');
-      }
-    }
-  }
-}
 
 }  // namespace
 
@@ -147,7 +113,7 @@ boost::system::result<std::string, JsonProblem> reserialise(std::string_view tex
   // In-situ parsing ends at NUL; one inside the text would hide what follows it.
   if (text.find('\0') != std::string_view::npos) return JsonProblem{"the result holds a NUL byte"};
   std::string copy(text);
-  hide_long_integers(copy);
+  if (may_hold_long_integers(text)) hide_long_integers(copy);
   // RapidJSON's encoding check reads a whole character from its first byte on, past the end of a
   // text that stops inside one.
   copy.append(kLongestCharacterBytes, '\0');
