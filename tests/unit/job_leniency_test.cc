@@ -8,7 +8,7 @@ namespace pyexec {
 namespace {
 
 const JobCaps kCaps = {.script_bytes = 1000,
-                       .input_bytes = 100'000,
+                       .input_bytes = 1'000'000,
                        .args_depth = 5,
                        .timeout_ms = 30000,
                        .memory_mb = 1024,
