@@ -140,7 +140,10 @@ awaitable<void> read(std::shared_ptr<Batch> batch, Form form, const Grant& grant
     state = co_await batch->exchange.read_body(piece);
     if (state == Exchange::Body::broken) co_return batch->cut_off();
     if (state == Exchange::Body::stopped) co_return;
-    if (state == Exchange::Body::malformed) co_return batch->refuse("null", 400, kNotGzip);
+    if (state == Exchange::Body::malformed) {
+      batch->refuse("null", 400, kNotGzip);
+      break;
+    }
     items.push(piece);
     if (state == Exchange::Body::complete) items.end();
     // No line can be told of this: what runs is answered, and the answer then breaks off.

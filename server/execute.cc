@@ -138,7 +138,8 @@ awaitable<std::optional<Response>> execute(Service& service, Exchange& exchange)
   const std::uint64_t bytes = answer_bytes(outcome, *output);
   if (hold && is_final(outcome, request)) {
     const auto tell = [&] { return delivery_answer(*job->message, outcome, *output, request); };
-    response = {200, co_await service.offload.run(bytes, tell)};
+    std::string told = co_await service.offload.run(bytes, tell);
+    response = {200, std::move(told)};
     if (hold->room) tell_log(*std::move(hold->room), *job->message, response.body);
     service.metrics.count_answer(outcome.kind);
     hold->turn.end(outcome.kind, Clock::now());

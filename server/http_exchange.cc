@@ -197,8 +197,9 @@ awaitable<Exchange::Body> HttpExchange::read_body(std::string& out) {
     pieces_.emplace(std::move(head_));
     if (content_encoding(head()) == ContentEncoding::gzip) packed_ = std::make_unique<Packed>();
   }
-  if (packed_) co_return co_await read_packed(out);
-  co_return co_await read_piece(out);
+  auto next = packed_ ? read_packed(out) : read_piece(out);
+  const Body state = co_await std::move(next);
+  co_return state;
 }
 
 awaitable<Exchange::Body> HttpExchange::read_piece(std::string& out) {
@@ -228,7 +229,8 @@ awaitable<Exchange::Body> HttpExchange::read_packed(std::string& out) {
     packed_->is_complete = state == Body::complete;
     packed_->rest = packed_->piece;
   } else {
-    co_await net::post(co_await net::this_coro::executor, kAsTuple);
+    const auto executor = co_await net::this_coro::executor;
+    co_await net::post(executor, kAsTuple);
     if (is_reading_stopped_) co_return Body::stopped;
   }
   switch (packed_->gunzip.next(packed_->rest, out, kUnpackedBytes)) {
