@@ -2,12 +2,7 @@
 #include "sandbox/probe.h"
 
 #include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <sched.h>
 #include <signal.h>
-#include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,21 +15,30 @@
 #include "sandbox/cgroup.h"
 #include "sandbox/jail.h"
 #include "sandbox/nest.h"
+#include "sandbox/probe_layers.h"
 #include "sandbox/python_policy.h"
 #include "sandbox/root_image.h"
 #include "sandbox/scratch.h"
+#include "sandbox/shortage.h"
 #include "sandbox/spawner.h"
 
 namespace pyexec::sandbox {
 namespace {
 
 constexpr unsigned kTrySeconds = 10;
+std::int32_t as_failure(std::int32_t error, std::int32_t) {
+  return error;
+}
+SetupError as_failure(std::int32_t error, const SetupError& on_death) {
+  return fail(on_death.step, error, on_death.index);
+}
 
 // What `act` returns, in a child; EPIPE if it dies.
 template <typename Result, typename Act>
 Result in_child(Act act, Result on_death) {
   int pair[2];
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1) return on_death;
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1)
+    return as_failure(errno, on_death);
   UniqueFd ours(pair[0]), theirs(pair[1]);
   const pid_t pid = ::fork();
   if (pid == 0) {
@@ -43,98 +47,12 @@ Result in_child(Act act, Result on_death) {
     const Result result = act();
     ::_exit(sys::send_all(theirs.get(), &result, sizeof result) ? 0 : 1);
   }
+  if (pid == -1) return as_failure(errno, on_death);
   theirs.reset();
   Result result = on_death;
-  if (pid == -1 || !sys::read_all(ours.get(), &result, sizeof result)) result = on_death;
-  if (pid != -1) sys::retry([&] { return ::waitpid(pid, nullptr, 0); });
+  if (!sys::read_all(ours.get(), &result, sizeof result)) result = on_death;
+  sys::retry([&] { return ::waitpid(pid, nullptr, 0); });
   return result;
-}
-
-std::int32_t error_of(int result) {
-  return result == -1 ? errno : 0;
-}
-
-// By itself, or inside a user namespace, which everybody may make where it is not forbidden.
-std::int32_t make_namespace(int flag) {
-  return ::unshare(flag) == 0 ? 0 : error_of(::unshare(flag | CLONE_NEWUSER));
-}
-
-std::int32_t join_by_pidfd() {
-  int pair[2];
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1) return errno;
-  int pidfd = -1;
-  const pid_t pid = sys::clone_namespaces(CLONE_NEWUSER | CLONE_NEWPID, &pidfd);
-  if (pid == -1) return errno;
-  if (pid == 0) {
-    ::close(pair[0]);
-    char ignored;
-    sys::read_all(pair[1], &ignored, 1);
-    ::_exit(0);
-  }
-  return error_of(sys::join_namespaces(pidfd, CLONE_NEWUSER));
-}
-
-std::int32_t mount_tmpfs() {
-  if (make_namespace(CLONE_NEWNS) != 0) return errno;
-  return error_of(::mount("pyexec-probe", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "size=64k"));
-}
-
-std::int32_t pivot() {
-  if (const auto error = mount_tmpfs(); error != 0) return error;
-  return ::chdir("/tmp") == -1 ? errno : error_of(sys::pivot_root(".", "."));
-}
-
-std::int32_t other_uid(const UidRange& uids) {
-  Plan plan = {};
-  uids.give_to(plan);
-  return error_of(::setresuid(plan.front_end_uid(), plan.front_end_uid(), plan.front_end_uid()));
-}
-
-std::int32_t filter() {
-  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1) return errno;
-  sock_filter allow[] = {BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
-  const sock_fprog program = {1, allow};
-  return error_of(sys::install_seccomp(&program));
-}
-
-std::int32_t try_layer(Layer layer, const UidRange& uids) {
-  switch (layer) {
-    case Layer::user_namespace:
-      return error_of(::unshare(CLONE_NEWUSER));
-    case Layer::pid_namespace:
-      return make_namespace(CLONE_NEWPID);
-    case Layer::mount_namespace:
-      return make_namespace(CLONE_NEWNS);
-    case Layer::network_namespace:
-      return make_namespace(CLONE_NEWNET);
-    case Layer::ipc_namespace:
-      return make_namespace(CLONE_NEWIPC);
-    case Layer::uts_namespace:
-      return make_namespace(CLONE_NEWUTS);
-    case Layer::join_by_pidfd:
-      return join_by_pidfd();
-    case Layer::mount_tmpfs:
-      return mount_tmpfs();
-    case Layer::pivot_root:
-      return pivot();
-    case Layer::other_uid:
-      return other_uid(uids);
-    case Layer::chroot: {
-      const SetupError error = enter_prepared_root();
-      return error.failed() && error.error == 0 ? ENOENT : error.error;
-    }
-    case Layer::no_new_privs:
-      return error_of(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
-    case Layer::seccomp:
-      return filter();
-    case Layer::landlock:
-      return error_of(sys::landlock_abi());
-    case Layer::memory_cgroup:
-    case Layer::pids_cgroup:
-    case Layer::count:
-      break;
-  }
-  return ENOSYS;
 }
 
 // The part of the zygote: makes one jail, and puts a process in that says how it went.
@@ -200,9 +118,10 @@ SetupError try_slot(const Plan& plan, const Limits& limits) {
       fail(Step::cgroup, EPIPE, 1));
 }
 
-// Level 3 becomes level 4. Where the chain of forefathers makes the jails, no slot could hold them.
-void add_cgroups(const Limits& limits, const Wanted& wanted, Plan& plan, Probe& probe) {
-  if (plan.builder != Builder::joined) return;
+// Level 3 becomes level 4, or stays as it is where this fails. Where the chain of forefathers makes
+// the jails, no slot could hold them.
+SetupError add_cgroups(const Limits& limits, const Wanted& wanted, Plan& plan, Probe& probe) {
+  if (plan.builder != Builder::joined) return ok();
   SetupError error = make_cgroups(plan, probe.locks);
   if (!error.failed()) {
     error = try_slot(plan, limits);
@@ -216,10 +135,11 @@ void add_cgroups(const Limits& limits, const Wanted& wanted, Plan& plan, Probe& 
       error.failed() ? std::max(is(1), is(2)) : 0;
   if (!error.failed() && wanted.max_level >= 4) {
     plan.level = 4;
-    return;
+    return ok();
   }
   forget_cgroups(plan);
   probe.locks.clear();
+  return error;
 }
 
 // sched(7), "The autogroup feature".
@@ -242,15 +162,28 @@ SetupError try_plan(const Plan& plan, const Limits& limits, std::uint32_t worker
 
 Probe probe_host(const Limits& limits, const Wanted& wanted, Plan& plan) {
   Probe probe;
-  const SetupError claimed = probe.uids.claim();
+  Patience patience;
+  const auto is_short_of = [&](const SetupError& error) {
+    if (is_shortage(errno_of(error))) probe.shortage = error;
+    return probe.shortage.failed();
+  };
+  const SetupError claimed = without_shortage(patience, [&] { return probe.uids.claim(); });
   if (claimed.failed()) {
+    is_short_of(claimed);
     probe.tried.push_back({"a range of uids", claimed});
     plan = {};
     return probe;
   }
-  for (std::size_t i = 0; i < kLayerCount; ++i)
-    probe.layers[i] =
-        in_child<std::int32_t>([&] { return try_layer(static_cast<Layer>(i), probe.uids); }, EPIPE);
+  for (std::size_t i = 0; i < kLayerCount; ++i) {
+    const auto try_it = [&] {
+      return in_child<std::int32_t>([&] { return try_layer(static_cast<Layer>(i), probe.uids); }, EPIPE);
+    };
+    probe.layers[i] = without_shortage(patience, try_it);
+    if (is_short_of(fail(Step::control, probe.layers[i], static_cast<std::uint32_t>(i)))) {
+      plan = {};
+      return probe;
+    }
+  }
   probe.landlock_abi = std::max(0, sys::landlock_abi());
   std::uint32_t worker_id = 0;  // and so a uid of its own for each try
   for (const Candidate& candidate : candidates()) {
@@ -258,15 +191,26 @@ Probe probe_host(const Limits& limits, const Wanted& wanted, Plan& plan) {
     plan = candidate.plan;
     plan.landlock_abi = probe.landlock_abi;
     probe.uids.give_to(plan);
-    if (!plan.namespaces() && plan.root != Root::chroot) make_scratch_base(plan);
-    probe.tried.push_back({candidate.name, try_plan(plan, limits, worker_id++)});
-    if (!probe.tried.back().error.failed()) {
-      add_cgroups(limits, wanted, plan, probe);
-      if (plan.cgroup_cpu[0] == '\0' && shares_processor_by_sessions())
-        plan.sessions = Sessions::one;
-      return probe;
+    const bool wants_scratch = !plan.namespaces() && plan.root != Root::chroot;
+    const auto try_it = [&]() -> SetupError {
+      errno = 0;
+      if (wants_scratch && plan.scratch[0] == '\0') make_scratch_base(plan);
+      if (wants_scratch && plan.scratch[0] == '\0' && is_shortage(errno))
+        return fail(Step::scratch, errno);
+      return try_plan(plan, limits, worker_id++);
+    };
+    const SetupError error = without_shortage(patience, try_it);
+    probe.tried.push_back({candidate.name, error});
+    if (!error.failed()) {
+      const auto add = [&] { return add_cgroups(limits, wanted, plan, probe); };
+      if (!is_short_of(without_shortage(patience, add))) {
+        if (plan.cgroup_cpu[0] == '\0' && shares_processor_by_sessions())
+          plan.sessions = Sessions::one;
+        return probe;
+      }
     }
     release(plan);
+    if (is_short_of(error)) break;
   }
   plan = {};
   return probe;

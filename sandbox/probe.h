@@ -23,6 +23,9 @@ struct Probe {
   std::int32_t landlock_abi = 0;
   UidRange uids;                // for as long as the plan is carried out
   std::vector<UniqueFd> locks;  // on the plan's control groups, for as long
+  // Of something that the host has too little of now, as opposed to what it does not allow. Then no
+  // plan was chosen: a weaker one would stay for as long as the service runs.
+  SetupError shortage;
 };
 
 // What the operator lets be tried.
@@ -32,9 +35,9 @@ struct Wanted {
   std::uint32_t max_level;
 };
 
-// Tries layers and candidates. plan.level is 0 if none works. The caller is single-threaded, and
-// owns the scratch and cgroup directories that the plan names (`release`); nothing else is left
-// behind.
+// Tries layers and candidates; what fails for a shortage, again for some seconds. plan.level is 0
+// if none works. The caller is single-threaded, and owns the scratch and cgroup directories that
+// the plan names (`release`); nothing else is left behind.
 Probe probe_host(const Limits& limits, const Wanted& wanted, Plan& plan);
 void release(const Plan& plan);
 

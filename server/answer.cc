@@ -144,4 +144,11 @@ void add_answer(Members& members, const Outcome& outcome, const JobOutput& outpu
   if (!request.job.wants.return_files.empty()) add_files(members, outcome);
 }
 
+std::uint64_t answer_bytes(const Outcome& outcome, const JobOutput& output) {
+  std::uint64_t bytes = outcome.result_json.size() + outcome.error.size() +
+                        output.standard.text().size() + output.errors.text().size();
+  for (const NamedBytes& file : outcome.files) bytes += 2 * file.bytes.size();
+  return bytes;
+}
+
 }  // namespace pyexec

@@ -36,6 +36,9 @@ class Members {
 void add_answer(Members& members, const Outcome& outcome, const JobOutput& output,
                 const JobRequest& request);
 
+// About how much of it there is to encode.
+std::uint64_t answer_bytes(const Outcome& outcome, const JobOutput& output);
+
 // Of them, for those who tell the rest in another way.
 void add_result(Members& members, const Outcome& outcome);  // result, or error
 void add_error_detail(Members& members, const Outcome& outcome);

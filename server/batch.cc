@@ -56,9 +56,14 @@ awaitable<void> run(std::shared_ptr<Batch> batch, BatchJob job) {
     const auto output = output_for(job.request);
     const Outcome outcome =
         co_await perform(batch->service, job.request, Rank::batch, output, cancellation);
-    Members members =
-        batch_entry(job.index, job.request.id_json, outcome.kind, outcome_status(outcome.kind));
-    add_answer(members, outcome, *output, job.request);
+    const auto tell = [&] {
+      Members members =
+          batch_entry(job.index, job.request.id_json, outcome.kind, outcome_status(outcome.kind));
+      add_answer(members, outcome, *output, job.request);
+      return members;
+    };
+    const std::uint64_t bytes = answer_bytes(outcome, *output);
+    Members members = co_await batch->service.offload.run(bytes, tell);
     batch->add(job.index, outcome.kind, std::move(members));
   } catch (const std::exception&) {
     batch->cut_off();  // without this entry the answer must not look whole
@@ -99,7 +104,11 @@ awaitable<void> take_item(std::shared_ptr<Batch> batch, JsonItems::Item item, co
     const bool is_large = item.what == JsonItems::Item::What::too_large;
     co_return batch->refuse("null", is_large ? 413 : 400, item.text);
   }
-  auto parsed = parse_batch_line(item.text, batch->service.job_caps, batch->defaults);
+  const auto parse = [&] {
+    return parse_batch_line(item.text, batch->service.job_caps, batch->defaults);
+  };
+  const std::uint64_t line_bytes = item.text.size() + batch->defaults_bytes;
+  auto parsed = co_await batch->service.offload.run(line_bytes, parse);
   if (!parsed) {
     const BadRequest& problem = parsed.error();
     if (problem.line == Line::defaults) batch->defaults_problem = problem.message;
@@ -125,13 +134,16 @@ awaitable<void> read(std::shared_ptr<Batch> batch, Form form, const Grant& grant
   Service& service = batch->service;
   const auto executor = co_await net::this_coro::executor;
   JsonItems items(form, largest_body_bytes(service.job_caps));
-  auto room = *service.body_bytes.try_admit(0);
+  Shares::Hold room(service.body_room, grant.subject);
   std::string piece;
   for (auto state = Exchange::Body::more; state == Exchange::Body::more; piece.clear()) {
     state = co_await batch->exchange.read_body(piece);
     if (state == Exchange::Body::broken) co_return batch->cut_off();
     if (state == Exchange::Body::stopped) co_return;
-    if (state == Exchange::Body::malformed) co_return batch->refuse("null", 400, kNotGzip);
+    if (state == Exchange::Body::malformed) {
+      batch->refuse("null", 400, kNotGzip);
+      break;
+    }
     items.push(piece);
     if (state == Exchange::Body::complete) items.end();
     // No line can be told of this: what runs is answered, and the answer then breaks off.

@@ -91,6 +91,8 @@ const std::vector<NumberKnob>& number_knobs() {
        "never"},
       {"--zygote-minutes", "PYEXEC_ZYGOTE_MINUTES", "min", &Config::zygote_minutes, 60, 0, 1000000,
        "the same, by its age; 0 is never"},
+      {"--zygote-start-ms", "PYEXEC_ZYGOTE_START_MS", "ms", &Config::zygote_start_ms, 60000, 10,
+       3600000, "time for a warm interpreter to get warm; then another one is started"},
       {"--connections", "PYEXEC_CONNECTIONS", "connections", &Config::connections, 10000, 1,
        1000000, "open client connections; more wait to be accepted"},
       {"--rate-per-minute", "PYEXEC_RATE_PER_MINUTE", "requests", &Config::rate_per_minute, 0, 0,

@@ -39,6 +39,7 @@ struct Config {
   std::uint64_t processes;
   std::uint64_t zygote_jobs;
   std::uint64_t zygote_minutes;
+  std::uint64_t zygote_start_ms;
   std::uint64_t connections;
   std::uint64_t rate_per_minute;
   std::uint64_t rate_burst;

@@ -21,6 +21,26 @@ Members entry(const QueueMessage& message, OutcomeKind outcome, const char* is_d
   return members;
 }
 
+}  // namespace
+
+bool tells_log(const Service& service) {
+  return service.config.queue_results == "log";
+}
+
+bool is_final(const Outcome& outcome, const JobRequest& request) {
+  constexpr std::uint64_t kNsInMs = 1'000'000;
+  if (outcome.kind == OutcomeKind::time_limit)
+    return outcome.usage.queue_ns < request.timeout_ms * kNsInMs / kMostWaitShare;
+  return outcome.kind != OutcomeKind::busy && outcome.kind != OutcomeKind::internal;
+}
+
+std::string delivery_answer(const QueueMessage& message, const Outcome& outcome,
+                            const JobOutput& output, const JobRequest& request) {
+  Members members = entry(message, outcome.kind, "false");
+  add_answer(members, outcome, output, request);
+  return members.object();
+}
+
 // The answer is JSON that the server made, in a member of its own: whatever a script returned or
 // printed, it cannot say a word as the log's.
 void tell_log(ResultRoom room, const QueueMessage& message, const std::string& answer) {
@@ -35,30 +55,6 @@ void tell_log(ResultRoom room, const QueueMessage& message, const std::string& a
   else
     line.number("answer_is_too_large_bytes", answer.size());
   log_result(std::move(room), line.object());
-}
-
-}  // namespace
-
-bool tells_log(const Service& service) {
-  return service.config.queue_results == "log";
-}
-
-bool is_final(const Outcome& outcome, const JobRequest& request) {
-  constexpr std::uint64_t kNsInMs = 1'000'000;
-  if (outcome.kind == OutcomeKind::time_limit)
-    return outcome.usage.queue_ns < request.timeout_ms * kNsInMs / kMostWaitShare;
-  return outcome.kind != OutcomeKind::busy && outcome.kind != OutcomeKind::internal;
-}
-
-Response delivered(Service& service, Delivery delivery, const Outcome& outcome,
-                   const JobOutput& output, const JobRequest& request) {
-  const QueueMessage& message = delivery.message;
-  Members members = entry(message, outcome.kind, "false");
-  add_answer(members, outcome, output, request);
-  Response response = {200, members.object()};
-  if (delivery.room) tell_log(*std::move(delivery.room), message, response.body);
-  service.metrics.count_answer(outcome.kind);
-  return response;
 }
 
 Response delivered_before(const QueueMessage& message, OutcomeKind outcome) {

@@ -14,13 +14,11 @@ bool tells_log(const Service& service);
 // Whether to run the job again could not change what became of it.
 bool is_final(const Outcome& outcome, const JobRequest& request);
 
-struct Delivery {
-  const QueueMessage& message;
-  std::optional<ResultRoom> room;  // where results go to the log
-};
-// 200, with what became of the job in the body. If results go to the log, a line there has it too.
-Response delivered(Service& service, Delivery delivery, const Outcome& outcome,
-                   const JobOutput& output, const JobRequest& request);
+// The body of an answer with status 200: what became of the job. Pure.
+std::string delivery_answer(const QueueMessage& message, const Outcome& outcome,
+                            const JobOutput& output, const JobRequest& request);
+// The same as a line of the log.
+void tell_log(ResultRoom room, const QueueMessage& message, const std::string& answer);
 // 200, of one that was delivered before.
 Response delivered_before(const QueueMessage& message, OutcomeKind outcome);
 

@@ -9,6 +9,7 @@
 #include "server/asio.h"
 #include "server/request_record.h"
 #include "server/response.h"
+#include "server/seats.h"
 
 namespace pyexec {
 
@@ -20,12 +21,15 @@ class Exchange {
 
   virtual const Head& head() const = 0;
   virtual net::ip::address client() const = 0;
+  // Whose room its bytes take: a key's or an address's. Before any of its body is read.
+  virtual void belongs_to(const std::string& subject, Seats::Guest guest) = 0;
+  virtual const std::string& owner() const = 0;
   // The wish that what was asked for should end: the client has gone, or the service stops. A
   // client that goes is noticed within a second once its body has been read.
   virtual Cancellation& cancellation() = 0;
 
-  // All of the body, unpacked if it came compressed, which stays as long as the exchange. Nothing where it cannot be had: then
-  // `refusal` says what to answer, if anybody is there to hear it.
+  // All of the body, unpacked if it came compressed, which stays as long as the exchange. Nothing
+  // where it cannot be had: then `refusal` says what to answer, if anybody is there to hear it.
   virtual awaitable<std::optional<std::string_view>> whole_body() = 0;
   virtual std::optional<Response> refusal() = 0;
 
@@ -42,8 +46,10 @@ class Exchange {
   virtual awaitable<bool> begin(Response head) = 0;
   virtual awaitable<bool> write(std::string_view piece) = 0;
   // Counts so many bytes of an answer that waits for the client. false, and it still counts those
-  // of before, if there is no room for them: too many clients do not read.
+  // of before, if they are more than the subject's share: its clients do not read.
   virtual bool hold(std::uint64_t bytes) = 0;
+  // The same of an answer that is there, whatever else is: what was run is answered.
+  virtual void hold_anyway(std::uint64_t bytes) = 0;
   // Ends the connection at once; whoever waits for it is told that it is broken.
   virtual void break_off() = 0;
   // Ends it so that the client gets all that was written, yet not the end of an answer. Takes as

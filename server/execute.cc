@@ -98,7 +98,8 @@ awaitable<std::optional<Response>> execute(Service& service, Exchange& exchange)
   if (!body) co_return exchange.refusal();
 
   sandbox::Lap lap;
-  auto job = arrived(exchange, *body, service.job_caps);
+  const auto read = [&] { return arrived(exchange, *body, service.job_caps); };
+  auto job = co_await service.offload.run(body->size(), read);
   if (!job) co_return refused(job.error());
   const JobRequest& request = job->request;
   if (const auto problem = problem_with_job(service, request)) co_return refused({400, *problem});
@@ -112,6 +113,9 @@ awaitable<std::optional<Response>> execute(Service& service, Exchange& exchange)
   }
   if (service.is_over)
     co_return refuse(service, *job, Refusal::stopping, "the service stops; try again");
+  if (!service.unread_answers.make_room_for(exchange.owner()))
+    co_return refuse(service, *job, Refusal::too_many_bytes,
+                     "too many answers wait for this client to read them; try again later");
   auto permit = service.admission.try_admit();
   if (!permit)
     co_return refuse(service, *job, Refusal::queue_full,
@@ -131,9 +135,13 @@ awaitable<std::optional<Response>> execute(Service& service, Exchange& exchange)
   record.add_job(outcome);
   const std::uint64_t begun_ns = sandbox::monotonic_ns();
   Response response;
+  const std::uint64_t bytes = answer_bytes(outcome, *output);
   if (hold && is_final(outcome, request)) {
-    response =
-        delivered(service, {*job->message, std::move(hold->room)}, outcome, *output, request);
+    const auto tell = [&] { return delivery_answer(*job->message, outcome, *output, request); };
+    std::string told = co_await service.offload.run(bytes, tell);
+    response = {200, std::move(told)};
+    if (hold->room) tell_log(*std::move(hold->room), *job->message, response.body);
+    service.metrics.count_answer(outcome.kind);
     hold->turn.end(outcome.kind, Clock::now());
     service.metrics.count_message(job->message->source, Taken::run);
   } else if (hold && outcome.kind == OutcomeKind::time_limit) {
@@ -141,7 +149,8 @@ awaitable<std::optional<Response>> execute(Service& service, Exchange& exchange)
                       "a worker became free too late for the job's time; try again later");
   } else {
     count_put_back(service, job->message);
-    response = outcome_response(outcome, *output, request);
+    const auto tell = [&] { return outcome_response(outcome, *output, request); };
+    response = co_await service.offload.run(bytes, tell);
   }
   response.begun_ns = begun_ns;
   co_return response;

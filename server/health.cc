@@ -13,7 +13,10 @@ bool is_ready(const Service& service) {
 
 }  // namespace
 
-Response healthz() {
+Response healthz(const Service& service) {
+  // Two zygotes have had their time to get warm. A supervisor may start the service anew.
+  const std::chrono::milliseconds bound(2 * service.config.zygote_start_ms);
+  if (service.pool.is_stuck(bound)) return {503, R"({"status": "unavailable"})"};
   return {200, R"({"status": "ok"})"};
 }
 
@@ -68,8 +71,8 @@ Response metrics(Service& service) {
   const auto& zygote = service.pool.zygote();
   Present present = {.pool = service.pool.state(),
                      .running_limit = service.config.running_jobs,
-                     .body_bytes = service.body_bytes.admitted(),
-                     .answer_bytes = service.answer_bytes.admitted(),
+                     .body_bytes = service.body_room.held(),
+                     .answer_bytes = service.answer_room.held(),
                      .connections = service.connections,
                      .dropped_log_lines = dropped_log_lines(),
                      .is_ready = is_ready(service),

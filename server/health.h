@@ -7,7 +7,7 @@
 namespace pyexec {
 
 // 200 while the process answers.
-Response healthz();
+Response healthz(const Service& service);
 // 200 "healthy" while there is a zygote to make workers, else 503 "unavailable"; isolation, pool,
 // versions.
 Response health(const Service& service);

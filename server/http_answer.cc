@@ -1,4 +1,6 @@
 // The answering half of HttpExchange.
+#include <netinet/tcp.h>
+
 #include "sandbox/base/phases.h"
 #include "server/gzip.h"
 #include "server/http_exchange.h"
@@ -31,9 +33,10 @@ HttpExchange::Message HttpExchange::to_http(Response response) const {
 }
 
 // Whether the connection is good for another request.
-template <typename Answer>
-awaitable<bool> HttpExchange::send(Answer& answer) {
+template <typename Answered>
+awaitable<bool> HttpExchange::send(Answered& answer) {
   connection_.stream.expires_after(std::chrono::milliseconds(service_.config.read_timeout_ms));
+  sending_since_ = Clock::now();
   const auto [error, size] = co_await http::async_write(connection_.stream, answer, kAsTuple);
   sent(size);
   if (!error) record_.status = answer.result_int();
@@ -41,7 +44,30 @@ awaitable<bool> HttpExchange::send(Answer& answer) {
   co_return !error && answer.keep_alive();
 }
 
+void HttpExchange::hold_anyway(std::uint64_t bytes) {
+  answer_room_.take(bytes);
+  UnreadAnswers::Answer& self = *this;
+  if (answer_room_.counts() && !unread_) unread_.emplace(service_.unread_answers, self);
+  service_.unread_answers.settle();
+}
+
+bool HttpExchange::is_stalled() const {
+  constexpr std::chrono::milliseconds kStalled{1000};
+  if (sending_since_ > Clock::now() - kStalled) return false;
+  tcp_info info = {};
+  socklen_t size = sizeof info;
+  const int socket = connection_.stream.socket().native_handle();
+  return ::getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 &&
+         info.tcpi_last_data_sent >= kStalled.count();
+}
+
+void HttpExchange::give_way() {
+  answer_room_.take(0);
+  break_off();
+}
+
 awaitable<bool> HttpExchange::begin(Response response) {
+  connection_.seat->keep();
   if (!co_await go_on()) co_return false;
   has_begun_ = true;
   is_chunked_ = head().version() >= 11;
@@ -63,6 +89,7 @@ awaitable<bool> HttpExchange::begin(Response response) {
 awaitable<bool> HttpExchange::write(std::string_view piece) {
   if (is_broken_ || piece.empty()) co_return !is_broken_;
   connection_.stream.expires_after(std::chrono::milliseconds(service_.config.read_timeout_ms));
+  sending_since_ = Clock::now();
   const net::const_buffer bytes = net::buffer(piece);
   error_code error;
   std::size_t size = 0;
@@ -103,10 +130,7 @@ awaitable<void> HttpExchange::linger() {
 awaitable<bool> HttpExchange::finish(std::optional<Response> response, After after) {
   watch_.stop();
   if (response && has_begun_) break_off();  // something failed in the middle
-  if (response && !hold(response->body.size())) {
-    service_.metrics.count_refusal(Refusal::too_many_bytes);
-    response = busy_response("too many answers wait for their clients; try again later");
-  }
+  if (response) hold_anyway(response->body.size());
   if (response && response->outcome) record_.outcome = response->outcome;
   if (is_broken_ || (!response && !has_begun_)) co_return false;
   if (!response) {
@@ -128,9 +152,10 @@ awaitable<bool> HttpExchange::finish(std::optional<Response> response, After aft
   Message message = to_http(*std::move(response));
   const std::size_t bytes = message.body().size();
   const bool may_compress = bytes >= kLeastGzipBytes && bytes <= kMostGzipBytes;
-  const auto compressed = may_compress && accepts_gzip(joined(head(), http::field::accept_encoding))
-                              ? gzip(message.body())
-                              : std::nullopt;
+  std::optional<std::string> compressed;
+  const auto compress = [&] { return gzip(message.body()); };
+  if (may_compress && accepts_gzip(joined(head(), http::field::accept_encoding)))
+    compressed = co_await service_.offload.run(bytes, compress);
   if (may_compress) message.insert(http::field::vary, "Accept-Encoding");
   if (compressed) {
     message.set(http::field::content_encoding, "gzip");

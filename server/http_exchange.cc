@@ -25,8 +25,9 @@ HttpExchange::HttpExchange(HttpConnection& connection, Service& service)
     : connection_(connection),
       service_(service),
       watch_(connection.stream.socket()),
-      body_room_(*service.body_bytes.try_admit(0)),
-      answer_room_(*service.answer_bytes.try_admit(0)) {
+      subject_("address " + client_subject(connection.client)),
+      body_room_(service.body_room, subject_),
+      answer_room_(service.answer_room, subject_) {
   head_.header_limit(kHeaderBytes);
   head_.body_limit(boost::none);  // set once it is known whose body it is
   service_.jobs.insert(&cancellation_);
@@ -36,6 +37,11 @@ HttpExchange::HttpExchange(HttpConnection& connection, Service& service)
 
 HttpExchange::~HttpExchange() {
   service_.jobs.erase(&cancellation_);
+}
+
+void HttpExchange::belongs_to(const std::string& subject, Seats::Guest guest) {
+  subject_ = subject;
+  if (guest == Seats::Guest::known) connection_.seat->set_known();
 }
 
 bool HttpExchange::has_head() const {
@@ -145,6 +151,7 @@ awaitable<error_code> HttpExchange::unpack_all(std::uint64_t most) {
 
 awaitable<std::optional<std::string_view>> HttpExchange::whole_body() {
   if (head_.is_done()) {
+    connection_.seat->keep();
     watch_.start(cancellation_);
     co_return std::string_view();
   }
@@ -161,6 +168,7 @@ awaitable<std::optional<std::string_view>> HttpExchange::whole_body() {
   const bool is_packed = content_encoding(head()) == ContentEncoding::gzip;
   if (!error && is_packed) error = co_await unpack_all(limit);
   if (!error) {
+    connection_.seat->keep();
     watch_.start(cancellation_);
     co_return is_packed ? unpacked_ : whole_->get().body();
   }
@@ -189,8 +197,9 @@ awaitable<Exchange::Body> HttpExchange::read_body(std::string& out) {
     pieces_.emplace(std::move(head_));
     if (content_encoding(head()) == ContentEncoding::gzip) packed_ = std::make_unique<Packed>();
   }
-  if (packed_) co_return co_await read_packed(out);
-  co_return co_await read_piece(out);
+  auto next = packed_ ? read_packed(out) : read_piece(out);
+  const Body state = co_await std::move(next);
+  co_return state;
 }
 
 awaitable<Exchange::Body> HttpExchange::read_piece(std::string& out) {
@@ -220,7 +229,8 @@ awaitable<Exchange::Body> HttpExchange::read_packed(std::string& out) {
     packed_->is_complete = state == Body::complete;
     packed_->rest = packed_->piece;
   } else {
-    co_await net::post(co_await net::this_coro::executor, kAsTuple);
+    const auto executor = co_await net::this_coro::executor;
+    co_await net::post(executor, kAsTuple);
     if (is_reading_stopped_) co_return Body::stopped;
   }
   switch (packed_->gunzip.next(packed_->rest, out, kUnpackedBytes)) {

@@ -17,9 +17,10 @@ struct HttpConnection {
   boost::beast::tcp_stream stream;
   boost::beast::flat_buffer buffer;  // read, and not yet understood
   net::ip::address client;
+  Seats::Seat* seat;
 };
 
-class HttpExchange final : public Exchange {
+class HttpExchange final : public Exchange, private UnreadAnswers::Answer {
  public:
   HttpExchange(HttpConnection& connection, Service& service);
   ~HttpExchange() override;
@@ -40,7 +41,10 @@ class HttpExchange final : public Exchange {
   awaitable<bool> begin(Response head) override;
   awaitable<bool> write(std::string_view piece) override;
   RequestRecord& record() override { return record_; }
+  void belongs_to(const std::string& subject, Seats::Guest guest) override;
+  const std::string& owner() const override { return subject_; }
   bool hold(std::uint64_t bytes) override { return answer_room_.resize(bytes); }
+  void hold_anyway(std::uint64_t bytes) override;
   void break_off() override;
   awaitable<void> leave_off() override;
   void add_headers(const Headers& headers) override {
@@ -75,15 +79,21 @@ class HttpExchange final : public Exchange {
   awaitable<Body> read_packed(std::string& out);
   awaitable<bool> skip_body();
   Message to_http(Response response) const;
-  template <typename Answer>
-  awaitable<bool> send(Answer& answer);
+  template <typename Answered>
+  awaitable<bool> send(Answered& answer);
+  std::string_view subject() const override { return subject_; }
+  bool is_stalled() const override;
+  void give_way() override;
   awaitable<void> linger();
 
   HttpConnection& connection_;
   Service& service_;
   ClientWatch watch_;
-  Admission::Permit body_room_;  // grows as the body comes
-  Admission::Permit answer_room_;
+  std::string subject_;     // whose room it takes
+  Shares::Hold body_room_;  // grows as the body comes
+  Shares::Hold answer_room_;
+  std::optional<UnreadAnswers::Entry> unread_;
+  Deadline sending_since_ = Deadline::max();
   HeadParser head_;
   std::optional<WholeParser> whole_;   // instead of head_, once the body is wanted
   std::optional<PieceParser> pieces_;  // the same, piece by piece

@@ -28,10 +28,13 @@ class HttpSession {
   HttpSession(tcp::socket socket, Service& service, Sessions& sessions)
       : connection_{boost::beast::tcp_stream(std::move(socket)),
                     boost::beast::flat_buffer(kBufferBytes),
-                    {}},
+                    {},
+                    nullptr},
         service_(service),
         sessions_(sessions) {
     connection_.client = address_of(connection_.stream.socket());
+    seat_.emplace(service.seats, client_subject(connection_.client), [this] { close(); });
+    connection_.seat = &*seat_;
     sessions_.add(*this);
     ++service_.connections;
   }
@@ -97,6 +100,7 @@ class HttpSession {
 
   // Whether the connection is good for another request.
   awaitable<bool> serve_request() {
+    seat_->wait(Clock::now());
     if (!co_await await_request()) co_return false;
     HttpExchange exchange(connection_, service_);
     std::optional<Response> response;
@@ -140,6 +144,7 @@ class HttpSession {
   }
 
   HttpConnection connection_;
+  std::optional<Seats::Seat> seat_;
   Service& service_;
   Sessions& sessions_;
   bool idle_ = false, has_head_ = false, has_served_ = false;

@@ -115,7 +115,7 @@ std::optional<std::string> decode_base64(std::string_view text) {
     for (const int shift : {16, 8, 0}) out += static_cast<char>(bits >> shift & 0xff);
   }
   const std::size_t rest = digits % 4;
-  if (rest == 1 || (padding > 0 && rest + padding != 4)) return std::nullopt;
+  if (rest == 1 || (padding > 0 && (rest == 0 || rest + padding != 4))) return std::nullopt;
   if (rest == 2) out += static_cast<char>(bits >> 4 & 0xff);
   if (rest == 3)
     for (const int shift : {10, 2}) out += static_cast<char>(bits >> shift & 0xff);

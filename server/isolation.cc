@@ -5,6 +5,7 @@
 #include <rapidjson/writer.h>
 #include <sys/utsname.h>
 
+#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -104,6 +105,29 @@ std::string platform() {
   if (std::filesystem::exists("/.dockerenv", ignored)) return "docker";
   if (std::filesystem::exists("/run/.containerenv", ignored)) return "podman";
   return "bare";
+}
+
+std::optional<std::string> shortage(const Probed& probed) {
+  if (!probed.shortage.failed()) return std::nullopt;
+  struct Thing {
+    std::int32_t error;
+    const char* name;
+  };
+  constexpr Thing kThings[] = {
+      {EMFILE, "open files (ulimit -n)"},
+      {ENFILE, "open files of the whole host (fs.file-max)"},
+      {EAGAIN, "processes (ulimit -u, the pids limit of its control group)"},
+      {ENOMEM, "memory"},
+      {ENOBUFS, "memory for sockets"},
+      {EUSERS, "uids for jobs"},
+      {ENOSPC, "room in a file system, or namespaces (user.max_*_namespaces)"},
+  };
+  std::string text = "this host is short of something that isolation needs";
+  for (const Thing& thing : kThings)
+    if (thing.error == probed.shortage.error)
+      text = std::string("this host is short of ") + thing.name;
+  return text + ", so that its isolation level cannot be told; a weaker one is not taken for it: " +
+         sandbox::describe(probed.shortage);
 }
 
 std::optional<std::string> below_minimum(const Probed& probed, const Config& config) {

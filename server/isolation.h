@@ -28,4 +28,7 @@ std::string isolation_document(const Isolation& isolation);
 // All that was found out, each layer with what stopped it, as JSON.
 std::string probe_document(const Probed& probed);
 
+// Why the level is not known: of what the host has too little now. Nothing if that is not so.
+std::optional<std::string> shortage(const Probed& probed);
+
 }  // namespace pyexec

@@ -11,6 +11,12 @@ namespace pyexec {
 struct JobOutput {
   explicit JobOutput(std::uint64_t cap_bytes) : standard(cap_bytes), errors(cap_bytes) {}
 
+  // What is said from now on is dropped: other threads may read what there is.
+  void seal() {
+    standard.seal();
+    errors.seal();
+  }
+
   OutputCapture standard, errors;
   std::function<void()> on_more;  // called after either has grown; may be empty
 };

@@ -117,10 +117,16 @@ awaitable<std::optional<Probed>> Launcher::probe() {
   co_return probed;
 }
 
-void Launcher::start_zygote(int control) {
+std::uint32_t Launcher::start_zygote(int control) {
   const int fds[] = {control};
-  if (!send_message(control_.native_handle(), encode_control(StartZygote{}), fds))
+  const std::uint32_t number = zygotes_++;
+  if (!send_message(control_.native_handle(), encode_control(StartZygote{number}), fds))
     log_line("the launcher is gone: no zygote can be started any more");
+  return number;
+}
+
+void Launcher::end_zygote(std::uint32_t number) {
+  send_message(control_.native_handle(), encode_control(EndZygote{number}), {});
 }
 
 void Launcher::close() {

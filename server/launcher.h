@@ -22,8 +22,10 @@ class Launcher {
   awaitable<std::optional<Probed>> probe();
 
   // A zygote that listens on the other end of `control`. The caller keeps `control` open until this
-  // returns. If none can be started, its other end closes.
-  void start_zygote(int control);
+  // returns. If none can be started, its other end closes. Returns its number.
+  std::uint32_t start_zygote(int control);
+  // Kills it, if it is still there.
+  void end_zygote(std::uint32_t number);
   // The launcher and all it has started end.
   void close();
 
@@ -32,6 +34,7 @@ class Launcher {
  private:
   pid_t pid_ = -1;  // set by the initialiser of control_
   net::posix::stream_descriptor control_;
+  std::uint32_t zygotes_ = 0;  // started so far
 };
 
 // What the server asks of every worker, from its knobs.

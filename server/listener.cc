@@ -1,5 +1,6 @@
 #include "server/listener.h"
 
+#include <algorithm>
 #include <stdexcept>
 
 #include "server/log.h"
@@ -10,7 +11,7 @@ using net::ip::tcp;
 
 namespace {
 
-constexpr std::chrono::milliseconds kPause{50};
+constexpr std::chrono::milliseconds kPause{50}, kBetweenLooks{50};
 constexpr std::chrono::seconds kBetweenComplaints{10};
 constexpr int kBacklog = 4096;
 constexpr std::size_t kMostAtOnce = 64;  // then others have their turn
@@ -43,6 +44,17 @@ error_code accept_waiting(tcp::acceptor& acceptor, Service& service, Sessions& s
   return error_code();
 }
 
+// Until there is room for one more: that somebody leaves, or has waited long enough to be asked to.
+awaitable<void> make_room(Service& service, Sessions& sessions) {
+  while (sessions.open() >= service.config.connections) {
+    const Deadline leave = service.seats.next_leave();
+    if (leave <= Clock::now()) service.seats.ask_to_leave();
+    // One that has not sent its request yet may be there by then.
+    const Deadline look = std::min(std::max(leave, Clock::now()), Clock::now() + kBetweenLooks);
+    co_await sessions.wait_fewer_than(service.config.connections, look);
+  }
+}
+
 }  // namespace
 
 tcp::acceptor bind_listener(net::any_io_executor executor, const Config& config) {
@@ -73,8 +85,9 @@ awaitable<void> accept_connections(tcp::acceptor& acceptor, Service& service, Se
   net::steady_timer pause(acceptor.get_executor());
   Deadline next_complaint = Clock::now();
   while (acceptor.is_open()) {
-    co_await sessions.wait_fewer_than(service.config.connections, Deadline::max());
     auto [error] = co_await acceptor.async_wait(tcp::acceptor::wait_read, kAsTuple);
+    if (!acceptor.is_open()) break;
+    if (!error) co_await make_room(service, sessions);
     if (!acceptor.is_open()) break;
     if (!error) error = accept_waiting(acceptor, service, sessions, kMostAtOnce);
     if (!error || error == net::error::would_block) continue;

@@ -39,6 +39,9 @@ std::string ping(LiveFormat format) {
 // What of a job's output has been told.
 class Told {
  public:
+  // Of one event; others have their turn between two.
+  static constexpr std::size_t kMostBytes = 256 << 10;
+
   Told(const OutputCapture& capture, std::string_view name) : capture_(capture), name_(name) {}
 
   // The next event's text, if there is more; a character of which only a part has come waits for
@@ -47,6 +50,10 @@ class Told {
   std::optional<std::string> next(Turn turn) {
     std::string_view rest = capture_.text();
     rest.remove_prefix(std::min(told_, rest.size()));
+    if (rest.size() > kMostBytes) {
+      rest = rest.substr(0, kMostBytes);
+      turn = Turn::one_of_many;
+    }
     if (turn == Turn::one_of_many) rest = without_cut_character(rest);
     told_ += rest.size();
     if (rest.empty()) return std::nullopt;
@@ -80,13 +87,17 @@ class Teller {
   awaitable<void> ping() { co_await send(pyexec::ping(format_)); }
   Deadline last_told() const { return last_told_; }
   awaitable<void> output(Told::Turn turn) {
-    std::string events;
-    for (Told& told : told_)
-      if (const auto text = told.next(turn))
-        events += event(format_, told.name(), [&](Members& to) { to.text("text", *text); });
-    if (!events.empty()) co_await send(std::move(events));
+    for (bool is_all = false; !is_all;) {
+      std::string events;
+      for (Told& told : told_)
+        if (const auto text = told.next(turn))
+          events += event(format_, told.name(), [&](Members& to) { to.text("text", *text); });
+      is_all = events.empty() || is_gone_;
+      if (!is_all) co_await send(std::move(events));
+    }
   }
-  awaitable<void> end(const Outcome& outcome, const JobOutput& output, const JobRequest& request) {
+  std::string end(const Outcome& outcome, const JobOutput& output,
+                  const JobRequest& request) const {
     const bool is_ok = outcome.kind == OutcomeKind::ok;
     std::string events = event(format_, is_ok ? "result" : "error", [&](Members& to) {
       add_result(to, outcome);
@@ -102,10 +113,9 @@ class Teller {
       to.json("usage", usage_object(outcome.usage));
       to.json("limits", limits_object(request));
     });
-    co_await send(std::move(events));
+    return events;
   }
-
- private:
+  // Does nothing once the client is gone, but for asking that the job should end.
   awaitable<void> send(std::string events) {
     if (is_gone_) co_return;
     last_told_ = Clock::now();
@@ -113,6 +123,7 @@ class Teller {
     if (is_gone_) exchange_.cancellation().request(Cancellation::By::client);
   }
 
+ private:
   Exchange& exchange_;
   LiveFormat format_;
   std::array<Told, 2> told_;
@@ -182,12 +193,12 @@ awaitable<void> perform_live(Service& service, Exchange& exchange, LiveRequest l
   output->on_more = nullptr;
   service.metrics.count_answer(job->outcome->kind, client_of(exchange.cancellation()));
   exchange.record().add_job(*job->outcome);
-  std::uint64_t bytes = job->outcome->result_json.size() + output->standard.text().size() +
-                        output->errors.text().size();
-  for (const NamedBytes& file : job->outcome->files) bytes += 2 * file.bytes.size();
-  if (!exchange.hold(bytes)) co_return exchange.break_off();
+  const std::uint64_t bytes = answer_bytes(*job->outcome, *output);
+  exchange.hold_anyway(bytes);
   co_await teller.output(Told::Turn::last);
-  co_await teller.end(*job->outcome, *output, wanted);
+  const auto tell = [&] { return teller.end(*job->outcome, *output, wanted); };
+  std::string events = co_await service.offload.run(bytes, tell);
+  co_await teller.send(std::move(events));
 }
 
 }  // namespace pyexec

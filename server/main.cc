@@ -74,6 +74,12 @@ void limit_connections(Config& config, std::uint64_t descriptors) {
   config.connections = left;
 }
 
+// Some of the cores, but not the last of two: jobs want them, too.
+std::size_t large_work_threads() {
+  constexpr unsigned kMost = 4;
+  return std::clamp(std::thread::hardware_concurrency() / 2, 1u, kMost);
+}
+
 [[noreturn]] void refuse_to_start(const std::string& why) {
   throw std::runtime_error(why);
 }
@@ -86,6 +92,7 @@ awaitable<net::ip::tcp::acceptor> start(Service& service, Launcher& launcher) {
   const SelftestTargets targets(executor);
   const auto probed = co_await launcher.probe();
   if (!probed) refuse_to_start("the launcher ended before it had looked at this host");
+  if (const auto problem = shortage(*probed)) refuse_to_start(*problem);
   service.isolation.probed = *probed;
   if (const auto problem = below_minimum(*probed, service.config)) refuse_to_start(*problem);
   if (const auto error = sandbox::confine_front_end(probed->front_end_uid); error.failed())
@@ -116,6 +123,7 @@ awaitable<int> serve(Service& service, Launcher& launcher, Sessions& sessions,
 
   auto acceptor = co_await start(service, launcher);
   write_log_in_background();
+  service.offload.start(large_work_threads());
   start_listening(acceptor);
   net::co_spawn(executor, accept_connections(acceptor, service, sessions), net::detached);
   greet(service, acceptor);
@@ -130,6 +138,7 @@ awaitable<int> serve(Service& service, Launcher& launcher, Sessions& sessions,
 awaitable<int> probe(Launcher& launcher) {
   const auto probed = co_await launcher.probe();
   if (!probed) refuse_to_start("the launcher ended before it had looked at this host");
+  if (const auto problem = shortage(*probed)) refuse_to_start(*problem);
   std::cout << probe_document(*probed) << std::flush;
   co_return 0;
 }

@@ -14,10 +14,12 @@ class OutputCapture {
   explicit OutputCapture(std::uint64_t cap_bytes) : cap_bytes_(cap_bytes) {}
 
   void append(std::string_view bytes) {
+    if (is_sealed_) return;
     const auto room = static_cast<std::size_t>(cap_bytes_ - kept_.size());
     kept_.append(bytes.substr(0, room));
     if (bytes.size() > room) truncated_ = true;
   }
+  void seal() { is_sealed_ = true; }
   bool truncated() const { return truncated_; }
   // Ends at a character boundary where something was cut off.
   std::string_view text() const {
@@ -27,7 +29,7 @@ class OutputCapture {
  private:
   std::uint64_t cap_bytes_;
   std::string kept_;
-  bool truncated_ = false;
+  bool truncated_ = false, is_sealed_ = false;
 };
 
 }  // namespace pyexec

@@ -59,14 +59,13 @@ awaitable<Outcome> perform(Service& service, const JobRequest& request, Rank ran
     }
     service.metrics.observe(RequestPhase::pool_wait, taken_ns - admitted_ns);
     // A name of its own: g++ 12 ends temporaries of a co_await twice.
-    JobRun what = {request.job,
-                   {service.config.result_bytes, service.config.result_depth},
-                   deadline,
-                   accounting,
-                   output};
+    JobRun what = {request.job,     {service.config.result_bytes, service.config.result_depth},
+                   deadline,        accounting,
+                   service.offload, output};
     outcome = co_await run_job(*std::move(lease), std::move(what), cancellation, service.metrics);
     if (outcome.was_read) break;
   }
+  output->seal();
   outcome.phases[RequestPhase::pool_wait] = taken_ns - admitted_ns;
   outcome.usage.queue_ns = taken_ns - admitted_ns;
   outcome.usage.total_ns = sandbox::monotonic_ns() - admitted_ns;

@@ -150,6 +150,7 @@ awaitable<void> Pool::await_ready(std::shared_ptr<WorkerHandle> worker) {
   metrics_.observe(RefillPhase::total, sandbox::monotonic_ns() - wanted.mapped().asked_ns);
   worker->set_ready(times->usage);
   pause_ = kFirstPause;
+  last_ready_ = Clock::now();
   park(std::move(worker));
   if (!started_ && is_full()) {
     started_ = true;

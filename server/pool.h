@@ -66,6 +66,10 @@ class Pool {
     return {config_.pool_workers, parked_.size(),    starting_.size(), running_,
             waiters_.size(),      zygotes_.starts(), worker_failures_};
   }
+  // Whether no worker is parked, and none has become ready for so long.
+  bool is_stuck(Clock::duration bound) const {
+    return started_ && parked_.empty() && Clock::now() - last_ready_ > bound;
+  }
   const std::optional<Hello>& zygote() const {
     return zygotes_.hello();
   }  // nothing while there is none
@@ -112,7 +116,8 @@ class Pool {
   std::map<std::uint32_t, std::weak_ptr<WorkerHandle>> workers_;  // alive, by id
   std::deque<std::shared_ptr<WorkerHandle>> parked_;
   std::list<std::shared_ptr<Waiter>> waiters_;
-  WorkerIds ids_;  // those of the current zygote are fresh
+  Deadline last_ready_;  // of a worker
+  WorkerIds ids_;        // those of the current zygote are fresh
   struct Starting {
     Warmth warmth;
     std::uint64_t asked_ns;

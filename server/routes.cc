@@ -36,6 +36,12 @@ Response unauthorized(Service& service) {
   return response;
 }
 
+void admit(Exchange& exchange, const Grant& grant) {
+  exchange.record().key = grant.key;
+  exchange.belongs_to(grant.subject,
+                      grant.key.empty() ? Seats::Guest::stranger : Seats::Guest::known);
+}
+
 Response unserved_encoding(const Exchange::Head& head) {
   Response response = execute_error(OutcomeKind::invalid_request, 415, problem_with_encoding(head));
   response.headers.emplace_back("Accept-Encoding", kServedEncodings);
@@ -53,7 +59,7 @@ awaitable<std::optional<Response>> answer_execute(Call call) {
   auto& [service, exchange] = call;
   const auto grant = service.access.identify(exchange);
   if (!grant) co_return unauthorized(service);
-  exchange.record().key = grant->key;
+  admit(exchange, *grant);
   if (const auto verdict = service.access.take_token(*grant)) {
     const Headers headers = rate_limit_headers(*verdict);
     if (!verdict->allowed) {
@@ -80,7 +86,7 @@ awaitable<std::optional<Response>> answer_batch(Call call) {
   auto& [service, exchange] = call;
   const auto grant = service.access.identify(exchange);
   if (!grant) co_return unauthorized(service);
-  exchange.record().key = grant->key;
+  admit(exchange, *grant);
   if (!content_encoding(exchange.head())) co_return unserved_encoding(exchange.head());
   co_return co_await execute_batch(service, exchange, *grant);
 }
@@ -88,8 +94,8 @@ awaitable<std::optional<Response>> answer_batch(Call call) {
 awaitable<std::optional<Response>> answer_health(Call call) {
   co_return health(call.service);
 }
-awaitable<std::optional<Response>> answer_healthz(Call) {
-  co_return healthz();
+awaitable<std::optional<Response>> answer_healthz(Call call) {
+  co_return healthz(call.service);
 }
 awaitable<std::optional<Response>> answer_metrics(Call call) {
   co_return metrics(call.service);
@@ -163,7 +169,8 @@ awaitable<std::optional<Response>> route(Service& service, Exchange& exchange) {
 
 Response too_busy(Service& service, std::string_view target) {
   service.metrics.count_refusal(Refusal::too_many_bytes);
-  constexpr const char* kWhy = "too many bytes of requests are being read; try again later";
+  constexpr const char* kWhy =
+      "too many bytes of requests of this client are being read; try again later";
   const Route* known = find_route(target);
   return known != nullptr && known->of == RouteOf::jobs ? busy_response(kWhy)
                                                         : error_response(429, kWhy);

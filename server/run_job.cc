@@ -1,12 +1,12 @@
 #include "server/run_job.h"
 
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <optional>
 
 #include "sandbox/base/phases.h"
+#include "server/account.h"
 #include "server/input_rules.h"
 #include "server/judge.h"
 #include "server/launcher.h"
@@ -31,6 +31,7 @@ struct Run {
         caps(what.caps),
         wants(what.job.wants),
         output(what.output),
+        offload(what.offload),
         ended(executor),
         channel_done(executor),
         output_done(executor) {}
@@ -50,7 +51,9 @@ struct Run {
   const Wants wants;
   Channel channel = Channel::open;
   std::optional<Untrusted<Report>> report;
+  std::uint64_t report_bytes = 0;
   std::shared_ptr<JobOutput> output;
+  Offload& offload;
   int pipes_open = 2;
   Event ended;  // the job is over, in whichever way came first
   Event channel_done;
@@ -96,12 +99,15 @@ awaitable<Channel> exchange_frames(Run& run, const std::string& job_frame) {
   if (!header || header->type != FrameType::report) co_return Channel::malformed;
   // The length is the script's word: compared before anything is allocated.
   if (header->body_bytes > largest_report(run)) co_return Channel::too_large;
-  std::string body(header->body_bytes, '\0');
+  run.report_bytes = header->body_bytes;
+  const auto make = [&] { return std::string(run.report_bytes, '\0'); };
+  std::string body = co_await run.offload.run(run.report_bytes, make);
   const auto [body_error, body_size] =
       co_await net::async_read(socket, net::buffer(body), kAsTuple);
   if (body_error) co_return Channel::closed;
   run.reported_ns = sandbox::monotonic_ns();
-  run.report = decode_report(body, run.wants.files_count);
+  const auto decode = [&] { return decode_report(body, run.wants.files_count); };
+  run.report = co_await run.offload.run(run.report_bytes, decode);
   if (run.report && !keeps_to_its_parts(run.report->unchecked())) run.report.reset();
   co_return run.report ? Channel::reported : Channel::malformed;
 }
@@ -214,16 +220,16 @@ void observe_run(Run& run, std::uint64_t ended_ns) {
   run.observe(RequestPhase::report, run.reported_ns - ended);
 }
 
+// Of a job that has not reported.
 Outcome judge(const Run& run, const Cancellation& cancellation, std::optional<int> own_death) {
   switch (run.channel) {
-    case Channel::reported:
-      return judge_report(*run.report, run.wants, run.caps);
     case Channel::too_large:
       return failed(
           OutcomeKind::output_limit,
           "result is more than the limit of " + std::to_string(run.caps.result_bytes) + " bytes");
     case Channel::malformed:
       return failed(OutcomeKind::not_serializable, "the worker's report is malformed");
+    case Channel::reported:
     case Channel::open:
     case Channel::closed:
     case Channel::unread:
@@ -241,20 +247,6 @@ Outcome judge(const Run& run, const Cancellation& cancellation, std::optional<in
   return failed(OutcomeKind::internal, "the worker was lost");
 }
 
-// What the kernel told of the job's end.
-void account(const WorkerHandle& worker, std::optional<int> own_death, JobUsage& usage) {
-  if (own_death && WIFEXITED(*own_death)) usage.exit_code = WEXITSTATUS(*own_death);
-  if (own_death && WIFSIGNALED(*own_death)) usage.signal = WTERMSIG(*own_death);
-  const auto& used = worker.used();
-  if (!used) return;
-  const auto beyond = [](std::uint64_t all, std::uint64_t ready) {
-    return all > ready ? all - ready : 0;
-  };
-  usage.cpu_ns = beyond(used->cpu_ns, worker.when_ready().cpu_ns);
-  if (used->peak_rss_bytes > 0 && worker.when_ready().peak_rss_bytes > 0)
-    usage.peak_memory_bytes = beyond(used->peak_rss_bytes, worker.when_ready().peak_rss_bytes);
-}
-
 }  // namespace
 
 awaitable<Outcome> run_job(Pool::Lease lease, JobRun what, Cancellation& cancellation,
@@ -264,7 +256,9 @@ awaitable<Outcome> run_job(Pool::Lease lease, JobRun what, Cancellation& cancell
   WorkerHandle& worker = run->worker;
   worker.output().native_non_blocking(true);
   worker.errors().native_non_blocking(true);
-  net::co_spawn(executor, talk(run, encode_job(what.job)), net::detached);
+  const auto encode = [&] { return encode_job(what.job); };
+  std::string job_frame = co_await what.offload.run(what.job.bytes(), encode);
+  net::co_spawn(executor, talk(run, std::move(job_frame)), net::detached);
   net::co_spawn(executor, drain(run, worker.output(), run->output->standard), net::detached);
   net::co_spawn(executor, drain(run, worker.errors(), run->output->errors), net::detached);
   if (worker.gone().is_set()) run->ended.set();
@@ -282,11 +276,14 @@ awaitable<Outcome> run_job(Pool::Lease lease, JobRun what, Cancellation& cancell
   run->observe(RequestPhase::kill, sandbox::monotonic_ns() - ended_ns);
   observe_run(*run, ended_ns);  // only now is it known whether there is a report
 
+  const auto judge_it = [&] { return judge_report(*run->report, run->wants, run->caps); };
   Outcome outcome;
   if (!dead)
     outcome = failed(OutcomeKind::internal, "the job's processes could not be ended");
   else if (!in_time)
     outcome = failed(OutcomeKind::time_limit, "execution time limit exceeded");
+  else if (run->channel == Channel::reported)
+    outcome = co_await run->offload.run(run->report_bytes, judge_it);
   else
     outcome = judge(*run, cancellation, own_death);
   outcome.phases = run->phases;

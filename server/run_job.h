@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "server/job_output.h"
+#include "server/offload.h"
 #include "server/outcome.h"
 #include "server/pool.h"
 #include "worker/protocol/job.h"
@@ -24,6 +25,7 @@ struct JobRun {
   RunCaps caps;
   Deadline deadline;
   Accounting accounting;
+  Offload& offload;
   std::shared_ptr<JobOutput> output;  // filled; may be filled on for a moment after the answer
 };
 

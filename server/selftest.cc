@@ -54,8 +54,12 @@ awaitable<std::optional<std::string>> run_selftest(Service& service, const Selft
   auto lease = co_await service.pool.take({Warmth::basic, Rank::single}, deadline, never);
   if (!lease) co_return "the self-test got no worker";
   const Job job = {targets.python(launcher) + kSelftestSource};
-  JobRun what = {
-      job, {1 << 20, 8}, deadline, Accounting::quick, std::make_shared<JobOutput>(1 << 16)};
+  JobRun what = {job,
+                 {1 << 20, 8},
+                 deadline,
+                 Accounting::quick,
+                 service.offload,
+                 std::make_shared<JobOutput>(1 << 16)};
   const Outcome outcome =
       co_await run_job(*std::move(lease), std::move(what), never, service.metrics);
   if (outcome.kind != OutcomeKind::ok)

@@ -14,11 +14,14 @@
 #include "server/isolation.h"
 #include "server/job_request.h"
 #include "server/metrics.h"
+#include "server/offload.h"
 #include "server/openapi.h"
 #include "server/pages.h"
 #include "server/pool.h"
 #include "server/request_id.h"
 #include "server/request_log.h"
+#include "server/seats.h"
+#include "server/unread.h"
 
 namespace pyexec {
 
@@ -55,8 +58,9 @@ struct Service {
         access(config, std::move(policy.keys)),
         cors(std::move(policy.cors)),
         admission(configuration.running_jobs + configuration.queued_jobs),
-        body_bytes(std::max(configuration.body_mb << 20, largest_body_bytes(job_caps))),
-        answer_bytes(std::max(configuration.body_mb << 20, largest_answer_bytes(config))),
+        body_room(room_for(configuration.body_mb << 20, largest_body_bytes(job_caps))),
+        answer_room(room_for(configuration.body_mb << 20, largest_answer_bytes(config))),
+        unread_answers(answer_room),
         batch_share(batch_limits(config)),
         pool(executor, configuration, launcher, metrics),
         deliveries(std::chrono::seconds(config.queue_window_s)) {}
@@ -68,6 +72,12 @@ struct Service {
       return std::clamp<std::uint64_t>(jobs, 1, config.running_jobs);
     };
     return {up_to(2 * cores), up_to(cores - 1)};
+  }
+
+  // One subject alone has at most half of it.
+  static Shares::Room room_for(std::uint64_t bytes, std::uint64_t largest) {
+    constexpr std::uint64_t kFreeEach = 64 << 10;
+    return {std::max(bytes, 2 * largest), kFreeEach};
   }
 
   // Base64 and escapes make more of what a job is allowed.
@@ -85,10 +95,13 @@ struct Service {
   Access access;
   const CorsPolicy cors;
   RequestIds request_ids;
-  Admission admission;     // of single jobs
-  Admission body_bytes;    // of requests, as they come in
-  Admission answer_bytes;  // of answers that wait for their clients
+  Admission admission;  // of single jobs
+  Shares body_room;     // of requests, as they come in
+  Shares answer_room;   // of answers that wait for their clients
+  UnreadAnswers unread_answers;
+  Seats seats;             // of connections
   BatchShare batch_share;  // of jobs of batches
+  Offload offload;
   Pool pool;
   Isolation isolation;           // known before the first request
   std::set<Cancellation*> jobs;  // in work, so that a shutdown can end them

@@ -126,7 +126,7 @@ constexpr ToldMember kVersions[] = {{"pyexec", kText},
                                     {"python", kText, There::sometimes},
                                     {"numpy", kText, There::sometimes},
                                     {"pandas", kText, There::sometimes}};
-constexpr ToldMember kAlive[] = {{"status", R"("const": "ok")"}};
+constexpr ToldMember kAlive[] = {{"status", R"("enum": ["ok", "unavailable"])"}};
 
 // Of what a verbose answer has beside, there is all or nothing.
 constexpr std::string_view kAllOfVerbose =
@@ -171,7 +171,7 @@ constexpr Shape kShapes[] = {
      "of what scripts find; of pyexec alone while no worker can be made",
      {kVersions},
      R"({"python": ["numpy"], "numpy": ["pandas"], "pandas": ["python"]})"},
-    {"Alive", "the process answers", {kAlive}},
+    {"Alive", "whether the process can do its work", {kAlive}},
 };
 
 constexpr ToldEvent kEvents[] = {

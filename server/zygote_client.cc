@@ -14,9 +14,10 @@ std::shared_ptr<ZygoteClient> ZygoteClient::start(net::any_io_executor executor,
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
     throw std::system_error(errno, std::generic_category(), "socketpair");
   UniqueFd own(pair[0]), zygotes(pair[1]);
-  launcher.start_zygote(zygotes.get());
+  const std::uint32_t number = launcher.start_zygote(zygotes.get());
   std::shared_ptr<ZygoteClient> client(
       new ZygoteClient(executor, own.release(), std::move(events)));
+  client->number_ = number;
   client->listen();
   return client;
 }

@@ -30,6 +30,10 @@ class ZygoteClient : public std::enable_shared_from_this<ZygoteClient> {
   // queue them in socket buffers.
   void spawn(std::uint32_t worker_id, const Readiness& readiness);
   void close();
+  // Does not wait for it any longer: on_lost.
+  void give_up() { lose(); }
+  // As the launcher knows it.
+  std::uint32_t number() const { return number_; }
 
  private:
   ZygoteClient(net::any_io_executor executor, int control_fd, ZygoteEvents events);
@@ -41,6 +45,7 @@ class ZygoteClient : public std::enable_shared_from_this<ZygoteClient> {
   net::posix::stream_descriptor control_;
   ZygoteEvents events_;
   FdMessage message_;
+  std::uint32_t number_ = 0;
   bool open_ = true;
 };
 

@@ -24,7 +24,7 @@ void Zygotes::start() {
 }
 
 Zygotes::Handle Zygotes::begin(Metrics::Replaced why) {
-  const auto zygote = std::make_shared<Zygote>();
+  const auto zygote = std::make_shared<Zygote>(host_.executor);
   zygote->why = why;
   zygote->since = Clock::now();
   ++starts_;
@@ -45,7 +45,20 @@ Zygotes::Handle Zygotes::begin(Metrics::Replaced why) {
        }),
        .on_exited = events_.on_exited,
        .on_lost = alive([this](const Handle& self) { is_lost(self); })});
+  limit_warming(zygote);
   return zygote;
+}
+
+// One that hangs would be waited for as long as the service runs.
+void Zygotes::limit_warming(const Handle& zygote) {
+  zygote->patience.expires_after(std::chrono::milliseconds(config_.zygote_start_ms));
+  zygote->patience.async_wait([this, weak = std::weak_ptr(zygote)](error_code error) {
+    const Handle late = weak.lock();
+    if (error || !late || late->hello) return;
+    log_line("a zygote was not warm within " + std::to_string(config_.zygote_start_ms) + " ms");
+    host_.launcher.end_zygote(late->client->number());
+    late->client->give_up();
+  });
 }
 
 // Age counts once it has made more than the pool that waits: nothing was learned from workers that
@@ -86,6 +99,7 @@ void Zygotes::release(std::uint32_t worker_id) {
 
 void Zygotes::is_warm(const Handle& zygote, const Hello& hello) {
   zygote->hello = hello;
+  zygote->patience.cancel();
   if (zygote == successor_) {
     host_.metrics.count_zygote_replaced(zygote->why);
     const Handle before = std::exchange(current_, std::exchange(successor_, nullptr));

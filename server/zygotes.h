@@ -56,7 +56,10 @@ class Zygotes {
 
  private:
   struct Zygote {
+    explicit Zygote(net::any_io_executor executor) : patience(std::move(executor)) {}
+
     std::shared_ptr<ZygoteClient> client;
+    net::steady_timer patience;  // until it has to be warm
     std::optional<Hello> hello;
     std::set<std::uint32_t> workers;  // asked for, and not released
     std::uint64_t made = 0;
@@ -67,6 +70,7 @@ class Zygotes {
 
   Handle begin(Metrics::Replaced why);
   std::optional<Metrics::Replaced> due() const;
+  void limit_warming(const Handle& zygote);
   void is_warm(const Handle& zygote, const Hello& hello);
   void is_gone(const Handle& zygote, std::uint32_t worker_id);
   void is_lost(const Handle& zygote);

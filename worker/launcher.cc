@@ -47,6 +47,7 @@ Probed describe_host(const sandbox::Probe& probe, const sandbox::Plan& plan) {
     row.error = probe.tried[i].error;
   }
   message.layers = probe.layers;
+  message.shortage = probe.shortage;
   return message;
 }
 
@@ -91,7 +92,7 @@ class Launcher {
     for (int pause = 0; !reap(); ++pause) {
       if (zygotes_.empty()) uids_.release();
       if (pause == kPatience)
-        for (const auto& [zygote, generation] : zygotes_) ::kill(zygote, SIGKILL);
+        for (const auto& [pid, zygote] : zygotes_) ::kill(pid, SIGKILL);
       if (pause == 2 * kPatience) return;
       ::nanosleep(&kPause, nullptr);
     }
@@ -101,10 +102,16 @@ class Launcher {
   bool take_request() {
     FdMessage message;
     if (receive_message(kControlFd, message) != ReceiveResult::message) return false;
-    if (!decode_control<StartZygote>(message.body()) || message.fd_count != 1) return false;
+    if (const auto end = decode_control<EndZygote>(message.body())) {
+      for (const auto& [pid, zygote] : zygotes_)
+        if (zygote.number == end->number) ::kill(pid, SIGKILL);
+      return true;
+    }
+    const auto start = decode_control<StartZygote>(message.body());
+    if (!start || message.fd_count != 1) return false;
     const pid_t pid = ::fork();
     if (pid == 0) become_zygote(message.fds[0].get(), configure_, plan_, generation_);
-    if (pid != -1) zygotes_[pid] = generation_;
+    if (pid != -1) zygotes_[pid] = {start->number, generation_};
     ++generation_;
     return true;
   }
@@ -118,7 +125,7 @@ class Launcher {
     while ((pid = ::waitpid(-1, nullptr, WNOHANG)) > 0) {
       lost_uids_ |= pid == uids_.holder();
       const auto zygote = zygotes_.extract(pid);
-      if (!zygote.empty()) ended_generations_.insert(zygote.mapped());
+      if (!zygote.empty()) ended_generations_.insert(zygote.mapped().generation);
     }
     std::erase_if(ended_generations_, [&](std::uint32_t generation) {
       return sandbox::remove_slots(plan_, generation);
@@ -131,7 +138,11 @@ class Launcher {
   sandbox::UidRange& uids_;
   bool lost_uids_ = false;
   UniqueFd ended_;
-  std::map<pid_t, std::uint32_t> zygotes_;     // with their generations
+  struct Zygote {
+    std::uint32_t number;  // the server's
+    std::uint32_t generation;
+  };
+  std::map<pid_t, Zygote> zygotes_;
   std::set<std::uint32_t> ended_generations_;  // whose control groups may still be there
   std::uint32_t generation_ = 0;
 };

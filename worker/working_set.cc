@@ -13,6 +13,8 @@
 
 #include "sandbox/base/sys.h"
 #include "sandbox/base/unique_fd.h"
+#include "sandbox/privileges.h"
+#include "worker/protocol/control.h"
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
@@ -94,6 +96,14 @@ void tell_own_pages(const Mappings& mappings, Scratch& scratch, int out) {
   });
 }
 
+// Of the recorder: ends with the zygote, and has none of the descriptors by whose closing others
+// learn of the zygote's end. Returns the one to write to, or -1.
+int stand_alone(pid_t zygote, int out) {
+  if (sandbox::die_with_parent(sandbox::Step::warm_up).failed() || ::getppid() != zygote) return -1;
+  if (out != kControlFd && ::dup3(out, kControlFd, O_CLOEXEC) == -1) return -1;
+  return sys::close_range(kControlFd + 1, ~0u) == -1 ? -1 : kControlFd;
+}
+
 }  // namespace
 
 WorkingSet WorkingSet::record(const std::function<void()>& life) {
@@ -104,12 +114,14 @@ WorkingSet WorkingSet::record(const std::function<void()>& life) {
   void* const shared =
       ::mmap(nullptr, sizeof(Scratch), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (shared == MAP_FAILED) return set;
-  const pid_t pid = ::fork();
+  const pid_t zygote = ::getpid(), pid = ::fork();
   if (pid == 0) {
+    const int out = stand_alone(zygote, write_end.get());
+    if (out == -1) ::_exit(1);
     auto& scratch = *static_cast<Scratch*>(shared);
     const Mappings mappings(scratch);
     life();
-    tell_own_pages(mappings, scratch, write_end.get());
+    tell_own_pages(mappings, scratch, out);
     ::_exit(0);
   }
   ::munmap(shared, sizeof(Scratch));

@@ -66,7 +66,7 @@ class Document:
         for name in ONCE:
             if len(answer.headers.get_all(name, [])) > 1:
                 raise Mismatch(f"{method} {target}: {name} is there twice")
-        path = target.partition("?")[0]
+        path = re.sub(r"^https?://[^/?]*", "", target, flags=re.I).partition("?")[0]
         where = f"{method} {target} -> {answer.status}"
         item = self.document["paths"].get(path)
         if method == "OPTIONS" and (item is not None or path == "*"):

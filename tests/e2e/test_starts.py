@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import subprocess
 import time
 from pathlib import Path
@@ -60,3 +61,17 @@ def test_probe_prints_one_document_and_leaves_nothing(programs, kind):
     assert [cgroups_of(pid) for pid in children] == [[]] * len(children)
     assert shm.list() == []
     shm.close()
+
+
+@pytest.mark.parametrize("most", [8, 10, 12, 14, 16, 20, 64])
+def test_a_shortage_is_named_and_is_no_weaker_level(programs, most):
+    """Of open files, for every process of the start."""
+    plain = subprocess.run([programs / "pyexec-server", "--probe"], capture_output=True, text=True)
+    limit = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    short = subprocess.run([programs / "pyexec-server", "--probe"], capture_output=True, text=True, preexec_fn=limit)
+    if short.returncode == 0:
+        assert json.loads(short.stdout)["level"] == json.loads(plain.stdout)["level"]
+    else:
+        assert short.stdout == "" and short.stderr.count("\n") == 1, short.stderr
+        assert "open files" in short.stderr.lower(), short.stderr
+    assert most < 64 or short.returncode == 0

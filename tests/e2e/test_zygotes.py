@@ -1,12 +1,15 @@
 """The warm interpreter is replaced now and then, and nobody notices."""
 
+import os
+import signal
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from test_metrics import Scrape
-from test_pool import pool_of
+from test_pool import children_of, pool_of
 
 HASH = "def main(): return hash('a text')"
 LEVELS = (4, 3, 2, 1)
@@ -81,3 +84,64 @@ def test_with_zero_there_is_one_for_ever(start):
     for _ in range(30):
         service.execute(HASH)
     assert pool_of(service)["zygote_starts"] == 1
+
+
+def new_zygote(service, old):
+    """Seen as soon as it is there: long before it is warm."""
+    service.wait_until(lambda: any(pid not in old for pid in zygotes_of(service)))
+    return next(pid for pid in zygotes_of(service) if pid not in old)
+
+
+def test_one_that_does_not_get_warm_is_replaced(start):
+    service = start(pool=1, zygote_start_ms=15_000)
+    (first,) = zygotes_of(service)
+    os.kill(int(first), signal.SIGKILL)
+    second = new_zygote(service, {first})
+    os.kill(int(second), signal.SIGSTOP)
+    service.wait_until(lambda: pool_of(service)["zygote_starts"] == 3, seconds=60)
+    service.wait_until(lambda: second not in zygotes_of(service))
+    service.wait_full()
+    assert service.execute("def main(): return 1").status == 200
+
+
+def test_health_says_so_where_none_gets_warm(start):
+    service = start(pool=1)
+    (first,) = zygotes_of(service)
+    assert service.request("GET", "/healthz").body == {"status": "ok"}
+    os.kill(int(first), signal.SIGKILL)
+    os.kill(int(new_zygote(service, {first})), signal.SIGSTOP)
+    service.wait_until(lambda: service.request("GET", "/health").status == 503)
+    assert service.health()["status"] == "unavailable"
+    os.kill(int(zygotes_of(service)[0]), signal.SIGCONT)
+    service.wait_full()
+
+
+def recorder_of(zygote):
+    """Its child that records which pages a script dirties, while it does."""
+    for child in children_of(zygote):
+        try:
+            descriptors = [os.readlink(entry) for entry in Path(f"/proc/{child}/fd").iterdir()]
+            if Path(f"/proc/{child}/comm").read_text() == "pyexec-zygote\n" and any("signalfd" in d for d in descriptors) or len(descriptors) == 4:
+                return child
+        except OSError:
+            continue
+    return None
+
+
+def test_a_zygote_that_dies_while_it_warms_up_is_replaced(start):
+    """Nothing that it has started holds what its end is noticed by."""
+    service = start(pool=1)
+    caught = 0
+    for _ in range(4):
+        (old,) = zygotes_of(service)
+        os.kill(int(old), signal.SIGKILL)
+        young = int(new_zygote(service, {old}))
+        while (recorder := recorder_of(young)) is None and service.health()["status"] != "healthy":
+            pass
+        if recorder is not None:
+            caught += 1
+            os.kill(young, signal.SIGKILL)
+            service.wait_until(lambda: not Path(f"/proc/{recorder}").exists())
+        service.wait_full()
+    print(f"killed {caught} while they recorded")
+    assert service.execute("def main(): return 1").status == 200

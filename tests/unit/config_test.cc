@@ -46,6 +46,7 @@ const std::map<std::string, std::uint64_t Config::*> kFields = {
     {"PYEXEC_PROCESSES", &Config::processes},
     {"PYEXEC_ZYGOTE_JOBS", &Config::zygote_jobs},
     {"PYEXEC_ZYGOTE_MINUTES", &Config::zygote_minutes},
+    {"PYEXEC_ZYGOTE_START_MS", &Config::zygote_start_ms},
     {"PYEXEC_CONNECTIONS", &Config::connections},
     {"PYEXEC_RATE_PER_MINUTE", &Config::rate_per_minute},
     {"PYEXEC_RATE_BURST", &Config::rate_burst},

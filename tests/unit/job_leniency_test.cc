@@ -8,7 +8,7 @@ namespace pyexec {
 namespace {
 
 const JobCaps kCaps = {.script_bytes = 1000,
-                       .input_bytes = 100'000,
+                       .input_bytes = 1'000'000,
                        .args_depth = 5,
                        .timeout_ms = 30000,
                        .memory_mb = 1024,
@@ -31,17 +31,24 @@ BadRequest refused(const std::string& body) {
   return job.error();
 }
 
+std::string between(std::string_view before, std::string_view text, std::string_view after) {
+  std::string out(before);
+  out += text;
+  out += after;
+  return out;
+}
+
 TEST_CASE("null is the field left out", "[job_leniency]") {
   const JobRequest plain = *parse_job(R"({"script": "x"})", kCaps);
   for (const char* field : {"args", "stdin", "files", "env", "timeout_ms", "memory_mb",
                             "output_bytes", "verbose", "return_files"}) {
-    const JobRequest request = accepted("\"" + std::string(field) + "\": null");
+    const JobRequest request = accepted(between("\"", field, "\": null"));
     CHECK(request.job == plain.job);
     CHECK(request.timeout_ms == plain.timeout_ms);
     CHECK(request.detail == plain.detail);
     CHECK(refused(R"({"script": "x", ")" + std::string(field) + R"(": null, ")" + field +
                   R"(": null})")
-              .message == "'" + std::string(field) + "' field is given twice");
+              .message == between("'", field, "' field is given twice"));
   }
   CHECK(refused(R"({"script": null})").message == "'script' field must be a string, not null");
   CHECK(refused(R"({"script": "x", "none": null})").message == "unknown field 'none'");
@@ -90,7 +97,7 @@ TEST_CASE("a number of any length is refused in a short sentence", "[job_lenienc
 TEST_CASE("integers of args have any size, and keep every digit", "[job_leniency]") {
   for (const std::size_t zeros :
        {0u, 18u, 19u, 298u, 299u, 300u, 308u, 309u, 400u, 5000u, 50'000u}) {
-    const std::string digits = "7" + std::string(zeros, '0') + "3";
+    const std::string digits = between("7", std::string(zeros, '0'), "3");
     const std::string args =
         "[" + digits + ",-" + digits + ",[" + digits + "],{\"a\":" + digits + "}]";
     CHECK(accepted("\"args\": " + args).job.args == args);
@@ -139,20 +146,20 @@ TEST_CASE("a likely mistake in a name gets a hint", "[job_leniency]") {
                                                        {"input", "stdin"},
                                                        {"arguments", "args"},
                                                        {"envs", "env"},
-                                                       {"return_file", "return_files"},
                                                        {"fiels", "files"},
+                                                       {"return_file", "return_files"},
                                                        {"outputbytes", "output_bytes"},
                                                        {"verbos", "verbose"}};
   for (const auto& [name, field] : meant)
-    CHECK(refused("{\"script\": \"x\", \"" + std::string(name) + "\": 1}").message ==
-          "unknown field '" + std::string(name) + "'; did you mean '" + field + "'?");
+    CHECK(refused(between("{\"script\": \"x\", \"", name, "\": 1}")).message ==
+          between("unknown field '", name, "'; did you mean '") + field + "'?");
   for (const char* name : {"source", "python", "Script", "scrpt"})
-    CHECK(refused("{\"" + std::string(name) + "\": \"x\"}").message ==
-          "'script' field is required; unknown field '" + std::string(name) +
-              "'; did you mean 'script'?");
+    CHECK(
+        refused(between("{\"", name, "\": \"x\"}")).message ==
+        between("'script' field is required; unknown field '", name, "'; did you mean 'script'?"));
   for (const char* name : {"xyz", "", "a", "zzzzzzzzzzzzzzzz"})
-    CHECK(refused("{\"script\": \"x\", \"" + std::string(name) + "\": 1}").message ==
-          "unknown field '" + std::string(name) + "'");
+    CHECK(refused(between("{\"script\": \"x\", \"", name, "\": 1}")).message ==
+          between("unknown field '", name, "'"));
   CHECK(refused(R"({"script": "x", "id": 1})").message ==
         "unknown field 'id', which is for lines of a batch");
 }

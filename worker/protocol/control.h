@@ -18,7 +18,7 @@ namespace pyexec {
 
 // The launcher finds its end of its control socket here, and the zygote of its own.
 inline constexpr int kControlFd = 3;
-inline constexpr std::uint32_t kProtocolVersion = 6;
+inline constexpr std::uint32_t kProtocolVersion = 7;
 
 enum class ControlType : std::uint32_t {
   configure = 1,
@@ -28,7 +28,8 @@ enum class ControlType : std::uint32_t {
   spawn_failed,
   exited,
   probed,
-  start_zygote
+  start_zygote,
+  end_zygote
 };
 
 // Server to launcher, once, first.
@@ -69,6 +70,8 @@ struct Probed {
   std::uint32_t has_scratch;    // 1: there is a place to write
   std::uint32_t tried_count;
   std::array<Tried, 12> tried;  // in order; the last is the plan, if one works
+  // Of something that this host has, and has too little of now: then the level is not known.
+  sandbox::SetupError shortage;
   sandbox::LayerErrors layers;
 };
 
@@ -76,7 +79,13 @@ struct Probed {
 // none can be started.
 struct StartZygote {
   static constexpr auto kType = ControlType::start_zygote;
-  std::uint32_t reserved;
+  std::uint32_t number;  // the server's name for it
+};
+
+// Server to launcher: kills that zygote, and with it all that it has started.
+struct EndZygote {
+  static constexpr auto kType = ControlType::end_zygote;
+  std::uint32_t number;
 };
 
 // Zygote to server, once: warm, and able to build jails.

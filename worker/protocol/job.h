@@ -37,6 +37,12 @@ struct Job {
   Wants wants;
 
   bool operator==(const Job&) const = default;
+  // About how many it is encoded in.
+  std::uint64_t bytes() const {
+    std::uint64_t sum = script.size() + args.size() + stdin_text.size();
+    for (const NamedBytes& file : files) sum += file.bytes.size();
+    return sum;
+  }
 };
 
 // A worker's own words. Everything that a worker cannot know better than its supervisor (that it

@@ -1,0 +1,73 @@
+// Room for bytes that clients take up, shared out among them: whoever has much of it does not keep
+// those out who have little. Pure.
+//
+//   - The first `free_each` bytes of each hold are not counted. They are bounded by how many
+//     connections there may be, and leave every client room for small requests.
+//   - Of the rest one subject (a key or an address) has at most as much as is still left free:
+//     alone at most half of all, with another greedy one a third each, and so on.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+
+namespace pyexec {
+
+class Shares {
+ public:
+  struct Room {
+    std::uint64_t total;
+    std::uint64_t free_each;
+  };
+  explicit Shares(Room room) : room_(room) {}
+  Shares(const Shares&) = delete;
+  Shares& operator=(const Shares&) = delete;
+
+  // What one request or answer takes up; gives it back when destroyed.
+  class Hold {
+   public:
+    // subject: whose it is; outlives this, and does not change while bytes are held.
+    Hold(Shares& shares, const std::string& subject) : shares_(shares), subject_(subject) {}
+    ~Hold() { take(0); }
+    Hold(const Hold&) = delete;
+    Hold& operator=(const Hold&) = delete;
+
+    // Exactly so many bytes. false, and nothing changes, if they are more than before and more than
+    // the subject's share.
+    [[nodiscard]] bool resize(std::uint64_t bytes);
+    // At least so many, as above.
+    [[nodiscard]] bool grow(std::uint64_t bytes) { return bytes <= bytes_ || resize(bytes); }
+    // Exactly so many, beyond every share if need be: they are there already.
+    void take(std::uint64_t bytes);
+    const std::string& subject() const { return subject_; }
+    // Whether some of it counts.
+    bool counts() const { return bytes_ > shares_.room_.free_each; }
+
+   private:
+    std::uint64_t counted(std::uint64_t bytes) const {
+      return bytes > shares_.room_.free_each ? bytes - shares_.room_.free_each : 0;
+    }
+
+    Shares& shares_;
+    const std::string& subject_;
+    std::uint64_t bytes_ = 0;
+  };
+
+  // Whether the subject has not more than its share, or very little.
+  bool may_take_more(std::string_view subject) const;
+  // By holds that took beyond all shares.
+  bool is_overdrawn() const { return counted_ > room_.total; }
+  std::uint64_t held() const { return held_; }  // counted or not
+
+ private:
+  std::uint64_t counted_of(std::string_view subject) const;
+  std::uint64_t left() const { return is_overdrawn() ? 0 : room_.total - counted_; }
+
+  Room room_;
+  std::uint64_t held_ = 0, counted_ = 0;
+  std::map<std::string, std::uint64_t, std::less<>> by_subject_;  // of what counts
+};
+
+}  // namespace pyexec
