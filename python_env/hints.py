@@ -89,8 +89,7 @@ def _running(step):
 
 def _missing_module(error):
     if isinstance(error, ModuleNotFoundError) and error.name:
-        top = error.name.partition(".")[0]
-        return top if error.msg == f"No module named {error.name!r}" else ""
+        return error.name if "." not in error.name and error.msg == f"No module named {error.name!r}" else ""
     found = _dependency.search(str(error)) if isinstance(error, ImportError) else None
     return found[1] if found else ""
 
