@@ -61,6 +61,9 @@ def make(script):
     module, loader = _prepared.pop() if _prepared and script.name == NAME else _new_module(script.name)
     loader.source = script.source
     directory = os.environ["TMPDIR"]
+    if script.name != NAME:  # what a worker's warm-up has left stands for another file now
+        sys.modules.pop(NAME, None)
+        linecache.cache.clear()
     if directory != DEFAULT_DIRECTORY or script.name != NAME:
         module.__file__ = sys.argv[0] = f"{directory}/{script.name}.py"
     # Lines as Python counts them; no modification time: linecache.checkcache keeps the entry.

@@ -128,10 +128,11 @@ PyObject* print(PyObject*, PyObject* values, PyObject* named) {
 }
 
 // The descriptor that a name in /dev stands for.
-std::optional<int> descriptor_of(PyObject* name) {
-  if (!PyUnicode_CheckExact(name)) return std::nullopt;
+std::optional<int> descriptor_of(PyObject* path_or_name) {
+  const Owned name(PyOS_FSPath(path_or_name));
   Py_ssize_t size = 0;
-  const char* const text = PyUnicode_AsUTF8AndSize(name, &size);
+  const char* const text =
+      name && PyUnicode_Check(name.get()) ? PyUnicode_AsUTF8AndSize(name.get(), &size) : nullptr;
   if (text == nullptr) PyErr_Clear();
   std::string_view path(text != nullptr ? text : "", text != nullptr ? size : 0);
   if (!path.starts_with("/dev/")) return std::nullopt;
