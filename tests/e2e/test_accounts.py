@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from pathlib import Path
 
 import pytest
 from levels import programs, shm, start_kind  # noqa: F401: fixtures
@@ -62,6 +63,27 @@ def test_nothing_of_the_hosts_name_is_left_in_the_warm_interpreter(tmp_path):
         assert run(service, script) == [[], "pyexec", "pyexec", "pyexec", False, ["UTC", "UTC"], 0, 1, None]
         control = "import platform\nKEPT = ['leaky-' + '7f3a', 'x']\n" + script.replace("text == SECRET", "False")
         assert "leaky-7f3a" in run(service, control)[0]  # the search finds what is there
+
+
+SPOILED = {
+    "host name": "platform._uname_cache = platform.uname()._replace(node='elsewhere')",
+    "network card": "uuid._node = 5",
+    "files": "import types; sys.path_importer_cache['/tmp'] = types.SimpleNamespace(_path_cache={'of-the-host'})",
+    "accounts": "pwd.getpwall = lambda: [pwd.struct_passwd(('alice', 'x', 7, 7, '', '/', '/bin/sh'))]",
+    "home": "os.environ['HOME'] = '/home/alice'",
+    "time zone": "os.environ['TZ'] = 'Asia/Tokyo'; time.tzset()",
+    "locale": "locale.setlocale(locale.LC_CTYPE, 'C')",
+    "umask": "os.umask(0)",
+    "blocked signals": "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])",
+    "seekable output": "sys.stdout = open(1, 'w'); sys.stdout.seekable = lambda: True",
+}
+
+
+@pytest.mark.parametrize("name", ["nothing", *SPOILED])
+def test_the_self_test_finds_what_is_remembered(service, name):
+    source = (Path(__file__).parents[2] / "python_env/selftest.py").read_text()
+    script = f"{source}\ndef main():\n    {SPOILED.get(name, 'pass')}\n    return remembered_host()"
+    assert run(service, script) == ("" if name == "nothing" else name)
 
 
 def test_names_of_files_of_the_host_are_not_in_caches(service):
