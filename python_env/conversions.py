@@ -115,9 +115,9 @@ def convert(value):
     raise TypeError(f"Object of type {value.__class__.__name__} is not JSON serializable")
 
 
-def key_text(key, number=None):
+def key_text(key, number=float):
     """The key of an object as the text that it is in JSON; a number as the encoder writes it. Raises TypeError for what
-    has no text, ValueError for NaN and infinities. number: called for each of those, gives what stands in its place.
+    has no text, ValueError for NaN and infinities. number: called for each float, gives what stands in its place.
     """
     for _ in range(MOST_CONVERSIONS):
         if isinstance(key, str):
@@ -127,11 +127,11 @@ def key_text(key, number=None):
         if isinstance(key, int):
             return int.__repr__(key)
         if isinstance(key, float):
-            if math.isfinite(key):
-                return float.__repr__(key)
-            if number is None:
-                raise ValueError("Out of range float values are not JSON compliant")
             key = number(key)
+            if isinstance(key, float):
+                if math.isfinite(key):
+                    return float.__repr__(key)
+                raise ValueError("Out of range float values are not JSON compliant")
         elif isinstance(key, (list, tuple, dict)):
             break
         else:

@@ -1,6 +1,7 @@
 """What an error's own words do not say: what it has to do with this service, and what to do about it."""
 
 import errno
+import functools
 import linecache
 import re
 
@@ -12,6 +13,20 @@ _compiles = re.compile(r"(?:\w+\.)*(?:eval|exec|compile)\s*\(")
 _LISTED = "scripts cannot install any; GET / of this service lists what there is, and a module of one's own goes in `files`"
 
 
+def _if_it_can_be_looked_at(look):
+    """An error is the script's: it can do anything. False then."""
+
+    @functools.wraps(look)
+    def guarded(error):
+        try:
+            return look(error)
+        except BaseException:
+            return False
+
+    return guarded
+
+
+@_if_it_can_be_looked_at
 def is_memory_limit(error):
     """Whether a job's memory is why: Python says MemoryError of itself, and other things of libraries and the kernel."""
     if isinstance(error, MemoryError):
@@ -24,6 +39,7 @@ def is_memory_limit(error):
     return False
 
 
+@_if_it_can_be_looked_at
 def is_parser_limit(error):
     """Whether a MemoryError is that of Python's parser, for source that is nested too deeply."""
     if not isinstance(error, MemoryError):
@@ -38,11 +54,17 @@ def is_parser_limit(error):
 
 def line_for(error):
     """One line to stand behind the traceback of an error that nobody caught; "" if there is nothing to say."""
+    found = _line_for(error)
+    return f"\n({found})" if found else ""
+
+
+@_if_it_can_be_looked_at
+def _line_for(error):
     for one in _causes(error):
         for applies, text in _LINES:
             found = applies(one)
             if found:
-                return f"\n({text.format(found)})"
+                return text.format(found)
     return ""
 
 
@@ -67,8 +89,7 @@ def _running(step):
 
 def _missing_module(error):
     if isinstance(error, ModuleNotFoundError) and error.name:
-        top = error.name.partition(".")[0]
-        return top if error.msg == f"No module named {error.name!r}" else ""
+        return error.name if "." not in error.name and error.msg == f"No module named {error.name!r}" else ""
     found = _dependency.search(str(error)) if isinstance(error, ImportError) else None
     return found[1] if found else ""
 

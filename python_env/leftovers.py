@@ -2,15 +2,10 @@
 
 import contextlib
 import gc
-import io
 import os
 import stat
-import sys
 
-# Found before any script can rebind them. The order: what is closed or flushed first writes to those behind it.
-_TEXTS, _BUFFERS = (io.TextIOWrapper,), (io.BufferedWriter, io.BufferedRandom)
-# Files that are whole only once they are closed, and where they come from.
-_ARCHIVES = (("gzip", "GzipFile"), ("bz2", "BZ2File"), ("lzma", "LZMAFile"), ("zipfile", "ZipFile"))
+# Found before any script can rebind them.
 _fstat = os.fstat
 
 
@@ -22,19 +17,31 @@ def write_out():
         objects = gc.get_objects()
     except MemoryError:  # of a list of them all
         objects = gc.get_objects(0)
-    kinds = set(map(type, objects))
-    archives = tuple(filter(None, map(_archive, _ARCHIVES)))
-    for classes, end in ((_TEXTS, _flush), (archives, _close), (_BUFFERS, _flush)):
-        found = tuple(kind for kind in kinds if issubclass(kind, classes))
+    steps = {kind: step for kind in set(map(type, objects)) for step in [_step_of(kind)] if step is not None}
+    for step, end in enumerate((_flush, _close, _flush)):
+        found = [kind for kind, its_step in steps.items() if its_step == step]
         if found:
             for one in [one for one in objects if type(one) in found]:
                 with contextlib.suppress(Exception):
                     end(one)
 
 
-def _archive(row):
-    module = sys.modules.get(row[0])
-    return getattr(module, row[1], None) if module is not None else None
+def _step_of(kind):
+    """When its objects have their turn: what is flushed or closed first writes to those behind it. By name, as nobody is
+    to import a module for it, and issubclass() asks Python's code.
+    """
+    for base in kind.__mro__:
+        step = _STEPS.get(base.__name__)
+        if step is not None and base.__module__ == step[0]:
+            return step[1]
+    return None
+
+
+# Class to module and step. Those of step 1 are whole only once they are closed.
+_STEPS = {
+    "TextIOWrapper": ("_io", 0), "GzipFile": ("gzip", 1), "BZ2File": ("bz2", 1), "LZMAFile": ("lzma", 1),
+    "ZipFile": ("zipfile", 1), "BufferedWriter": ("_io", 2), "BufferedRandom": ("_io", 2),
+}
 
 
 def _flush(file):

@@ -46,10 +46,6 @@ def _null(number):
     return None if not math.isfinite(number) else number
 
 
-def _number(number):
-    return number
-
-
 def _encoder_for(default):
     encoder = json.JSONEncoder(allow_nan=False, ensure_ascii=False)
     # What the encoder makes anew for each value that it encodes. The first argument finds circles.
@@ -60,11 +56,13 @@ def _encoder_for(default):
 
 
 def _with_text_keys(value):
-    return _made_anew(value, _number) if _has_other_keys(value) else value
+    return _made_anew(value, float) if _has_other_keys(value) else value
 
 
 def _has_other_keys(value):
-    """Looks at all that the encoder sees before it asks `convert`, a level at a time: most steps are C."""
+    """Looks at all that the encoder sees before it asks `convert`, a level at a time: most steps are C, and none is the
+    script's own.
+    """
     entered = set()  # ends at circles, which the encoder reports
     level = (value,)
     while level:
@@ -76,11 +74,11 @@ def _has_other_keys(value):
                 continue
             entered.add(id(item))
             if isinstance(item, dict):
-                if not {str}.issuperset(map(type, item)):
+                if not {str}.issuperset(map(type, dict.keys(item))):
                     return True
-                ahead.append(item.values())
+                ahead.append(dict.values(item))
             else:
-                ahead.append(item)
+                ahead.append(list.__iter__(item) if isinstance(item, list) else tuple.__iter__(item))
         level = list(itertools.chain.from_iterable(ahead))
     return False
 
@@ -107,7 +105,7 @@ def _made_anew(value, number, entered=None):
     return made
 
 
-def _members(value, number=None):
+def _members(value, number=float):
     """(key as text, item) of each. Raises ValueError for two keys of one text."""
     keys = {}
     for key, item in value.items():
@@ -140,7 +138,7 @@ def place_of_problem(value, nan, is_encodable=None):
 
 def _steps_to_problem(value, nan, is_encodable):
     """Keys, as texts, and places in lists; None in front, and for each conversion."""
-    number = _null if nan == NULL else None
+    number = _null if nan == NULL else float
     steps, iterators, entered, containers = [], [iter(((None, value),))], set(), []
     for _ in range(MOST_NODES):
         entry = next(iterators[-1], _END)

@@ -38,7 +38,7 @@ VALUE, INVALID_SCRIPT, EXCEPTION, NOT_SERIALIZABLE, MEMORY_LIMIT, OUTPUT_LIMIT, 
 
 PIPE_BYTES = 65536  # that a new pipe holds, while its user has not many of them
 OWN_FRAMES = "<pyexec "
-LEADING_FRAMES = (__file__, results.__file__, os.path.dirname(asyncio.__file__) + "/")
+LEADING_FRAMES = (OWN_FRAMES, os.path.dirname(asyncio.__file__) + "/")
 NO_MAIN_RAN = (INVALID_SCRIPT, INVALID_ARGUMENTS)
 OUT_OF_MEMORY = "memory limit exceeded"
 
@@ -90,11 +90,12 @@ def run(source: str, result_bytes: int, error_bytes: int, inputs=None, wants=Non
             os.chdir(directory)
     detail, files = [], []
     script = script_module.script_of(source, [name for name, _ in inputs[2]])
-    file = script_module.File(script, inputs[2], wants.patterns)
+    file = script_module.file_for(script, inputs[2], wants.patterns)
     kind, text = _run(script, inputs, wants, result_bytes, detail if wants.detail else None)
     leftovers.write_out()
     if wants.patterns and kind not in NO_MAIN_RAN:
-        file.take_away()
+        if file is not None:
+            file.take_away()
         kind, text, files = _collect(directory, wants, kind, text)
     if isinstance(text, str):
         text = text.encode("utf-8", "backslashreplace")

@@ -6,7 +6,6 @@ import contextlib
 import io
 import linecache
 import os
-import re
 import sys
 import types
 from collections import namedtuple
@@ -19,8 +18,7 @@ SPARE_NAME = "__script__"  # where the client has sent a script.py of its own
 # of an empty one costs, and stands among those that the script lists.
 MENTIONS = ("__file__", "argv", "spawn", "getfile", "getsourcefile", "co_filename", "runpy", "/tmp/script.py")
 
-_mentions = re.compile("|".join(map(re.escape, MENTIONS)))
-_bytes_mentions = re.compile(_mentions.pattern.encode())
+_BYTES_MENTIONS = [mention.encode() for mention in MENTIONS]
 _prepared = []  # modules and their loaders, of `prepare`
 
 Script = namedtuple("Script", "source name filename")  # filename: that of its code, whatever directory the job has
@@ -63,6 +61,9 @@ def make(script):
     module, loader = _prepared.pop() if _prepared and script.name == NAME else _new_module(script.name)
     loader.source = script.source
     directory = os.environ["TMPDIR"]
+    if script.name != NAME:  # what a worker's warm-up has left stands for another file now
+        sys.modules.pop(NAME, None)
+        linecache.cache.clear()
     if directory != DEFAULT_DIRECTORY or script.name != NAME:
         module.__file__ = sys.argv[0] = f"{directory}/{script.name}.py"
     # Lines as Python counts them; no modification time: linecache.checkcache keeps the entry.
@@ -74,23 +75,34 @@ def make(script):
     return module
 
 
-class File:
-    """The script's own file. Written if it may be looked for; taken away again before files are returned."""
+def file_for(script, files, patterns):
+    """Writes the script's own file, if it may be looked for; None if not. To be there before the script runs.
 
-    def __init__(self, script, files, patterns):
-        self.path = os.path.join(os.environ["TMPDIR"], f"{script.name}.py")
-        self.data = None
-        wanted = any(os.path.normpath(pattern) == f"{script.name}.py" for pattern in patterns)
-        self.is_returned = wanted
-        if wanted or _mentions.search(script.source) or any(map(_may_look, files)):
-            data = script.source.encode("utf-8", "surrogatepass")
-            with contextlib.suppress(OSError), open(self.path, "xb") as file:
-                file.write(data)
-                self.data = data
+    files: (name, bytes) of those that were sent with it; patterns: of files that are returned.
+    """
+    name = f"{script.name}.py"
+    is_returned = bool(patterns) and name in map(os.path.normpath, patterns)
+    if is_returned or any(mention in script.source for mention in MENTIONS) or any(map(_may_look, files)):
+        return File(name, script.source, is_returned)
+    return None
+
+
+class File:
+    """The script's own. is_returned: the client asks for it by its name."""
+
+    def __init__(self, name, source, is_returned):
+        self.path = os.path.join(os.environ["TMPDIR"], name)
+        self.data = source.encode("utf-8", "surrogatepass")
+        self.is_left = is_returned
+        try:
+            with open(self.path, "xb") as file:
+                file.write(self.data)
+        except OSError:  # no place to write
+            self.is_left = True
 
     def take_away(self):
-        """Not if the script has put another in its place, or the client asks for it by its name."""
-        if self.data is None or self.is_returned:
+        """Before files are returned; not if the script has put another in its place."""
+        if self.is_left:
             return
         with contextlib.suppress(OSError):
             with open(self.path, "rb") as file:
@@ -101,7 +113,7 @@ class File:
 
 def _may_look(file):
     name, data = file
-    return name.endswith(".py") and _bytes_mentions.search(data) is not None
+    return name.endswith(".py") and any(mention in data for mention in _BYTES_MENTIONS)
 
 
 def _new_module(name):

@@ -16,13 +16,19 @@ import ctypes
 import errno
 import fcntl
 import functools
+import locale
 import mmap
 import os
+import platform
+import pwd
 import resource
 import signal
 import socket
 import stat
 import struct
+import sys
+import time
+import uuid
 
 COLUMN = {"x86_64": 0, "aarch64": 1}[os.uname().machine]
 NUMBERS = {
@@ -175,6 +181,26 @@ def service_environment():
             found.add(entry.split(b"=")[0].decode())
         slot += 8
     return " ".join(sorted(found))
+
+
+def remembered_host():
+    """Ask Python what it has kept from before there was a jail: names of the host, and states of other descriptors."""
+    listed = sys.path_importer_cache.get("/tmp")
+    mask = os.umask(0o022)
+    return any_of({
+        "host name": lambda: platform.uname().node != os.uname().nodename,
+        "host name in platform()": lambda: bool(platform._platform_cache),
+        "network card": lambda: uuid._node is not None,
+        "files": lambda: bool(set(getattr(listed, "_path_cache", ())) - set(os.listdir("/tmp"))),
+        "accounts": lambda: bool({entry.pw_name for entry in pwd.getpwall()} - {"pyexec", "root", "nobody"}),
+        "home": lambda: os.path.expanduser("~") not in ("/tmp", os.environ["TMPDIR"]),
+        "time zone": lambda: time.tzname != ("UTC", "UTC") or time.localtime(0).tm_hour != 0,
+        "locale": lambda: locale.setlocale(locale.LC_CTYPE) != "C.UTF-8",
+        "arguments": lambda: bool(sys.orig_argv),
+        "umask": lambda: mask != 0o022,
+        "blocked signals": lambda: bool(signal.pthread_sigmask(signal.SIG_BLOCK, ())),
+        "seekable output": lambda: sys.stdout.seekable() or sys.stderr.seekable(),
+    })
 
 
 # ---- network
@@ -1150,7 +1176,7 @@ def become_for_good():
 
 ATTACKS = (
     # what it was given
-    inherited_descriptors, standard_descriptors, service_environment,
+    inherited_descriptors, standard_descriptors, service_environment, remembered_host,
     # network
     network_every_family, network_server_loopback, network_own_loopback, network_metadata_server, network_udp,
     network_raw, network_packet, network_netlink, network_crypto, network_vsock, network_abstract_unix,

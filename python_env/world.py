@@ -47,7 +47,7 @@ def _renew_stdio():
         os.dup2(write_end, descriptor)
         raw = _raw(descriptor, "wb")
         raw.seekable()
-        new = io.TextIOWrapper(raw, line_buffering=True, write_through=True, **_like(old))
+        new = io.TextIOWrapper(raw, write_through=True, **_like(old))
         new.mode = "w"
         setattr(sys, name, new)
         setattr(sys, f"__{name}__", new)

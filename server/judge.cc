@@ -108,6 +108,14 @@ Outcome failed(OutcomeKind kind, std::string error) {
   return {.kind = kind, .result_json = {}, .error = std::move(error)};
 }
 
+Outcome time_exceeded() {
+  return failed(OutcomeKind::time_limit, "execution time limit exceeded");
+}
+
+Outcome memory_exceeded() {
+  return failed(OutcomeKind::memory_limit, "memory limit exceeded");
+}
+
 Outcome judge_report(const Untrusted<Report>& untrusted, const Wants& wants, const RunCaps& caps) {
   const Report& report = untrusted.unchecked();
   Outcome outcome = report.kind == ReportKind::value
@@ -128,7 +136,7 @@ Outcome judge_report(const Untrusted<Report>& untrusted, const Wants& wants, con
 Outcome judge_death(int wait_status) {
   if (WIFSIGNALED(wait_status)) {
     const int signal = WTERMSIG(wait_status);
-    if (signal == SIGXCPU) return failed(OutcomeKind::time_limit, "execution time limit exceeded");
+    if (signal == SIGXCPU) return time_exceeded();
     const char* name = ::sigabbrev_np(signal);
     return failed(OutcomeKind::killed, "script was killed by signal " + std::to_string(signal) +
                                            " (SIG" + (name != nullptr ? name : "?") + ")");

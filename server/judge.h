@@ -11,6 +11,10 @@ namespace pyexec {
 
 Outcome failed(OutcomeKind kind, std::string error);
 
+// Of limits: perform.cc adds which they were.
+Outcome time_exceeded();
+Outcome memory_exceeded();
+
 // A report is hostile: what it says counts for this job alone, and every byte is checked. `wants`
 // bounds its files.
 Outcome judge_report(const Untrusted<Report>& report, const Wants& wants, const RunCaps& caps);

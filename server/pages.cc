@@ -176,6 +176,28 @@ void add_events(Page& page) {
   page.end_table();
 }
 
+struct Library {
+  std::string_view name, from, text;
+};
+// Those of [run] in python_env/packages.txt, and what they bring that scripts use.
+constexpr Library kLibraries[] = {
+    {"numpy", "python3-numpy", "imported beforehand"},
+    {"pandas", "python3-pandas",
+     "imported beforehand; `read_excel` wants `openpyxl`, which is not among these"},
+    {"matplotlib", "python3-matplotlib",
+     "draws into files; has one font for Chinese, Japanese and Korean"},
+    {"PIL", "python3-pil", "pictures"},
+    {"dateutil", "python3-dateutil", "dates in words"},
+    {"requests", "python3-requests", "can be imported; there is no network"},
+};
+
+void add_libraries(Page& page) {
+  static constexpr std::string_view kColumns[] = {"module", "Debian's package", "what of it"};
+  page.begin_table(kColumns);
+  for (const Library& library : kLibraries) page.row(library.name, library.from, library.text);
+  page.end_table();
+}
+
 void add_paths(Page& page) {
   page.raw({"<ul>\n"});
   for (const Route& route : kRoutes) {
@@ -202,6 +224,12 @@ std::string front_page(const JobCaps& caps) {
   page.paragraph("Where the service has API keys, add `-H 'Authorization: Bearer KEY'`.");
   page.heading("What a request may say");
   add_fields(page, caps);
+  page.heading("What a script can import");
+  page.paragraph(
+      "Python's standard library, modules among its own `files`, and what the operator has "
+      "installed of Debian's packages: these, if nothing was added. Nothing can be installed by a "
+      "script.");
+  add_libraries(page);
   page.heading("What becomes of it");
   page.paragraph(
       "Every answer names its outcome in the header `Pyexec-Outcome`. If it is `ok` the body has "

@@ -24,6 +24,14 @@ Outcome without_worker(Service& service, const Cancellation& cancellation) {
   return failed(OutcomeKind::busy, "no worker became free in time; try again later");
 }
 
+// The limit that was met, and the field of a request that sets it.
+void name_limit(const JobRequest& request, Outcome& outcome) {
+  if (outcome.kind == OutcomeKind::time_limit)
+    outcome.error += ": " + std::to_string(request.timeout_ms) + " ms (timeout_ms)";
+  if (outcome.kind == OutcomeKind::memory_limit)
+    outcome.error += ": " + std::to_string(request.memory_mb) + " MiB (memory_mb)";
+}
+
 }  // namespace
 
 std::optional<std::string> problem_with_job(const Service& service, const JobRequest& request) {
@@ -66,6 +74,7 @@ awaitable<Outcome> perform(Service& service, const JobRequest& request, Rank ran
     if (outcome.was_read) break;
   }
   output->seal();
+  name_limit(request, outcome);
   outcome.phases[RequestPhase::pool_wait] = taken_ns - admitted_ns;
   outcome.usage.queue_ns = taken_ns - admitted_ns;
   outcome.usage.total_ns = sandbox::monotonic_ns() - admitted_ns;

@@ -236,8 +236,7 @@ Outcome judge(const Run& run, const Cancellation& cancellation, std::optional<in
       break;
   }
   if (cancellation.requested()) return failed(OutcomeKind::internal, "the job was cancelled");
-  if (own_death && run.worker.out_of_memory())
-    return failed(OutcomeKind::memory_limit, "memory limit exceeded");
+  if (own_death && run.worker.out_of_memory()) return memory_exceeded();
   if (run.channel == Channel::unread || run.worker.jail_broke()) {
     Outcome lost = failed(OutcomeKind::internal, "the worker was lost");
     lost.was_read = run.channel != Channel::unread;
@@ -272,7 +271,8 @@ awaitable<Outcome> run_job(Pool::Lease lease, JobRun what, Cancellation& cancell
   // What the worker did by itself, as opposed to what `finish` does to it.
   const auto own_death = worker.wait_status();
   const std::uint64_t ended_ns = sandbox::monotonic_ns();
-  const bool dead = co_await finish(run, what.accounting);
+  // A pool that waits for children which the kernel has killed for memory runs out of time.
+  const bool dead = co_await finish(run, in_time ? what.accounting : Accounting::complete);
   run->observe(RequestPhase::kill, sandbox::monotonic_ns() - ended_ns);
   observe_run(*run, ended_ns);  // only now is it known whether there is a report
 
@@ -281,7 +281,7 @@ awaitable<Outcome> run_job(Pool::Lease lease, JobRun what, Cancellation& cancell
   if (!dead)
     outcome = failed(OutcomeKind::internal, "the job's processes could not be ended");
   else if (!in_time)
-    outcome = failed(OutcomeKind::time_limit, "execution time limit exceeded");
+    outcome = worker.out_of_memory() ? memory_exceeded() : time_exceeded();
   else if (run->channel == Channel::reported)
     outcome = co_await run->offload.run(run->report_bytes, judge_it);
   else

@@ -16,7 +16,9 @@ namespace {
 
 // Those of Python, and what of it they are compared with. Found before any script can rebind them;
 // never let go of.
-PyObject *python_print, *python_open, *text_file, *sys_module;
+PyObject *python_print, *python_open, *text_file;
+// Texts that each call needs.
+PyObject *nothing, *space, *line_end, *write_name;
 
 // A reference that is let go of.
 class Owned {
@@ -81,11 +83,9 @@ bool read_arguments(PyObject* named, PrintArguments& out) {
 
 // Writes what there is of a text. False, with an exception set, on failure.
 bool write(PyObject* file, PyObject* pieces) {
-  const Owned nothing(PyUnicode_FromStringAndSize(nullptr, 0));
-  if (!nothing) return false;
-  const Owned text(PyUnicode_Join(nothing.get(), pieces));
+  const Owned text(PyUnicode_Join(nothing, pieces));
   if (!text) return false;
-  const Owned written(PyObject_CallMethod(file, "write", "O", text.get()));
+  const Owned written(PyObject_CallMethodOneArg(file, write_name, text.get()));
   return static_cast<bool>(written);
 }
 
@@ -93,10 +93,9 @@ bool write(PyObject* file, PyObject* pieces) {
 // before it are written, as print() does, and the exception stays set.
 bool print_to(PyObject* file, PyObject* values, const PrintArguments& how) {
   const Owned pieces(PyList_New(0));
-  const Owned space(PyUnicode_FromString(" ")), line_end(PyUnicode_FromString("\n"));
-  if (!pieces || !space || !line_end) return false;
-  PyObject* const separator = how.separator != nullptr ? how.separator : space.get();
-  PyObject* const end = how.end != nullptr ? how.end : line_end.get();
+  if (!pieces) return false;
+  PyObject* const separator = how.separator != nullptr ? how.separator : space;
+  PyObject* const end = how.end != nullptr ? how.end : line_end;
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(values); ++i) {
     if (i > 0 && PyList_Append(pieces.get(), separator) == -1) return false;
     const Owned text(PyObject_Str(PyTuple_GET_ITEM(values, i)));
@@ -119,22 +118,21 @@ PyObject* print(PyObject*, PyObject* values, PyObject* named) {
   PrintArguments how;
   if (read_arguments(named, how)) {
     // A file of the script's own making may count the writes.
-    const Owned file(how.file != nullptr ? Py_NewRef(how.file)
-                                         : PyObject_GetAttrString(sys_module, "stdout"));
+    const Owned file(Py_XNewRef(how.file != nullptr ? how.file : PySys_GetObject("stdout")));
     if (file && Py_IS_TYPE(file.get(), reinterpret_cast<PyTypeObject*>(text_file))) {
       if (!print_to(file.get(), values, how)) return nullptr;
       Py_RETURN_NONE;
     }
-    PyErr_Clear();
   }
   return PyObject_Call(python_print, values, named);
 }
 
 // The descriptor that a name in /dev stands for.
-std::optional<int> descriptor_of(PyObject* name) {
-  if (!PyUnicode_CheckExact(name)) return std::nullopt;
+std::optional<int> descriptor_of(PyObject* path_or_name) {
+  const Owned name(PyOS_FSPath(path_or_name));
   Py_ssize_t size = 0;
-  const char* const text = PyUnicode_AsUTF8AndSize(name, &size);
+  const char* const text =
+      name && PyUnicode_Check(name.get()) ? PyUnicode_AsUTF8AndSize(name.get(), &size) : nullptr;
   if (text == nullptr) PyErr_Clear();
   std::string_view path(text != nullptr ? text : "", text != nullptr ? size : 0);
   if (!path.starts_with("/dev/")) return std::nullopt;
@@ -209,7 +207,10 @@ void replace_builtins() {
   python_print = attribute("builtins", "print");
   python_open = attribute("io", "open");
   text_file = attribute("io", "TextIOWrapper");
-  sys_module = PyImport_ImportModule("sys");
+  nothing = PyUnicode_InternFromString("");
+  space = PyUnicode_InternFromString(" ");
+  line_end = PyUnicode_InternFromString("\n");
+  write_name = PyUnicode_InternFromString("write");
   static PyMethodDef print_method = method(print, python_print);
   static PyMethodDef open_method = method(open, python_open);
   const auto made = [](PyMethodDef& with, PyObject* like, const char* module) {

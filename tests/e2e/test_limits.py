@@ -43,7 +43,7 @@ def test_deadline_holds_against(start_short, name):
     started = time.monotonic()
     answer = start_short.execute(ENDLESS[name])
     took = time.monotonic() - started
-    assert (answer.status, answer.outcome, answer.body["error"]) == (422, "time_limit", "execution time limit exceeded")
+    assert (answer.status, answer.outcome, answer.body["error"].split(":")[0]) == (422, "time_limit", "execution time limit exceeded")
     assert took >= 0.4
 
 
@@ -89,7 +89,7 @@ def test_memory_limit_is_an_outcome(service):
                    "def main():\n    l = []\n    while True: l.append(bytearray(1 << 20))",
                    "import numpy as np\ndef main(): return np.ones((1 << 40,)).sum()"):
         answer = service.execute(script)
-        assert (answer.status, answer.outcome, answer.body["error"]) == (422, "memory_limit", "memory limit exceeded")
+        assert (answer.status, answer.outcome, answer.body["error"].split(":")[0]) == (422, "memory_limit", "memory limit exceeded")
 
 
 def test_memory_is_on_top_of_the_warm_interpreter(start):

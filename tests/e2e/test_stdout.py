@@ -117,3 +117,85 @@ def main():
     return 1
 """
     assert service.execute(script).body["result"] == 1
+
+
+def whole_lines(stdout):
+    return [line for line in stdout.splitlines() if len(line) == 30 and len(set(line)) == 1]
+
+
+@pytest.mark.parametrize("kind", ["threading.Thread", "multiprocessing.Process"])
+def test_lines_of_threads_and_processes_are_whole(service, kind):
+    script = f"""
+import multiprocessing, threading, time
+def say(letter):
+    for _ in range(100):
+        print(letter * 30)
+        print(letter * 10, letter * 20, sep="")
+def main():
+    speakers = [{kind}(target=say, args=(letter,)) for letter in "abcd"]
+    for speaker in speakers: speaker.start()
+    for speaker in speakers: speaker.join()
+"""
+    stdout = service.execute(script).body["stdout"]
+    assert len(whole_lines(stdout)) == len(stdout.splitlines()) == 800
+
+
+def test_print_is_pythons(service):
+    script = r"""
+import builtins, contextlib, inspect, io, pickle, sys
+class Writes:
+    def __init__(self): self.got = []
+    def write(self, text): self.got.append(text)
+    def flush(self): self.got.append("flushed")
+class Bad:
+    def __str__(self): raise ValueError("no text")
+def main():
+    own, text = Writes(), io.StringIO()
+    print(1, "a", file=own, flush=True)
+    with contextlib.redirect_stdout(text): print("in", "memory", sep="-", end="!")
+    print("x", None, 1.5, sep=None, end=None)
+    print(*"abc", sep="", end="")
+    print()
+    problems = []
+    for call in (lambda: print(sep=1), lambda: print(end=b""), lambda: print(wrong=1), lambda: print("before", Bad())):
+        try: call()
+        except Exception as e: problems.append([type(e).__name__, str(e)])
+    kept, sys.stdout = sys.stdout, None
+    print("nowhere")
+    sys.stdout = kept
+    return [own.got, text.getvalue(), problems, repr(print), pickle.loads(pickle.dumps(print)) is builtins.print, "sep" in inspect.signature(print).parameters]
+"""
+    answer = service.execute(script)
+    assert answer.body["stdout"] == "x None 1.5\nabc\nbefore "
+    assert answer.body["result"] == [
+        ["1", " ", "a", "\n", "flushed"], "in-memory!",
+        [["TypeError", "sep must be None or a string, not int"], ["TypeError", "end must be None or a string, not bytes"],
+         ["TypeError", answer.body["result"][2][2][1]], ["ValueError", "no text"]],
+        "<built-in function print>", True, True]
+
+
+def test_a_traceback_has_no_frame_of_print_or_open(service):
+    error = service.execute("class Bad:\n    def __str__(self): return 1 / 0\ndef main(): print(Bad())").body["error"]
+    assert error.count("File ") == 2
+    error = service.execute("def main(): open('/nothing')").body["error"]
+    assert error.count("File ") == 1 and error.endswith("No such file or directory: '/nothing'")
+
+
+def test_what_was_printed_without_a_line_end_is_out_at_once(service):
+    script = "import os\ndef main():\n    print('50 %', end='')\n    print('100 %', end='\\r')\n    os.kill(os.getpid(), 9)"
+    assert service.execute(script).body["stdout"] == "50 %100 %\r"
+
+
+def test_a_fork_prints_nothing_twice(service):
+    script = """
+import os, sys
+def main():
+    print("once", end=" ")
+    sys.stdout.write("parent ")
+    child = os.fork()
+    if child == 0:
+        print("child")
+        sys.exit(0)
+    os.waitpid(child, 0)
+"""
+    assert service.execute(script).body["stdout"] == "once parent child\n"

@@ -71,8 +71,8 @@ def test_surroundings(service):
         "tmp": os.listdir("/tmp"), "umask": os.umask(0), "executable": sys.executable,
     }""", "import os, sys, locale"))
     assert result == {
-        "cwd": "/tmp", "stdin": "", "argv": [""], "encoding": "UTF-8", "stdout": "utf-8", "fs": "utf-8", "home": "/tmp",
-        "host": "pyexec", "uid": [1000, 1000, 1000], "groups": [], "tmp": [], "umask": 0o22,
+        "cwd": "/tmp", "stdin": "", "argv": ["/tmp/script.py"], "encoding": "UTF-8", "stdout": "utf-8", "fs": "utf-8", "home": "/tmp",
+        "host": "pyexec", "uid": [1000, 1000, 1000], "groups": [], "tmp": ["script.py"], "umask": 0o22,
         "executable": "/usr/bin/python3",
     }
 
@@ -83,7 +83,7 @@ def test_environment_is_clean(start, monkeypatch):
     service = start(pool=1)
     environment = run(service, main_of("dict(os.environ)"))
     assert set(environment) == {
-        "PATH", "HOME", "LANG", "LC_ALL", "PYTHONDONTWRITEBYTECODE", "OPENBLAS_NUM_THREADS", "TMPDIR", "OMP_NUM_THREADS",
+        "PATH", "HOME", "USER", "LOGNAME", "TZ", "LANG", "LC_ALL", "PYTHONDONTWRITEBYTECODE", "OPENBLAS_NUM_THREADS", "TMPDIR", "OMP_NUM_THREADS",
         "MKL_NUM_THREADS", "MPLBACKEND", "MPLCONFIGDIR", "MATPLOTLIBRC",
     }
 
@@ -359,7 +359,7 @@ def main():
     plt.savefig(os.path.join(os.environ["TMPDIR"], "plot.png"))
     with open(os.path.join(os.environ["TMPDIR"], "plot.png"), "rb") as file:
         start = file.read(4).hex()
-    cache, = os.listdir(os.environ["MPLCONFIGDIR"])
+    cache, _ = sorted(os.listdir(os.environ["MPLCONFIGDIR"]))
     return [start, plt.get_backend().lower(), cache, all(os.path.exists(f.fname) for f in font_manager.fontManager.ttflist)]
 """
     start, backend, cache, has_fonts = run(service, script)

@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 PYTHON_ENV = Path(__file__).parents[2] / "python_env"
-MODULES = ("results", "failures", "returned_files", "denied_imports", "runner")  # in the order of worker/interpreter.cc
+MODULES = (  # in the order of CMakeLists.txt
+    "world", "tables", "conversions", "results", "script_module", "failures", "hints", "leftovers", "own_calls", "uploads",
+    "returned_files", "denied_imports", "runner",
+)
 VALUE, INVALID_SCRIPT, EXCEPTION, NOT_SERIALIZABLE, MEMORY_LIMIT, OUTPUT_LIMIT, EXITED, INVALID_ARGUMENTS = range(1, 9)
 RESULT_BYTES, ERROR_BYTES = 1 << 20, 1 << 16
 DETAIL_BYTES = 16 << 10

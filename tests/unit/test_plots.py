@@ -31,7 +31,8 @@ def png(title):
     plt.savefig(file)
     plt.close(figure)
     return file.getvalue()
-lists = [os.path.join(os.environ["MPLCONFIGDIR"], name) for name in os.listdir(os.environ["MPLCONFIGDIR"])]
+lists = [os.path.join(os.environ["MPLCONFIGDIR"], name) for name in os.listdir(os.environ["MPLCONFIGDIR"])
+         if name != "matplotlibrc"]
 print(json.dumps({
     "zygote": zygote, "backend": matplotlib.get_backend(), "config": os.environ["MPLCONFIGDIR"],
     "lists": [open(name).read() == text for name in lists],

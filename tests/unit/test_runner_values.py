@@ -81,7 +81,7 @@ def result_of(run, expression, setup=""):
         ("pandas.Series(['a', 'b', 'a']).astype('category').unique()", '["a", "b"]'),
         ("pandas.DataFrame({'a': [1, 2], 'b': ['x', None]})", '[{"a": 1, "b": "x"}, {"a": 2, "b": null}]'),
         ("pandas.DataFrame({1: [True], ('x', 2): [pandas.Timedelta(1, 's')]})", '[{"1": true, "(\'x\', 2)": "P0DT0H0M1S"}]'),
-        ("[pandas.DataFrame(), pandas.DataFrame({'a': []}), pandas.DataFrame(index=[1, 2])]", "[[], [], [{}, {}]]"),
+        ("[pandas.DataFrame(), pandas.DataFrame({'a': []}), pandas.DataFrame(index=[1, 2])]", '[[], [], [{"index": 1}, {"index": 2}]]'),
         ("pandas.DataFrame({'a': [1, 2]}).groupby('a').sum().reset_index()", '[{"a": 1}, {"a": 2}]'),
         # Python's own
         ("[decimal.Decimal('1.10'), decimal.Decimal('1E+5'), MyDecimal(1)]", '["1.10", "1E+5", "1"]'),
@@ -146,7 +146,7 @@ def test_nan_and_infinity_stay_an_error(run, value):
     kind, text = result_of(run, f"{{'a': [{value}]}}", "class Color2(enum.Enum):\n    NAN = float('nan')")
     assert kind == NOT_SERIALIZABLE
     assert text.startswith("ValueError: Out of range float values are not JSON compliant")
-    assert text.endswith(" (NaN and Infinity have no JSON form) (at result.a[0])")
+    assert text.endswith(' (NaN and Infinity have no JSON form; the request field "nan": "null" makes null of them) (at result.a[0])')
 
 
 def test_a_conversion_that_raises_is_the_scripts_exception(run):
@@ -177,7 +177,6 @@ def test_a_large_frame_is_converted_whole(run):
         ("Point(1, Point(2, Mine()))", "result.y.y"),
         ("{'s': {Mine()}}", "result.s[0]"),
         ("pandas.DataFrame({'price': [1, 2, Mine()]})", "result[2].price"),
-        ("pandas.Series([pandas.Period('2020')])", "result[0]"),
         ("{'d': collections.deque([1, Mine()])}", "result.d[1]"),
         ("numpy.array([[1, Mine()]], dtype=object)", "result[0][1]"),
         ("{'a': {'b': 1}.items(), 'c': {'d': Mine()}.items()}", "result.c[0][1]"),
@@ -185,14 +184,15 @@ def test_a_large_frame_is_converted_whole(run):
     ],
 )
 def test_the_path_leads_to_the_value(run, expression, path):
-    assert result_of(run, expression) == (NOT_SERIALIZABLE, f"TypeError: Object of type {'Period' if 'Period' in path + expression else 'Mine'} is not JSON serializable (at {path})")
+    assert result_of(run, expression) == (NOT_SERIALIZABLE, f"TypeError: Object of type Mine is not JSON serializable (at {path})")
 
 
 @pytest.mark.parametrize(
     "expression, start, path",
     [
         ("{'a': [{(1, 2): 3}]}", "TypeError: keys must be str, int, float, bool or None, not tuple", "result.a[0]"),
-        ("{'a': {numpy.int64(1): 1}}", "TypeError: keys must be str, int, float, bool or None, not numpy.int64", "result.a"),
+        ("{'a': {Mine: 1}}", "TypeError: keys must be str, int, float, bool or None, not type", "result.a"),
+        ("[{'b': {1: 2, '1': 3}}]", "ValueError: two keys of an object are the text \"1\": int 1 and str '1'", "result[0].b"),
         ("{'a': {float('nan'): 1}}", "ValueError: Out of range float values", "result.a"),
         (r"['a', {'b': '\ud800'}]", "UnicodeEncodeError: the result holds a lone surrogate, which has no UTF-8 form", "result[1].b"),
         (r"[{'\ud800': 1}]", "UnicodeEncodeError: the result holds a lone surrogate, which has no UTF-8 form", r'result[0]["\ud800"]'),
