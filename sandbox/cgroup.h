@@ -3,12 +3,10 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 #include <vector>
 
 #include "sandbox/base/step.h"
 #include "sandbox/base/unique_fd.h"
-#include "sandbox/limits.h"
 #include "sandbox/plan.h"
 
 namespace pyexec::sandbox {
@@ -22,30 +20,8 @@ void remove_cgroups(const Plan& plan);
 // And plan.cgroup is none.
 void forget_cgroups(Plan& plan);
 
-// `generation`: of the zygote; two that follow each other may be there at the same time.
-struct SlotName {
-  std::uint32_t generation, index;
-};
 // The groups of a zygote that has ended. False while processes of its jobs, or of its slots, are
 // still being taken apart.
 bool remove_slots(const Plan& plan, std::uint32_t generation);
-
-// One slot's groups, entered by the process that forks its workers.
-class Slot {
- public:
-  // Makes them, bounded by `limits`, and moves the calling process in.
-  SetupError enter(const Plan& plan, const Limits& limits, const SlotName& slot);
-
-  // Whether nobody but the caller is in, and what its last job has left in memory is gone: files of
-  // a tmpfs stay charged to who wrote them until the kernel has taken the last of them apart.
-  bool is_empty() const;
-  // Processes that the kernel ended here for want of memory, so far.
-  std::uint64_t memory_kills() const;
-
- private:
-  bool is_memory_free() const;
-
-  UniqueFd process_count_, memory_events_, memory_use_, memory_kinds_;
-};
 
 }  // namespace pyexec::sandbox

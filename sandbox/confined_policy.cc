@@ -53,8 +53,8 @@ std::vector<Alternative> private_futexes() {
   for (const unsigned operation : {FUTEX_WAIT, FUTEX_WAKE, FUTEX_REQUEUE, FUTEX_CMP_REQUEUE,
                                    FUTEX_WAKE_OP, FUTEX_WAIT_BITSET, FUTEX_WAKE_BITSET})
     alternatives.push_back({Condition{1, Test::equals, operation | FUTEX_PRIVATE_FLAG}});
-  alternatives.push_back({Condition{
-      1, Test::equals, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME}});
+  alternatives.push_back(
+      {Condition{1, Test::equals, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME}});
   return alternatives;
 }
 

@@ -50,14 +50,15 @@ SetupError make_scratch(const Plan& plan, std::uint32_t worker_id) {
 SetupError set_up(const Plan& plan, std::uint32_t worker_id) {
   PYEXEC_TRY(check(::prctl(PR_SET_NAME, "pyexec-keeper", 0, 0, 0), Step::keeper));
   PYEXEC_TRY(die_with_parent(Step::keeper));
+  // The jailer reaps its children as they end; the keeper waits for its own.
+  PYEXEC_TRY(check(::signal(SIGCHLD, SIG_DFL) == SIG_ERR ? -1 : 0, Step::keeper));
   if (plan.users == Users::own_host)
     PYEXEC_TRY(verify_unused(plan.host_job_uid(worker_id), Step::keeper));
   PYEXEC_TRY(make_scratch(plan, worker_id));
   PYEXEC_TRY(
       keep_capabilities(plan.users == Users::own_host ? kKeptCapabilities : 0, Step::keeper));
   PYEXEC_TRY(forbid_new_privileges(Step::keeper));
-  PYEXEC_TRY(forbid_tracing());
-  return check(::signal(SIGCHLD, SIG_DFL) == SIG_ERR ? -1 : 0, Step::keeper);
+  return forbid_tracing();
 }
 
 // Until the leash is let go. Looks into the scratch directory from the first time that something

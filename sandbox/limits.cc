@@ -18,8 +18,8 @@ struct RlimitRow {
 };
 
 // The kernel counts the processes of a real uid: the first one of a job, what it makes, and an init
-// that has the same. Jobs that share one share the count too, with all else that runs under it: then
-// this only bounds the whole.
+// that has the same. Jobs that share one share the count too, with all else that runs under it:
+// then this only bounds the whole.
 std::uint64_t process_limit(const Plan& plan, const Limits& limits) {
   constexpr std::uint64_t kJobsAtOnce = 64, kOthers = 256;
   if (plan.users == Users::shared) return limits.processes * kJobsAtOnce + kOthers;

@@ -20,6 +20,7 @@
 #include "sandbox/root_image.h"
 #include "sandbox/scratch.h"
 #include "sandbox/shortage.h"
+#include "sandbox/slot.h"
 #include "sandbox/spawner.h"
 
 namespace pyexec::sandbox {
@@ -176,7 +177,8 @@ Probe probe_host(const Limits& limits, const Wanted& wanted, Plan& plan) {
   }
   for (std::size_t i = 0; i < kLayerCount; ++i) {
     const auto try_it = [&] {
-      return in_child<std::int32_t>([&] { return try_layer(static_cast<Layer>(i), probe.uids); }, EPIPE);
+      return in_child<std::int32_t>([&] { return try_layer(static_cast<Layer>(i), probe.uids); },
+                                    EPIPE);
     };
     probe.layers[i] = without_shortage(patience, try_it);
     if (is_short_of(fail(Step::control, probe.layers[i], static_cast<std::uint32_t>(i)))) {

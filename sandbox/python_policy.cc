@@ -74,9 +74,9 @@ std::vector<SyscallRule> conditional_rules() {
        "isatty, non-blocking mode; TIOCSTI and TIOCLINUX type into somebody's terminal; on ENOTTY "
        "shutil gives up a FICLONE copy"},
       {{SYS_fcntl},
-       if_argument_is(1,
-                      {F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETPIPE_SZ,
-                       F_GETLK, F_SETLK, F_SETLKW, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW}),
+       if_argument_is(
+           1, {F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETPIPE_SZ, F_GETLK,
+               F_SETLK, F_SETLKW, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW}),
        EINVAL,
        "descriptor flags, and locks on the jail's own inodes (jail_root.h); leases, notifications, "
        "signal ownership and larger pipes are out"},

@@ -106,9 +106,10 @@ SetupError prepare_sources() {
   const std::string staging = kStaging;
   for (const char* directory : {kLowerRoot, kEmptyRoot, kSources, kNodes, kJailNodes, kJailRoot})
     PYEXEC_TRY(check(::mkdir((staging + directory).c_str(), 0755), Step::root_entry, kFirst));
+  // A node ends with its jail: five for each that is alive.
+  constexpr const char* kBound = "mode=0755,size=4k,nr_inodes=512k";
   const std::string nodes = staging + kNodes, shown = staging + kJailNodes;
-  PYEXEC_TRY(check(::mount("pyexec-devices", nodes.c_str(), "tmpfs", MS_NOSUID | MS_NOEXEC,
-                           "mode=0755,size=4k,nr_inodes=64"),
+  PYEXEC_TRY(check(::mount("pyexec-devices", nodes.c_str(), "tmpfs", MS_NOSUID | MS_NOEXEC, kBound),
                    Step::root_entry, kFirst + 1));
   return check(bind(nodes.c_str(), shown.c_str(), MS_RDONLY | MS_NOEXEC), Step::root_entry,
                kFirst + 2);
@@ -244,8 +245,8 @@ SetupError make_device_nodes() {
 SetupError unlink_device_nodes() {
   SetupError result = ok();
   for (const RootEntry& entry : root_table())
-    if (entry.kind == Entry::device &&
-        ::unlink((kNodes + file_name(entry.path)).c_str()) == -1 && errno != ENOENT)
+    if (entry.kind == Entry::device && ::unlink((kNodes + file_name(entry.path)).c_str()) == -1 &&
+        errno != ENOENT)
       result = fail(Step::device_nodes, errno, 2);
   return result;
 }

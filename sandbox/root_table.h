@@ -33,12 +33,12 @@ std::span<const RootEntry> root_table();
 const char* guarded_name(const RootEntry& entry);
 
 // Files::own: what the jailer prepares, as the inits see it.
-inline constexpr const char* kLowerRoot = "/lower";      // all but what is bound
-inline constexpr const char* kEmptyRoot = "/empty";      // an overlay takes two directories
-inline constexpr const char* kSources = "/sources/";     // bound directories of the host, by row
-inline constexpr const char* kNodes = "/nodes";          // device nodes of one jail
-inline constexpr const char* kJailNodes = "/jail-nodes"; // the same, read-only
-inline constexpr const char* kJailRoot = "/jail";        // where an init puts its root together
+inline constexpr const char* kLowerRoot = "/lower";       // all but what is bound
+inline constexpr const char* kEmptyRoot = "/empty";       // an overlay takes two directories
+inline constexpr const char* kSources = "/sources/";      // bound directories of the host, by row
+inline constexpr const char* kNodes = "/nodes";           // device nodes of one jail
+inline constexpr const char* kJailNodes = "/jail-nodes";  // the same, read-only
+inline constexpr const char* kJailRoot = "/jail";         // where an init puts its root together
 // In the jail: what its guarded directory has links to.
 inline constexpr const char* kGuardedFiles = "/usr/share/etc";
 

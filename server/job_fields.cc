@@ -32,7 +32,7 @@ std::span<const JobField> job_fields() {
        "(`in/a.csv`, or `./in/a.csv`), but is no absolute path and has no `..`. Base64 may have "
        "line breaks, either alphabet, and no padding"},
       {"env", FieldOf::job, R"(`{"NAME": "text"}`)",
-      R"("type": ["object", "null"], "maxProperties": 100, "additionalProperties": {"type": "string"})",
+       R"("type": ["object", "null"], "maxProperties": 100, "additionalProperties": {"type": "string"})",
        "variables of the environment, of the names in `PYEXEC_ENV_NAMES`; a locale, `LANG` or "
        "`LC_*`, is `C`, `C.UTF-8` or `POSIX`"},
       {"timeout_ms", FieldOf::job, "whole number", kNumber, timeout, &JobCaps::timeout_ms},
@@ -50,7 +50,8 @@ std::span<const JobField> job_fields() {
        "within a name, `**` is any directories. Regular files only, and no link is followed; more "
        "than the limits is an `output_limit`"},
       {"id", FieldOf::batch_line, "text or whole number",
-       R"("type": ["string", "integer", "null"], "maxLength": 256)", "is in the answer to this line"},
+       R"("type": ["string", "integer", "null"], "maxLength": 256)",
+       "is in the answer to this line"},
       {"defaults", FieldOf::batch_header, "`true`", R"("enum": [true, null])",
        "this line is no job: its fields are those of every line after it that does not have them "
        "itself"},

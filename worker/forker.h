@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "sandbox/base/fd_message.h"
-#include "sandbox/cgroup.h"
+#include "sandbox/slot.h"
 #include "sandbox/spawner.h"
 #include "worker/interpreter.h"
 #include "worker/protocol/control.h"

@@ -158,8 +158,8 @@ void close_gaps_in_the_heap() {
   }
 }
 
-// A job's memory is bounded by its address space, and a thread that holds little is not to take much
-// of that: glibc would reserve 64 MiB for the heap of each thread, and 8 MiB for its stack.
+// A job's memory is bounded by its address space, and a thread that holds little is not to take
+// much of that: glibc would reserve 64 MiB for the heap of each thread, and 8 MiB for its stack.
 void share_address_space() {
   constexpr std::size_t kThreadStack = 2 << 20;
   ::mallopt(M_ARENA_MAX, 1);

@@ -166,8 +166,7 @@ bool Slots::lose(std::size_t index) {
   std::erase(free_, index);
   if (slot.worker_id == kNoWorker) return true;
   constexpr std::uint32_t kOutOfMemory = 1;  // nothing else ends a slot process
-  if (slot.is_told)
-    return tell_server(WorkerExited{slot.worker_id, SIGKILL, kOutOfMemory, 0, {}});
+  if (slot.is_told) return tell_server(WorkerExited{slot.worker_id, SIGKILL, kOutOfMemory, 0, {}});
   return tell_server(SpawnFailed{slot.worker_id, sandbox::fail(Step::cgroup, ENOMEM, 15)});
 }
 

@@ -12,9 +12,9 @@ enum class Locking : std::uint8_t {
   by_files,        // several processes and no locks of the kernel's
 };
 
-// In the place of fcntl(2) for SQLite, as of sqlite3_vfs.xSetSystemCall: a process does not conflict
-// with its own record locks, and SQLite itself keeps its connections within a process apart. So
-// where a job is one process, each lock is granted and none is found.
+// In the place of fcntl(2) for SQLite, as of sqlite3_vfs.xSetSystemCall: a process does not
+// conflict with its own record locks, and SQLite itself keeps its connections within a process
+// apart. So where a job is one process, each lock is granted and none is found.
 extern "C" int lock_within_process(int fd, int command, ...);
 
 }  // namespace pyexec

@@ -2,8 +2,8 @@
 // fails, or only seems to succeed, stops the worker and is named.
 #include <fcntl.h>
 #include <linux/seccomp.h>
-#include <sched.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -90,8 +90,8 @@ Inside enter(Jail& jail, const Limits& limits, const std::vector<sock_filter>& f
   REQUIRE(sys::join_namespaces(jail.init_pidfd.get(), CLONE_NEWPID) == 0);
   const pid_t pid = ::fork();
   if (pid == 0) {
-    const SetupError error =
-        enter_jail({kPlan, 7, jail.init_pidfd.get(), write_end.get(), STDERR_FILENO, inner.get(), limits, filter});
+    const SetupError error = enter_jail({kPlan, 7, jail.init_pidfd.get(), write_end.get(),
+                                         STDERR_FILENO, inner.get(), limits, filter});
     const int socket = error.failed() && error.step <= Step::descriptors ? inner.get() : kJobFd;
     sys::send_all(socket, &error, sizeof error);
     if (!error.failed()) probe();
@@ -168,7 +168,8 @@ TEST_CASE("only a worker that was alone is announced as killed before the jail i
         }) == "E");
 }
 
-TEST_CASE("a worker that shuts its job socket down ends its job though the leash is held", "[jail]") {
+TEST_CASE("a worker that shuts its job socket down ends its job though the leash is held",
+          "[jail]") {
   NEEDS_ROOT();
   Jail jail = build(kLimits);
   REQUIRE_FALSE(jail.error.failed());

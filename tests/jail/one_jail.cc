@@ -3,7 +3,8 @@
 // can do it some thousand times, each with another call failing (tests/support/saboteur.c).
 //
 // Prints "user code ran: ..." if a worker got through `enter_jail`, then waits for end of file on
-// its stdin, so that one can look at the worker from outside; at last "set up: ok" or which step failed.
+// its stdin, so that one can look at the worker from outside; at last "set up: ok" or which step
+// failed.
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -33,10 +34,12 @@
 #include "sandbox/probe.h"
 #include "sandbox/python_policy.h"
 #include "sandbox/scratch.h"
+#include "sandbox/slot.h"
 #include "sandbox/spawner.h"
 #include "tests/jail/limits.h"
 
-// There where the saboteur is preloaded: faults are for calls of sandbox/, not for those of this file.
+// There where the saboteur is preloaded: faults are for calls of sandbox/, not for those of this
+// file.
 extern "C" void saboteur_arm() __attribute__((weak));
 extern "C" void saboteur_disarm() __attribute__((weak));
 
@@ -87,20 +90,26 @@ int error_of(int result) {
 }
 
 void see_files(Line& line, const Plan& plan) {
-  const char* const read[] = {"/",          "/proc/self/status", "/etc/passwd", "/etc/ld.so.cache",
-                              "/usr/bin",   "/usr/lib",          "/root",       "/sys/fs/cgroup",
-                              "/dev/shm",   "/tmp",              "/dev/null",   "/dev/urandom",
-                              "/proc/1/fd", "/home",             "/var/tmp",    "/run"};
+  const char* const read[] = {"/",           "/proc/self/status",
+                              "/etc/passwd", "/etc/ld.so.cache",
+                              "/usr/bin",    "/usr/lib",
+                              "/root",       "/sys/fs/cgroup",
+                              "/dev/shm",    "/tmp",
+                              "/dev/null",   "/dev/urandom",
+                              "/proc/1/fd",  "/home",
+                              "/var/tmp",    "/run"};
   line.add(" read");
   for (const char* path : read)
     line.add(" %s=%d", path, error_of(::open(path, O_RDONLY | O_CLOEXEC)));
   line.add(" write");
-  for (const char* directory : {"", "/etc", "/usr", "/usr/lib", "/usr/bin", "/dev", "/dev/shm",
-                                "/tmp", "/var/tmp", "*"}) {
+  for (const char* directory :
+       {"", "/etc", "/usr", "/usr/lib", "/usr/bin", "/dev", "/dev/shm", "/tmp", "/var/tmp", "*"}) {
     const bool own = directory[0] == '*';
     char path[160];
     std::snprintf(path, sizeof path, "%s/one-jail",
-                  own && plan.scratch[0] != '\0' ? scratch_of(plan, kWorkerId).text : own ? "" : directory);
+                  own && plan.scratch[0] != '\0' ? scratch_of(plan, kWorkerId).text
+                  : own                          ? ""
+                                                 : directory);
     line.add(" %s=%d", own ? "scratch" : directory,
              error_of(::open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600)));
     ::unlink(path);
@@ -184,9 +193,8 @@ SetupError make_one_jail(const Plan& plan) {
     outer.reset();
     int socket = inner.get();
     if (!result.failed()) {
-      result = enter_jail(
-          {plan, kWorkerId, jail.init_pidfd.get(), STDOUT_FILENO, STDERR_FILENO, socket, kLimits,
-           program});
+      result = enter_jail({plan, kWorkerId, jail.init_pidfd.get(), STDOUT_FILENO, STDERR_FILENO,
+                           socket, kLimits, program});
       if (result.step > Step::descriptors || !result.failed()) socket = kJobFd;
     }
     disarm();

@@ -233,7 +233,8 @@ TEST_CASE("random rows mean what the model says", "[bpf]") {
       for (unsigned i = below(4); i > 0; --i) {
         Alternative& alternative = rule.allowed_if.emplace_back();
         for (unsigned j = below(4); j > 0; --j)
-          alternative.push_back({static_cast<std::uint8_t>(below(2)), Test{static_cast<std::uint8_t>(below(4))}, 1 + below(3)});
+          alternative.push_back({static_cast<std::uint8_t>(below(2)),
+                                 Test{static_cast<std::uint8_t>(below(4))}, 1 + below(3)});
       }
       if (below(3) > 0) policy.rules.push_back(std::move(rule));
     }

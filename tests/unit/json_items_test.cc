@@ -60,7 +60,8 @@ TEST_CASE("the elements of an array are items", "[json_items]") {
   check(Form::array, " [ \n] ", {});
   check(Form::array, "[{}]", {"{}"});
   check(Form::array, "[{\"a\": [1, 2]}, 3,[4,5] ]", {"{\"a\": [1, 2]}", "3", "[4,5] "});
-  check(Form::array, R"(["a,b", "]", "\"],", "\\"])", {R"("a,b")", R"("]")", R"("\"],")", R"("\\")"});
+  check(Form::array, R"(["a,b", "]", "\"],", "\\"])",
+        {R"("a,b")", R"("]")", R"("\"],")", R"("\\")"});
 }
 
 TEST_CASE("an element beyond the limit is passed over, and it alone", "[json_items]") {

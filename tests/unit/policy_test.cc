@@ -377,7 +377,8 @@ TEST_CASE("only where no other job has the same files can they be locked", "[pol
 }
 
 TEST_CASE("without namespaces a clock and a futex are one's own", "[policy]") {
-  constexpr std::uint64_t kOfPid1 = ~std::uint64_t{1} << 3 | 2, kOfOwnPid0 = ~std::uint64_t{0} << 3 | 2;
+  constexpr std::uint64_t kOfPid1 = ~std::uint64_t{1} << 3 | 2,
+                          kOfOwnPid0 = ~std::uint64_t{0} << 3 | 2;
   for (const Policy& policy : {kept(), shared()}) {
     Verdicts verdicts(policy);
     for (const int number :

@@ -57,15 +57,14 @@ TEST_CASE("every outcome has its status", "[response]") {
   for (const OutcomeKind kind : {OutcomeKind::invalid_request, OutcomeKind::invalid_script})
     CHECK(outcome_status(kind) == 400);
   for (const OutcomeKind kind :
-       {OutcomeKind::invalid_arguments, OutcomeKind::exception, OutcomeKind::not_serializable, OutcomeKind::time_limit,
-        OutcomeKind::memory_limit, OutcomeKind::output_limit, OutcomeKind::exited,
-        OutcomeKind::killed})
+       {OutcomeKind::invalid_arguments, OutcomeKind::exception, OutcomeKind::not_serializable,
+        OutcomeKind::time_limit, OutcomeKind::memory_limit, OutcomeKind::output_limit,
+        OutcomeKind::exited, OutcomeKind::killed})
     CHECK(outcome_status(kind) == 422);
 }
 
 TEST_CASE("a job that went well has a result and its output", "[response]") {
-  const Response response =
-      response_of({.kind = OutcomeKind::ok, .result_json = "[1, 2]"}, "a\n");
+  const Response response = response_of({.kind = OutcomeKind::ok, .result_json = "[1, 2]"}, "a\n");
   CHECK(response.status == 200);
   CHECK(response.body == R"({"result": [1, 2], "stdout": "a\n"})");
   CHECK(header(response, "Pyexec-Outcome") == Values{"ok"});
@@ -145,8 +144,7 @@ TEST_CASE("files are in the answer that asked for some, with size and media type
   JobRequest request = plain();
   request.job.wants.return_files = {"*"};
   Outcome outcome = {.kind = OutcomeKind::ok, .result_json = "1"};
-  CHECK(response_of(outcome, "", 1, request).body ==
-        R"({"result": 1, "stdout": "", "files": {}})");
+  CHECK(response_of(outcome, "", 1, request).body == R"({"result": 1, "stdout": "", "files": {}})");
   outcome.files = {{"a.PNG", std::string("\0\xff", 2)}, {"d/\"e\"", "abc"}};
   CHECK(response_of(outcome, "", 1, request).body ==
         R"({"result": 1, "stdout": "", "files": {"a.PNG": {"base64": "AP8=", "size": 2, )"
