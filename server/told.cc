@@ -113,11 +113,10 @@ constexpr ToldMember kIsolation[] = {
     {"features", R"("$ref": "#/components/schemas/Features")"},
     {"selftest", R"("$ref": "#/components/schemas/SelfTest")"},
 };
-constexpr ToldMember kFeatures[] = {{"threads", kBoolean},
-                                    {"subprocess", kBoolean},
-                                    {"multiprocessing", kBoolean},
-                                    {"scratch", kBoolean},
-                                    {"fixed_tmp", kBoolean}};
+constexpr ToldMember kFeatures[] = {{"threads", kBoolean},         {"subprocess", kBoolean},
+                                    {"multiprocessing", kBoolean}, {"scratch", kBoolean},
+                                    {"fixed_tmp", kBoolean},       {"file_locks", kBoolean},
+                                    {"sessions", kBoolean}};
 constexpr ToldMember kSelfTest[] = {{"run", kCount}, {"blocked", kCount}};
 constexpr ToldMember kPool[] = {
     {"target", kCount},  {"ready", kCount},         {"starting", kCount},       {"running", kCount},

@@ -38,6 +38,9 @@ Probed describe_host(const sandbox::Probe& probe, const sandbox::Plan& plan) {
   message.has_processes = plan.level > 0 && plan.namespaces() ? 1 : 0;
   message.has_fixed_tmp = plan.level > 0 && plan.root == sandbox::Root::image ? 1 : 0;
   message.has_scratch = message.has_fixed_tmp == 1 || plan.scratch[0] != '\0' ? 1 : 0;
+  message.has_file_locks = plan.level > 0 && plan.files == sandbox::Files::own ? 1 : 0;
+  message.has_sessions =
+      message.has_processes == 1 && plan.sessions == sandbox::Sessions::any ? 1 : 0;
   message.tried_count =
       static_cast<std::uint32_t>(std::min(probe.tried.size(), message.tried.size()));
   for (std::uint32_t i = 0; i < message.tried_count; ++i) {

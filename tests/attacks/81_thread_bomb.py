@@ -1,4 +1,4 @@
-"""Make 300 threads; more than a job may have."""
+"""Make 800 threads; more than a job may have."""
 import threading
 
 
@@ -6,7 +6,7 @@ def attack(target):
     end = threading.Event()
     threads = []
     try:
-        while len(threads) < 300:
+        while len(threads) < 800:
             threads.append(threading.Thread(target=end.wait, daemon=True))
             threads[-1].start()
     except RuntimeError:
@@ -15,4 +15,4 @@ def attack(target):
         end.set()
         for thread in threads:
             thread.join()
-    return len(threads) if len(threads) >= 300 else None
+    return len(threads) if len(threads) >= 800 else None

@@ -97,4 +97,4 @@ def result_of(service, script):
 
 
 def cgroups_of(pid):
-    return glob.glob(f"{HIERARCHIES}/**/pyexec-{pid}", recursive=True)
+    return glob.glob(f"{HIERARCHIES}/**/pyexec-{pid}-*", recursive=True)

@@ -25,6 +25,7 @@ ATTACKS = sorted((Path(__file__).parents[1] / "attacks").glob("*.py"))
 PYTHON = "/usr/bin/python3"
 ALL_LEVELS = (1, 2, 3, 4)
 
+SHARED_FILES = ("/usr/lib/os-release", "/dev/null", "/dev/zero")  # that a job can open at every level
 JAILED = """
 {source}
 
@@ -36,7 +37,8 @@ def main():
         return {{"denied": repr(error)}}
 """
 
-UNJAILED = """
+UNSHARED_FILES = ("/usr/lib/os-release", "/dev/null", "/dev/zero")  # that a job can open at every level
+JAILED = """
 {source}
 import json
 try:
@@ -45,6 +47,11 @@ try:
 except OSError as error:
     print(json.dumps({{"denied": repr(error)}}))
 """
+
+
+def inode_of(path):
+    state = os.stat(path)
+    return [state.st_dev, state.st_ino]
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +80,7 @@ def target(tmp_path_factory):
     victim = subprocess.Popen(["sleep", "1000"], env={"SECRET": secret})
     yield {
         "secret": secret, "secret_file": str(secret_file), "tcp_port": tcp.getsockname()[1], "abstract_name": name,
-        "victim_pid": victim.pid,
+        "victim_pid": victim.pid, "host_files": {path: inode_of(path) for path in SHARED_FILES},
     }
     victim.kill()
     victim.wait()

@@ -61,7 +61,8 @@ def test_the_selftest_blocked_all_it_ran(at):
 
 
 def test_features_are_what_health_says(at):
-    features = at.health()["isolation"]["features"]
+    features = dict(at.health()["isolation"]["features"])
+    assert {type(features.pop(name)) for name in ("file_locks", "sessions")} == {bool}  # test_locks, test_neighbours
     processes = has_processes(at)
     assert features == {
         "threads": True, "subprocess": processes, "multiprocessing": processes, "scratch": True, "fixed_tmp": processes,

@@ -68,6 +68,8 @@ struct Probed {
   std::uint32_t has_processes;  // 1: jobs can fork and execute
   std::uint32_t has_fixed_tmp;  // 1: /tmp is the job's own; else it is where TMPDIR says, if at all
   std::uint32_t has_scratch;    // 1: there is a place to write
+  std::uint32_t has_file_locks;  // 1: a job can lock its files
+  std::uint32_t has_sessions;    // 1: a job's processes can begin sessions
   std::uint32_t tried_count;
   std::array<Tried, 12> tried;  // in order; the last is the plan, if one works
   // Of something that this host has, and has too little of now: then the level is not known.
