@@ -21,11 +21,14 @@ ANSWERS = {"body_mb": 1, "return_bytes": 0, "stdout_bytes": 1000}
 
 @pytest.fixture
 def keys(tmp_path):
-    """A file of two API keys, whose texts are their names."""
+    """A file of two API keys, whose texts are their names; the server's own user reads it."""
+    for folder in tmp_path.parents:
+        if str(folder).startswith("/tmp/"):
+            folder.chmod(folder.stat().st_mode | 0o055)
+    tmp_path.chmod(0o755)
     path = tmp_path / "keys"
     path.write_text("".join(f"{name} {hashlib.sha256(name.encode()).hexdigest()}\n" for name in ("greedy", "other")))
     path.chmod(0o644)
-    tmp_path.chmod(0o755)
     return path
 
 
