@@ -63,7 +63,7 @@ def test_probe_prints_one_document_and_leaves_nothing(programs, kind):
     shm.close()
 
 
-@pytest.mark.parametrize("most", [8, 10, 12, 16, 18, 20, 22, 24, 28, 64])
+@pytest.mark.parametrize("most", [8, 10, 16, 20, 24, 64, 200])
 def test_a_shortage_is_named_and_is_no_weaker_level(programs, most):
     """Of open files, for every process of the start."""
     environment = {"PATH": os.environ["PATH"], "PYEXEC_OPEN_FILES": "16"}
@@ -76,4 +76,4 @@ def test_a_shortage_is_named_and_is_no_weaker_level(programs, most):
     else:
         assert short.stdout == "" and short.stderr.count("\n") == 1, short.stderr
         assert "open files" in short.stderr.lower(), short.stderr
-    assert most < 64 or json.loads(short.stdout)["level"] == level
+    assert most < 200 or json.loads(short.stdout)["level"] == level
