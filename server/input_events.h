@@ -41,7 +41,7 @@ class InputFiles {
 
   std::vector<NamedBytes> files_;
   std::vector<std::string> given_;  // their names as they were sent
-  std::string name_, inner_;  // of the entry, and of what is in it
+  std::string name_, inner_;        // of the entry, and of what is in it
   std::optional<std::string> decoded_;
 };
 

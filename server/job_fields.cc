@@ -45,7 +45,8 @@ std::span<const JobField> job_fields() {
        "within a name, `**` is any directories. Regular files only, and no link is followed; more "
        "than the limits is an `output_limit`"},
       {"id", FieldOf::batch_line, "text or whole number",
-       R"("type": ["string", "integer", "null"], "maxLength": 256)", "is in the answer to this line"},
+       R"("type": ["string", "integer", "null"], "maxLength": 256)",
+       "is in the answer to this line"},
       {"defaults", FieldOf::batch_header, "`true`", R"("enum": [true, null])",
        "this line is no job: its fields are those of every line after it that does not have them "
        "itself"},

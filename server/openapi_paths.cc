@@ -23,8 +23,7 @@ struct HeaderRow {
   std::span<const unsigned> with;  // none: every status
 };
 constexpr unsigned kWithAllow[] = {405}, kWithRetryAfter[] = {429}, kWithChallenge[] = {401},
-                   kWithHint[] = {400}, kWithEncodings[] = {415},
-                   kOfJobs[] = {200, 400, 422, 500};
+                   kWithHint[] = {400}, kWithEncodings[] = {415}, kOfJobs[] = {200, 400, 422, 500};
 constexpr HeaderRow kHeaderRows[] = {
     {"X-Request-Id", RouteOf::service, {}},
     {"Allow", RouteOf::service, kWithAllow},

@@ -90,7 +90,8 @@ TEST_CASE("a script given twice is refused", "[job_request]") {
 }
 
 TEST_CASE("an unknown field is named", "[job_request]") {
-  CHECK(refusal(R"({"script": "x", "scirpt": "y"})") == "unknown field 'scirpt'; did you mean 'script'?");
+  CHECK(refusal(R"({"script": "x", "scirpt": "y"})") ==
+        "unknown field 'scirpt'; did you mean 'script'?");
   CHECK(refusal(R"({"timeout": 5, "script": "x"})") ==
         "unknown field 'timeout'; did you mean 'timeout_ms'?");
   CHECK(refusal(R"({"script": "x", "": 1})") == "unknown field ''");
@@ -259,8 +260,8 @@ TEST_CASE("args are handed on as they were meant, numbers as they were written",
   CHECK(accepted(R"("args": {})").job.args == "{}");
   CHECK(accepted(R"("args" : [ 1, 2.50, -0, 1e300, 123456789012345678901234567890 ])").job.args ==
         "[1,2.50,-0,1e300,123456789012345678901234567890]");
-  CHECK(accepted(R"("args": {"a": [true, false, null, {"b": "\u00e9\n\""}], "script": "y"})").job.args ==
-        "{\"a\":[true,false,null,{\"b\":\"\u00e9\\n\\\"\"}],\"script\":\"y\"}");
+  CHECK(accepted(R"("args": {"a": [true, false, null, {"b": "\u00e9\n\""}], "script": "y"})")
+            .job.args == "{\"a\":[true,false,null,{\"b\":\"\u00e9\\n\\\"\"}],\"script\":\"y\"}");
 }
 
 TEST_CASE("args that are neither array nor object are named", "[job_request]") {
@@ -272,7 +273,8 @@ TEST_CASE("args that are neither array nor object are named", "[job_request]") {
 
 TEST_CASE("args may be nested as deep as the cap and no deeper", "[job_request]") {
   CHECK(accepted(R"("args": [[[[[1]]]]])").job.args == "[[[[[1]]]]]");
-  CHECK(refused(R"("args": [[[[[[1]]]]]])") == "'args' is nested deeper than the limit of 5 levels");
+  CHECK(refused(R"("args": [[[[[[1]]]]]])") ==
+        "'args' is nested deeper than the limit of 5 levels");
   CHECK(refused("\"args\": " + std::string(100000, '[') + std::string(100000, ']')) ==
         "'args' is nested deeper than the limit of 5 levels");
   CHECK(accepted(R"("args": [[[[[]]]]])").job.args == "[[[[[]]]]]");
@@ -291,12 +293,12 @@ TEST_CASE("stdin is a text", "[job_request]") {
 
 TEST_CASE("files are texts or base64", "[job_request]") {
   const auto files =
-      accepted(R"("files": {"a.txt": "\u00e9", "d/e/f": "", "b": {"base64": "AP8="}, "c": {"base64": ""}})")
+      accepted(
+          R"("files": {"a.txt": "\u00e9", "d/e/f": "", "b": {"base64": "AP8="}, "c": {"base64": ""}})")
           .job.files;
-  CHECK(files == std::vector<NamedBytes>{{"a.txt", "\u00e9"},
-                                         {"d/e/f", ""},
-                                         {"b", std::string("\0\xff", 2)},
-                                         {"c", ""}});
+  CHECK(files ==
+        std::vector<NamedBytes>{
+            {"a.txt", "\u00e9"}, {"d/e/f", ""}, {"b", std::string("\0\xff", 2)}, {"c", ""}});
   CHECK(accepted(R"("files": {})").job.files.empty());
 }
 
@@ -307,10 +309,12 @@ TEST_CASE("a file that is neither text nor base64 is named", "[job_request]") {
   CHECK(refused(R"("files": ["x"])") == "'files' field must be an object, not an array");
   CHECK(refused(R"("files": "x")") == "'files' field must be an object, not a string");
   CHECK(refused(R"("files": {"f": {"text": "x"}})") == "unknown field 'text' in 'files' entry 'f'");
-  for (const char* text : {"A", "A===", "AA=A", "AA=", "A A=", "AP8=AP8=", "AP8~", "=", "====", "AP8==", "QUJD="})
+  for (const char* text :
+       {"A", "A===", "AA=A", "AA=", "A A=", "AP8=AP8=", "AP8~", "=", "====", "AP8==", "QUJD="})
     CHECK(refused(std::string(R"("files": {"f": {"base64": ")") + text + "\"}}") ==
           "'base64' of 'files' entry 'f' is not base64");
-  CHECK(refused(R"("files": {"f": {"base64": 3}})") == "'base64' of 'files' entry 'f' is not base64");
+  CHECK(refused(R"("files": {"f": {"base64": 3}})") ==
+        "'base64' of 'files' entry 'f' is not base64");
   CHECK(refused(R"("files": {"f": {"base64": ["AP8="]}})") ==
         "'base64' of 'files' entry 'f' is not base64");
 }
@@ -331,9 +335,11 @@ TEST_CASE("a file's name stays below the working directory", "[job_request]") {
            {std::string(256, 'x'), "has a part longer than 255 bytes"},
            {std::string(1025, 'x'), "is longer than 1024 bytes"}})
     CHECK(refused("\"files\": {\"" + name + "\": \"\"}") ==
-          "name of 'files' entry '" + name.substr(0, 200) + (name.size() > 200 ? "...' " : "' ") + problem);
+          "name of 'files' entry '" + name.substr(0, 200) + (name.size() > 200 ? "...' " : "' ") +
+              problem);
   CHECK_THAT(refused(R"("files": {"a\u0000b": ""})"), test::contains("holds a NUL byte"));
-  for (const std::string& name : std::vector<std::string>{"a", "..a", "a..", "...", "a/b..c/d", std::string(255, 'x')})
+  for (const std::string& name :
+       std::vector<std::string>{"a", "..a", "a..", "...", "a/b..c/d", std::string(255, 'x')})
     CHECK(accepted("\"files\": {\"" + name + "\": \"\"}").job.files.at(0).name == name);
 }
 
@@ -343,7 +349,8 @@ TEST_CASE("base64 of every length is decoded within its buffer or refused", "[jo
         parse(R"({"script": "x", "files": {"f": {"base64": ")" + std::string(size, '/') + "\"}}}");
     const bool fits_cap = size * 3 / 4 + 1 <= kCaps.input_bytes;
     CHECK(request.has_value() == (size % 4 != 1 && fits_cap));
-    if (request.has_value()) CHECK(request->job.files[0].bytes == std::string(size * 3 / 4, '\xff'));
+    if (request.has_value())
+      CHECK(request->job.files[0].bytes == std::string(size * 3 / 4, '\xff'));
   }
 }
 
@@ -370,11 +377,13 @@ TEST_CASE("files that stand in each other's way are named", "[job_request]") {
 TEST_CASE("env takes the names that are allowed", "[job_request]") {
   CHECK(accepted(R"("env": {"TZ": "UTC", "JOB_": "", "JOB_KEY": "v=\u00e9"})").job.environment ==
         std::vector<NamedBytes>{{"TZ", "UTC"}, {"JOB_", ""}, {"JOB_KEY", "v=\u00e9"}});
-  for (const char* name : {"LD_PRELOAD", "TZX", "T", "", "xJOB_", "job_a", "JOB_A=B", "*", "TZ,JOB_*"})
+  for (const char* name :
+       {"LD_PRELOAD", "TZX", "T", "", "xJOB_", "job_a", "JOB_A=B", "*", "TZ,JOB_*"})
     CHECK_THAT(refused(std::string("\"env\": {\"") + name + "\": \"\"}"),
                test::contains("is not one of the allowed names: TZ,JOB_*"));
   CHECK(refused(R"("env": {"TZ": 3})") == "'env' entry 'TZ' must be a string, not a number");
-  CHECK(refused(R"("env": {"TZ": {"a": "b"}})") == "'env' entry 'TZ' must be a string, not an object");
+  CHECK(refused(R"("env": {"TZ": {"a": "b"}})") ==
+        "'env' entry 'TZ' must be a string, not an object");
   CHECK(refused(R"("env": [])") == "'env' field must be an object, not an array");
   CHECK(refused(R"("env": {"TZ": "a\u0000"})") == "'env' entry 'TZ' holds a NUL byte");
   CHECK(refused(R"("env": {"TZ": "a", "TZ": "b"})") == "'env' entry 'TZ' is given twice");
@@ -404,8 +413,9 @@ TEST_CASE("each field may be given once", "[job_request]") {
 
 TEST_CASE("input of exactly the cap is taken and one byte more is 413", "[job_request]") {
   const auto of_size = [](std::uint64_t stdin_bytes) {
-    return parse(R"({"script": "x", "args": [1], "files": {"f": "22"}, "env": {"TZ": "UTC"}, "stdin": ")" +
-                 std::string(stdin_bytes, 'x') + "\"}");
+    return parse(
+        R"({"script": "x", "args": [1], "files": {"f": "22"}, "env": {"TZ": "UTC"}, "stdin": ")" +
+        std::string(stdin_bytes, 'x') + "\"}");
   };
   const std::uint64_t rest = 3 + 3 + 5;
   CHECK(of_size(kCaps.input_bytes - rest).has_value());
