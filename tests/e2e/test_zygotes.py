@@ -105,14 +105,19 @@ def test_one_that_does_not_get_warm_is_replaced(start):
 
 
 def test_health_says_so_where_none_gets_warm(start):
-    service = start(pool=1)
+    service = start(pool=1, zygote_start_ms=8000)
     (first,) = zygotes_of(service)
+    status = lambda path: service.request("GET", path).status
     assert service.request("GET", "/healthz").body == {"status": "ok"}
+    launcher = service.launcher_pid()
+    os.kill(launcher, signal.SIGSTOP)  # it starts no other
     os.kill(int(first), signal.SIGKILL)
-    os.kill(int(new_zygote(service, {first})), signal.SIGSTOP)
-    service.wait_until(lambda: service.request("GET", "/health").status == 503)
-    assert service.health()["status"] == "unavailable"
-    os.kill(int(zygotes_of(service)[0]), signal.SIGCONT)
+    service.wait_until(lambda: status("/health") == 503)
+    assert service.health()["status"] == "unavailable" and status("/healthz") == 200  # for a while
+    service.wait_until(lambda: status("/healthz") == 503, seconds=60)
+    assert service.request("GET", "/healthz").body == {"status": "unavailable"}
+    os.kill(launcher, signal.SIGCONT)
+    service.wait_until(lambda: status("/healthz") == 200, seconds=60)
     service.wait_full()
 
 
