@@ -199,7 +199,9 @@ Probe probe_host(const Limits& limits, const Wanted& wanted, Plan& plan) {
       if (wants_scratch && plan.scratch[0] == '\0') make_scratch_base(plan);
       if (wants_scratch && plan.scratch[0] == '\0' && is_shortage(errno))
         return fail(Step::scratch, errno);
-      return try_plan(plan, limits, worker_id++);
+      const SetupError error = try_plan(plan, limits, worker_id++);
+      const std::int32_t short_of = errno_of(error) == EPIPE ? shortage_now() : 0;
+      return short_of == 0 ? error : fail(error.step, short_of, error.index);
     };
     const SetupError error = without_shortage(patience, try_it);
     probe.tried.push_back({candidate.name, error});

@@ -2,11 +2,14 @@
 #include "sandbox/shortage.h"
 
 #include <fcntl.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 
+#include "sandbox/base/sys.h"
 #include "sandbox/base/unique_fd.h"
 
 namespace pyexec::sandbox {
@@ -41,6 +44,20 @@ bool is_shortage(std::int32_t error) {
     default:
       return false;
   }
+}
+
+std::int32_t shortage_now() {
+  constexpr std::size_t kDescriptors = 80;
+  std::array<UniqueFd, kDescriptors> some;
+  for (UniqueFd& descriptor : some) {
+    descriptor.reset(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    if (descriptor.get() == -1) return errno;
+  }
+  const pid_t pid = ::fork();
+  if (pid == -1) return errno;
+  if (pid == 0) ::_exit(0);
+  sys::retry([&] { return ::waitpid(pid, nullptr, 0); });
+  return 0;
 }
 
 bool Patience::wait() {

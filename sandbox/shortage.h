@@ -11,6 +11,10 @@ namespace pyexec::sandbox {
 // Whether an errno value says so.
 bool is_shortage(std::int32_t error);
 
+// For where a process ended and could not say why: an errno value if there are too few descriptors
+// now for one that builds jails, or none can be forked; else 0.
+std::int32_t shortage_now();
+
 inline std::int32_t errno_of(std::int32_t result) {
   return result;
 }

@@ -63,7 +63,9 @@ const std::vector<NumberKnob>& number_knobs() {
       {"--input-bytes", "PYEXEC_INPUT_BYTES", "bytes", &Config::input_bytes, 4 << 20, 0, 256 << 20,
        "args, stdin, files and env of a job together"},
       {"--body-mb", "PYEXEC_BODY_MB", "MiB", &Config::body_mb, 256, 1, 1048576,
-       "bodies of requests that are there at the same time; more are answered with 429"},
+       "bodies of requests that are there at the same time, and as much again for answers that "
+       "wait to be read; one client has at most what is left free of it, and more is answered with "
+       "429"},
       {"--stdout-bytes", "PYEXEC_STDOUT_BYTES", "bytes", &Config::stdout_bytes, 1 << 20, 0, 1 << 30,
        "standard output that is kept; the rest is read and dropped"},
       {"--result-bytes", "PYEXEC_RESULT_BYTES", "bytes", &Config::result_bytes, 8 << 20, 2, 1 << 30,
@@ -94,7 +96,8 @@ const std::vector<NumberKnob>& number_knobs() {
       {"--zygote-start-ms", "PYEXEC_ZYGOTE_START_MS", "ms", &Config::zygote_start_ms, 60000, 10,
        3600000, "time for a warm interpreter to get warm; then another one is started"},
       {"--connections", "PYEXEC_CONNECTIONS", "connections", &Config::connections, 10000, 1,
-       1000000, "open client connections; more wait to be accepted"},
+       1000000,
+       "open client connections; for more, those without a job are closed, the oldest first"},
       {"--rate-per-minute", "PYEXEC_RATE_PER_MINUTE", "requests", &Config::rate_per_minute, 0, 0,
        1000000000, "requests a minute that a client address may send; 0 is no limit"},
       {"--rate-burst", "PYEXEC_RATE_BURST", "requests", &Config::rate_burst, 60, 1, 1000000,

@@ -15,10 +15,11 @@ namespace {
 constexpr std::string_view kMethods[] = {"POST", "GET", "HEAD", "OPTIONS"};
 constexpr const char* kAllowMethods = "POST, GET, HEAD, OPTIONS";
 // "*" would not stand for Authorization.
-constexpr const char* kAllowHeaders = "Authorization, Content-Type, X-Request-Id, Accept";
+constexpr const char* kAllowHeaders =
+    "Authorization, Content-Type, Content-Encoding, X-Request-Id, Accept";
 constexpr const char* kMaxAgeSeconds = "600";
 constexpr const char* kExposeHeaders =
-    "Pyexec-Outcome, Server-Timing, X-Request-Id, Retry-After, RateLimit-Limit, "
+    "Pyexec-Outcome, Pyexec-Hint, Server-Timing, X-Request-Id, Retry-After, RateLimit-Limit, "
     "RateLimit-Remaining, RateLimit-Reset";
 
 struct DefaultPort {

@@ -1,5 +1,6 @@
 #include "server/gunzip.h"
 
+#include <algorithm>
 #include <limits>
 #include <new>
 

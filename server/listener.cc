@@ -47,10 +47,12 @@ error_code accept_waiting(tcp::acceptor& acceptor, Service& service, Sessions& s
 // Until there is room for one more: that somebody leaves, or has waited long enough to be asked to.
 awaitable<void> make_room(Service& service, Sessions& sessions) {
   while (sessions.open() >= service.config.connections) {
-    const Deadline leave = service.seats.next_leave();
-    if (leave <= Clock::now()) service.seats.ask_to_leave();
-    // One that has not sent its request yet may be there by then.
-    const Deadline look = std::min(std::max(leave, Clock::now()), Clock::now() + kBetweenLooks);
+    const Deadline now = Clock::now(), leave = service.seats.next_leave();
+    Deadline look = now + kBetweenLooks;
+    if (leave <= now)
+      service.seats.ask_to_leave();  // and not another one before it is gone
+    else
+      look = std::min(look, leave);
     co_await sessions.wait_fewer_than(service.config.connections, look);
   }
 }

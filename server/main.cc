@@ -172,9 +172,14 @@ void tell_failure(const Config& config, const std::exception& error) {
   net::io_context context(1);
   std::optional<Launcher> started;
   std::optional<ClientPolicy> policy;
+  // Until the very end: a second one must not cut the first one's work short.
+  std::optional<net::signal_set> stop;
   try {
     policy = client_policy(config);
     started.emplace(context.get_executor(), config);
+    stop.emplace(context);
+    if (is_to_serve)
+      for (const int signal : {SIGTERM, SIGINT}) stop->add(signal);
   } catch (const std::exception& error) {
     tell_failure(config, error);
     std::_Exit(kExitFailure);
@@ -182,11 +187,7 @@ void tell_failure(const Config& config, const std::exception& error) {
   Launcher& launcher = *started;
   Service service(context.get_executor(), config, launcher, *std::move(policy));
   Sessions sessions;
-  // Until the very end: a second one must not cut the first one's work short.
-  net::signal_set stop(context);
-  if (is_to_serve)
-    for (const int signal : {SIGTERM, SIGINT}) stop.add(signal);
-  auto life = is_to_serve ? serve(service, launcher, sessions, stop) : probe(launcher);
+  auto life = is_to_serve ? serve(service, launcher, sessions, *stop) : probe(launcher);
   net::co_spawn(context, std::move(life), [&](std::exception_ptr exception, int code) {
     exit_code = code;
     try {

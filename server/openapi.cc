@@ -33,7 +33,11 @@ constexpr std::string_view kSecuritySchemes = R"({"bearer": {
 
 constexpr std::string_view kParameters = R"({"RequestId": {
   "name": "X-Request-Id", "in": "header", "required": false, "schema": {"type": "string"},
-  "description": "Comes back in the answer, if it is 1 to 128 characters of `A-Za-z0-9._~:/+=@-`; any other is replaced"}})";
+  "description": "Comes back in the answer, if it is 1 to 128 characters of `A-Za-z0-9._~:/+=@-`; any other is replaced"},
+"ContentEncoding": {
+  "name": "Content-Encoding", "in": "header", "required": false,
+  "schema": {"type": "string", "enum": ["gzip", "x-gzip", "identity"]},
+  "description": "How the body is compressed; unpacked it is not larger than others may be"}})";
 
 constexpr std::string_view kHeaders = R"({
   "X-Request-Id": {"description": "the one that was sent, or a new one",

@@ -150,6 +150,7 @@ std::string operation_of(const Route& route) {
   operation.json("tags", route.of == RouteOf::jobs ? R"(["jobs"])" : R"(["service"])");
   operation.json("security", route.of == RouteOf::jobs ? R"([{}, {"bearer": []}])" : "[]");
   parameters.add(reference("parameters", "RequestId"));
+  if (route.of == RouteOf::jobs) parameters.add(reference("parameters", "ContentEncoding"));
   operation.json("parameters", parameters.array());
   if (const TakenBody* body = taken_by(route.name)) {
     Members request;

@@ -1,5 +1,6 @@
 #include "server/whole_number.h"
 
+#include <algorithm>
 #include <charconv>
 #include <string>
 

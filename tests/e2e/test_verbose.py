@@ -27,7 +27,7 @@ def test_a_verbose_answer_begins_as_the_plain_one(service):
     assert list(body) == ["error", "stdout", *VERBOSE] and body["outcome"] == "exception"
 
 
-@pytest.mark.parametrize("value", [1, "true", None, [], {}])
+@pytest.mark.parametrize("value", [1, "true", [], {}])
 def test_verbose_is_true_or_false(service, value):
     answer = post(service, "def main(): return 1", verbose=value)
     assert (answer.status, answer.outcome) == (400, "invalid_request")
@@ -165,7 +165,7 @@ def test_patterns_choose_files(service, patterns, found):
         assert sorted(files) == found and all(files[name] == name.encode() for name in found)
 
 
-@pytest.mark.parametrize("patterns", ["*", [1], ["/etc/*"], ["../*"], [""], ["a//b"], [["*"]], ["*"] * 101, None])
+@pytest.mark.parametrize("patterns", ["*", [1], ["/etc/*"], ["../*"], [""], ["a//"], [["*"]], ["*"] * 101])
 def test_bad_patterns_are_a_400(service, patterns):
     answer = post(service, "def main(): return 1", return_files=patterns)
     assert (answer.status, answer.outcome) == (400, "invalid_request") and "return_files" in answer.body["error"]

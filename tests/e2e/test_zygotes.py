@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from test_metrics import Scrape
-from test_pool import children_of, pool_of
+from test_pool import pool_of
 
 HASH = "def main(): return hash('a text')"
 LEVELS = (4, 3, 2, 1)
@@ -105,26 +105,30 @@ def test_one_that_does_not_get_warm_is_replaced(start):
 
 
 def test_health_says_so_where_none_gets_warm(start):
-    service = start(pool=1)
+    service = start(pool=1, zygote_start_ms=8000)
     (first,) = zygotes_of(service)
+    status = lambda path: service.request("GET", path).status
     assert service.request("GET", "/healthz").body == {"status": "ok"}
+    launcher = service.launcher_pid()
+    os.kill(launcher, signal.SIGSTOP)  # it starts no other
     os.kill(int(first), signal.SIGKILL)
-    os.kill(int(new_zygote(service, {first})), signal.SIGSTOP)
-    service.wait_until(lambda: service.request("GET", "/health").status == 503)
-    assert service.health()["status"] == "unavailable"
-    os.kill(int(zygotes_of(service)[0]), signal.SIGCONT)
+    service.wait_until(lambda: status("/health") == 503)
+    assert service.health()["status"] == "unavailable" and status("/healthz") == 200  # for a while
+    service.wait_until(lambda: status("/healthz") == 503, seconds=60)
+    assert service.request("GET", "/healthz").body == {"status": "unavailable"}
+    os.kill(launcher, signal.SIGCONT)
+    service.wait_until(lambda: status("/healthz") == 200, seconds=60)
     service.wait_full()
 
 
 def recorder_of(zygote):
-    """Its child that records which pages a script dirties, while it does."""
-    for child in children_of(zygote):
-        try:
-            descriptors = [os.readlink(entry) for entry in Path(f"/proc/{child}/fd").iterdir()]
-            if Path(f"/proc/{child}/comm").read_text() == "pyexec-zygote\n" and any("signalfd" in d for d in descriptors) or len(descriptors) == 4:
+    """Its child that records which pages a script dirties, while it does: it alone has the zygote's name by then."""
+    try:
+        for child in Path(f"/proc/{zygote}/task/{zygote}/children").read_text().split():
+            if Path(f"/proc/{child}/comm").read_text() == "pyexec-zygote\n" and Path(f"/proc/{child}/maps").read_text().count("libpython"):
                 return child
-        except OSError:
-            continue
+    except OSError:
+        pass
     return None
 
 
@@ -136,7 +140,7 @@ def test_a_zygote_that_dies_while_it_warms_up_is_replaced(start):
         (old,) = zygotes_of(service)
         os.kill(int(old), signal.SIGKILL)
         young = int(new_zygote(service, {old}))
-        while (recorder := recorder_of(young)) is None and service.health()["status"] != "healthy":
+        while (recorder := recorder_of(young)) is None and pool_of(service)["ready"] == 0:
             pass
         if recorder is not None:
             caught += 1

@@ -52,8 +52,9 @@ TEST_CASE("a listed origin is echoed, and told what it may see", "[cors]") {
     const Fields headers = fields(policy.headers_for(origin));
     CHECK(headers.at("Access-Control-Allow-Origin") == origin);
     CHECK(headers.at("Vary") == "Origin");
-    for (const char* exposed : {"Pyexec-Outcome", "Server-Timing", "X-Request-Id", "Retry-After",
-                                "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"})
+    for (const char* exposed :
+         {"Pyexec-Outcome", "Pyexec-Hint", "Server-Timing", "X-Request-Id", "Retry-After",
+          "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"})
       CHECK_THAT(headers.at("Access-Control-Expose-Headers"), test::contains(exposed));
     CHECK_FALSE(headers.contains("Access-Control-Allow-Credentials"));
   }
@@ -89,7 +90,8 @@ TEST_CASE("a preflight says what may be asked", "[cors]") {
       CHECK(headers.contains("Access-Control-Allow-Origin"));
       CHECK(headers.at("Access-Control-Max-Age") == "600");
       CHECK_THAT(headers.at("Access-Control-Allow-Methods"), test::contains(method));
-      for (const char* name : {"Authorization", "Content-Type", "X-Request-Id", "Accept"})
+      for (const char* name :
+           {"Authorization", "Content-Type", "Content-Encoding", "X-Request-Id", "Accept"})
         CHECK_THAT(headers.at("Access-Control-Allow-Headers"), test::contains(name));
       CHECK_FALSE(headers.contains("Access-Control-Allow-Credentials"));
     }
