@@ -25,8 +25,8 @@ std::optional<std::string> decode_base64(std::string_view text);
 // `allowed`: names, comma-separated; "X_*" is all that begin with X_.
 bool is_allowed_name(std::string_view name, std::string_view allowed);
 
-// What is wrong with it as a variable of a job's environment; nothing if it is good. A locale is one
-// of those that every jail has. `allowed`: as above.
+// What is wrong with it as a variable of a job's environment; nothing if it is good. A locale is
+// one of those that every jail has. `allowed`: as above.
 std::optional<std::string> problem_with_variable(std::string_view name, std::string_view value,
                                                  std::string_view allowed);
 
