@@ -47,7 +47,7 @@ R"json([
   {"id": "b", "args": ["x"]}])json", 200,
 R"json([
   {"index": 0, "id": "a", "outcome": "ok", "status": 200, "result": 9, "stdout": ""},
-  {"index": 1, "id": "b", "outcome": "exception", "status": 422, "error": "Traceback (most recent call last):\n  File \"/tmp/script.py\", line 2, in main\n    return n * n\n            ~~^~~\nTypeError: can't multiply sequence by non-int of type 'str'", "stdout": ""}])json"},
+  {"index": 1, "id": "b", "outcome": "exception", "status": 422, "error": "Traceback (most recent call last):\n  File \"/tmp/script.py\", line 2, in main\n    return n * n\n           ~~^~~\nTypeError: can't multiply sequence by non-int of type 'str'", "stdout": ""}])json"},
 };
 // clang-format on
 
