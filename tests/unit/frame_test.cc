@@ -68,10 +68,11 @@ TEST_CASE("a job comes back as it was sent", "[frame]") {
 
 TEST_CASE("all of a job comes back as it was sent", "[frame]") {
   const std::string nul("a\0b", 3);
-  const Job jobs[] = {{"x", "[1]", "in", {{"f", "1"}, {"g/h", nul}}, {{"TZ", "UTC"}}, 1},
-                      {"", "", nul, {{"", ""}}, {{nul, ""}, {"", nul}}, 0xffffffffffffffff},
-                      {"x", "{}", "", {{"f", std::string(300'000, 'x')}}, {}, 0},
-                      {"x", "", "", {}, {}, 0, {1, 1, {"*.png", "out/**"}, 2, 3, 4, "socket,os"}}};
+  const Job jobs[] = {
+      {"x", "[1]", "in", {{"f", "1"}, {"g/h", nul}}, {{"TZ", "UTC"}}, 1},
+      {"", "", nul, {{"", ""}}, {{nul, ""}, {"", nul}}, 0xffffffffffffffff},
+      {"x", "{}", "", {{"f", std::string(300'000, 'x')}}, {}, 0},
+      {"x", "", "", {}, {}, 0, {1, 1, {"*.png", "out/**"}, 2, 3, 4, "socket,os"}}};
   for (const Job& job : jobs) {
     const auto got = decode_job(job_body(job));
     REQUIRE(got);
@@ -112,8 +113,7 @@ TEST_CASE("a report of each kind comes back as it was sent", "[frame]") {
     }
 }
 
-TEST_CASE("details and files of a report come back as they were sent, up to their bounds",
-          "[frame]") {
+TEST_CASE("details and files of a report come back as they were sent, up to their bounds", "[frame]") {
   const std::vector<NamedBytes> entries = {{"a", std::string("\0x", 2)}, {"b/c", ""}, {"", "d"}};
   const Report sent = {ReportKind::exception, "text", kTimes, entries, entries};
   const auto got = report_of(body_of(encode_report(sent)));
@@ -254,8 +254,8 @@ TEST_CASE("a report with a section missing or repeated is rejected", "[frame]") 
   const std::size_t kind_size = kSectionHeaderBytes + 1, text_size = kSectionHeaderBytes + 1;
   const std::string kind = report.substr(0, kind_size), text = report.substr(kind_size, text_size),
                     times = report.substr(kind_size + text_size, kSectionHeaderBytes + 16),
-                    detail =
-                        report.substr(kind_size + text_size + times.size(), kSectionHeaderBytes),
+                    detail = report.substr(kind_size + text_size + times.size(),
+                                           kSectionHeaderBytes),
                     files = report.substr(kind_size + text_size + times.size() + detail.size());
   REQUIRE(report_of(kind + text + times + detail + files));
   for (const std::string& body :
