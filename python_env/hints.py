@@ -108,10 +108,15 @@ def _unknown_locale(error):
     return type(error).__module__ == "locale" and type(error).__name__ == "Error"
 
 
+def _lost_process(error):
+    return type(error).__name__ == "BrokenProcessPool"
+
+
 # What an error is, and what is said of it; {} is what was found.
 _LINES = (
     (_missing_module, "There is no module {!r} here: " + _LISTED + "."),
     (_wants_network, "Scripts have no network and no sockets here: what they need goes in `files`, `args` or `stdin`."),
+    (_lost_process, "A process of the pool was ended: for memory, if all of the job's processes had more than `memory_mb`."),
     (_unknown_locale, "The locales here are C, C.UTF-8 and POSIX."),
     (is_parser_limit, "The source is nested too deeply for Python's parser, or too large for the memory of a job."),
 )

@@ -4,25 +4,29 @@ import contextlib
 import gc
 import os
 import stat
+import sys
 
 # Found before any script can rebind them.
-_fstat = os.fstat
+_fstat, _objects_of_gc, _suppress = os.fstat, gc.get_objects, contextlib.suppress
 
 
 def write_out():
     """Flushes what goes to a regular file, or to what the job prints to: a pipe to somebody else may be full, and nobody
     reads it. Looks at what was made since the zygote's gc.freeze() alone; most jobs have made some hundred objects.
     """
+    for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
+        with _suppress(Exception):  # None, or the script's own
+            stream.flush()
     try:
-        objects = gc.get_objects()
+        objects = _objects_of_gc()
     except MemoryError:  # of a list of them all
-        objects = gc.get_objects(0)
+        objects = _objects_of_gc(0)
     steps = {kind: step for kind in set(map(type, objects)) for step in [_step_of(kind)] if step is not None}
     for step, end in enumerate((_flush, _close, _flush)):
         found = [kind for kind, its_step in steps.items() if its_step == step]
         if found:
             for one in [one for one in objects if type(one) in found]:
-                with contextlib.suppress(Exception):
+                with _suppress(Exception):
                     end(one)
 
 

@@ -1,7 +1,7 @@
 """What main() returned as JSON, and where in a value the problem is of one that has no form (conversions.py).
 
 Python's encoder, which is C, asks `convert` for each value that is not JSON's own. It writes keys that are not text in
-its own way, and would write two of the same text: objects with such keys are made anew before it sees them.
+its own way, or not at all, and would write two of the same text: what has such keys is made anew, and encoded again.
 """
 
 import itertools
@@ -19,17 +19,22 @@ _CIRCLE = "Circular reference detected"
 _REMEDY = ' (NaN and Infinity have no JSON form; the request field "nan": "null" makes null of them)'
 _quoted = json.encoder.encode_basestring
 _convert, _key_text = conversions.convert, conversions.key_text
+_flat = itertools.chain.from_iterable
+_CONTAINERS, _TEXT = (dict, list, tuple), {str}
 _END = object()
 
 
 def encode(value, nan=ERROR):
     """JSON text. Raises TypeError, ValueError, RecursionError, or whatever a value's own methods do."""
+    del _converted[:]
     try:
-        return "".join(_chunks_of(_with_text_keys(value), 0))
-    except ValueError as error:
-        if nan != NULL or not is_about_nan(error):
+        text = "".join(_chunks_of(value, 0))
+        if not any(map(_has_other_keys, (value, *_converted))):
+            return text
+    except (TypeError, ValueError) as error:
+        if not (str(error).startswith("keys must be") or nan == NULL and is_about_nan(error)):
             raise
-    return "".join(_chunks_without_nan(_made_anew(value, _null), 0))
+    return "".join(_chunks_anew[nan](_made_anew(value, _NUMBERS[nan]), 0))
 
 
 def is_about_nan(error):
@@ -55,32 +60,37 @@ def _encoder_for(default):
     )
 
 
-def _with_text_keys(value):
-    return _made_anew(value, float) if _has_other_keys(value) else value
+def _convert_first(value):
+    converted = _convert(value)
+    if isinstance(converted, _CONTAINERS):
+        _converted.append(converted)
+    return converted
 
 
 def _has_other_keys(value):
-    """Looks at all that the encoder sees before it asks `convert`, a level at a time: most steps are C, and none is the
-    script's own.
+    """Whether an object in it has keys that are not text. Looks at it a level at a time, as most steps are C then. value:
+    one that was encoded, and so has no circle.
     """
-    entered = set()  # ends at circles, which the encoder reports
-    level = (value,)
+    level = [value] if isinstance(value, _CONTAINERS) else []
     while level:
-        if not any(issubclass(kind, (dict, list, tuple)) for kind in set(map(type, level))):
-            return False
-        ahead = []
-        for item in level:
-            if not isinstance(item, (dict, list, tuple)) or id(item) in entered:
-                continue
-            entered.add(id(item))
-            if isinstance(item, dict):
-                if not {str}.issuperset(map(type, dict.keys(item))):
-                    return True
-                ahead.append(dict.values(item))
-            else:
-                ahead.append(list.__iter__(item) if isinstance(item, list) else tuple.__iter__(item))
-        level = list(itertools.chain.from_iterable(ahead))
+        dicts = [one for one in level if isinstance(one, dict)]
+        lists = [_plain(one) for one in level if not isinstance(one, dict)] if len(dicts) < len(level) else []
+        if not _TEXT.issuperset(map(type, _flat(map(dict.keys, dicts)))):
+            return True
+        kinds = {kind for kind in set(map(type, _items(dicts, lists))) if issubclass(kind, _CONTAINERS)}
+        level = [one for one in _items(dicts, lists) if type(one) in kinds] if kinds else []
     return False
+
+
+def _items(dicts, lists):
+    return itertools.chain(_flat(map(dict.values, dicts)), _flat(lists))
+
+
+def _plain(one):
+    """What iterates as lists and tuples do."""
+    if isinstance(one, list):
+        return one if type(one) is list else list.__getitem__(one, slice(None))
+    return one if type(one) is tuple else tuple.__getitem__(one, slice(None))
 
 
 def _made_anew(value, number, entered=None):
@@ -121,8 +131,11 @@ def _shown(key):
     return text if len(text) <= MOST_KEY else text[:MOST_KEY] + "..."
 
 
-_chunks_of = _encoder_for(lambda value: _with_text_keys(_convert(value)))
-_chunks_without_nan = _encoder_for(lambda value: _made_anew(_convert(value), _null))
+# Kept apart: after an error, an encoder knows objects that it was in.
+_converted = []  # of the value that is encoded
+_chunks_of = _encoder_for(_convert_first)
+_NUMBERS = {ERROR: float, NULL: _null}
+_chunks_anew = {nan: _encoder_for(lambda value, number=number: _made_anew(_convert(value), number)) for nan, number in _NUMBERS.items()}
 
 
 def place_of_problem(value, nan, is_encodable=None):

@@ -92,7 +92,10 @@ def run(source: str, result_bytes: int, error_bytes: int, inputs=None, wants=Non
     script = script_module.script_of(source, [name for name, _ in inputs[2]])
     file = script_module.file_for(script, inputs[2], wants.patterns)
     kind, text = _run(script, inputs, wants, result_bytes, detail if wants.detail else None)
-    leftovers.write_out()
+    try:
+        leftovers.write_out()
+    except BaseException:  # a signal handler of the script, or what it has made of Python
+        pass
     if wants.patterns and kind not in NO_MAIN_RAN:
         if file is not None:
             file.take_away()
@@ -176,12 +179,12 @@ def _value_of(script, code, calls, inputs):
         raise _Refused(INVALID_SCRIPT, "Script must contain a main() function")
     if not callable(main):
         raise _Refused(INVALID_SCRIPT, f"'main' must be a function, not {type(main).__name__}")
+    if calls is not None and calls.began and not args and not kwargs:
+        return calls.value  # the script has called it by itself
     if inputs[0] != "":
         problem = _mismatch(main, args, kwargs)
         if problem is not None:
             raise _Refused(INVALID_ARGUMENTS, problem)
-    elif calls is not None and calls.began:
-        return calls.value  # the script has called it by itself
     value = main(*args, **kwargs)
     return _awaited(value) if isinstance(value, types.CoroutineType) else value
 

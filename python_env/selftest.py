@@ -185,13 +185,17 @@ def service_environment():
 
 def remembered_host():
     """Ask Python what it has kept from before there was a jail: names of the host, and states of other descriptors."""
-    listed = sys.path_importer_cache.get("/tmp")
+    listed = set(getattr(sys.path_importer_cache.get("/tmp"), "_path_cache", ()))
+    try:
+        listed -= set(os.listdir("/tmp"))
+    except OSError:
+        pass  # not the job's: no name of it is
     mask = os.umask(0o022)
     return any_of({
         "host name": lambda: platform.uname().node != os.uname().nodename,
         "host name in platform()": lambda: bool(platform._platform_cache),
         "network card": lambda: uuid._node is not None,
-        "files": lambda: bool(set(getattr(listed, "_path_cache", ())) - set(os.listdir("/tmp"))),
+        "files": lambda: bool(listed),
         "accounts": lambda: bool({entry.pw_name for entry in pwd.getpwall()} - {"pyexec", "root", "nobody"}),
         "home": lambda: os.path.expanduser("~") not in ("/tmp", os.environ["TMPDIR"]),
         "time zone": lambda: time.tzname != ("UTC", "UTC") or time.localtime(0).tm_hour != 0,

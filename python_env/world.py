@@ -65,7 +65,7 @@ def _raw(descriptor, mode):
 
 
 def _like(old):
-    return {"encoding": old.encoding, "errors": old.errors, "newline": None if old is sys.__stdin__ else "\n"}
+    return {"encoding": old.encoding, "errors": old.errors, "newline": "\n"}
 
 
 def _users():

@@ -25,10 +25,10 @@ R"json({
   "script": "def main():\n    return 1 / 0",
   "verbose": true})json", 422,
 R"json({
-  "error": "Traceback (most recent call last):\n  File \"/tmp/script.py\", line 2, in main\n    return 1 / 0\n            ~~^~~\nZeroDivisionError: division by zero",
+  "error": "Traceback (most recent call last):\n  File \"/tmp/script.py\", line 2, in main\n    return 1 / 0\n           ~~^~~\nZeroDivisionError: division by zero",
   "stdout": "",
   "stderr": "",
-  "error_detail": {"type": "ZeroDivisionError", "message": "division by zero", "line": 2, "column": 12, "traceback": "Traceback (most recent call last):\n  File \"/tmp/script.py\", line 2, in main\n    return 1 / 0\n            ~~^~~\nZeroDivisionError: division by zero", "source": "def main():\n    return 1 / 0", "source_line": 1},
+  "error_detail": {"type": "ZeroDivisionError", "message": "division by zero", "line": 2, "column": 12, "traceback": "Traceback (most recent call last):\n  File \"/tmp/script.py\", line 2, in main\n    return 1 / 0\n           ~~^~~\nZeroDivisionError: division by zero", "source": "def main():\n    return 1 / 0", "source_line": 1},
   "usage": {"queue_ms": 0.005, "run_ms": 1.134, "total_ms": 7.437, "cpu_ms": 2.187, "peak_memory_bytes": 299008, "exit_code": null, "signal": null},
   "limits": {"timeout_ms": 30000, "memory_mb": 1024, "output_bytes": 1048576},
   "outcome": "exception"})json"},
@@ -47,7 +47,7 @@ R"json([
   {"id": "b", "args": ["x"]}])json", 200,
 R"json([
   {"index": 0, "id": "a", "outcome": "ok", "status": 200, "result": 9, "stdout": ""},
-  {"index": 1, "id": "b", "outcome": "exception", "status": 422, "error": "Traceback (most recent call last):\n  File \"/tmp/script.py\", line 2, in main\n    return n * n\n            ~~^~~\nTypeError: can't multiply sequence by non-int of type 'str'", "stdout": ""}])json"},
+  {"index": 1, "id": "b", "outcome": "exception", "status": 422, "error": "Traceback (most recent call last):\n  File \"/tmp/script.py\", line 2, in main\n    return n * n\n           ~~^~~\nTypeError: can't multiply sequence by non-int of type 'str'", "stdout": ""}])json"},
 };
 // clang-format on
 

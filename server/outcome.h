@@ -22,11 +22,13 @@ namespace pyexec {
   X(invalid_script, 400,                                                                          \
     "syntax error, no `main`, `main` is not callable, an import that the service refuses")        \
   X(invalid_arguments, 422, "`main()` does not take these `args`")                                \
-  X(exception, 422, "the script raised; `error` is the traceback")                                \
+  X(exception, 422,                                                                               \
+    "the script raised; `error` is the traceback, and a line on what to do, where one helps")     \
   X(not_serializable, 422,                                                                        \
     "`main()` returned what is not JSON: another type, NaN, nested too deeply")                   \
   X(time_limit, 422, "the deadline, counted from admission")                                      \
-  X(memory_limit, 422, "`MemoryError`")                                                           \
+  X(memory_limit, 422,                                                                            \
+    "`MemoryError`, a library that finds no room, or a process that the kernel ended for memory") \
   X(output_limit, 422,                                                                            \
     "the result, or what `return_files` matches, is larger than the cap; it "                     \
     "is never cut")                                                                               \

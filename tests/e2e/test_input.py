@@ -93,6 +93,11 @@ def test_stdin_is_read_by_the_script(service, size):
     assert result(service, script, stdin=text) == [len(text), text[:3], ""]
 
 
+def test_line_ends_of_stdin_are_those_that_were_sent(service):
+    answer = service.post({"script": "import sys\ndef main(): return [input(), sys.stdin.read()]", "stdin": "a\r\nb\rc\n"})
+    assert answer.body["result"] == ["a\r", "b\rc\n"]
+
+
 def test_stdin_goes_to_input_and_to_programs(service):
     assert result(service, "def main(): return [input(), input()]", stdin="a\nb\n") == ["a", "b"]
     if service.health()["isolation"]["features"]["subprocess"]:

@@ -56,6 +56,7 @@ def main(): pass
         "inner = io.TextIOWrapper(sys.stdout.buffer); sys.stdout = io.TextIOWrapper(io.BufferedWriter(inner.buffer), encoding='utf-8')",
         "sys.stdout = codecs.getwriter('utf-8')(io.BufferedWriter(sys.stdout.buffer))",
         "sys.stdout = open('/dev/stdout', 'w')",
+        "sys.stdout.reconfigure(write_through=False)",
         "sys.stdout = os.fdopen(os.dup(1), 'w')",
     ],
 )
@@ -77,6 +78,13 @@ def main():
     return "back"
 """
     assert service.execute(script).body["result"] == "back"
+
+
+@pytest.mark.parametrize("spoil", ["gc.get_objects = None", "sys.stdout = None", "sys.stdout = sys.stderr = 5", "os.close(1); os.close(2)",
+                                   "import contextlib; contextlib.suppress = None"])
+def test_what_a_script_makes_of_python_is_its_own_loss(service, spoil):
+    answer = service.execute(f"import gc, os, sys\ndef main():\n    {spoil}\n    return 1")
+    assert answer.body == {"result": 1, "stdout": ""}
 
 
 def test_output_knows_that_it_cannot_seek(service):

@@ -97,3 +97,20 @@ def main():
 """
     made, error = result_of(full, script)
     assert made == 40 and error == "BlockingIOError"
+
+
+def test_a_pool_whose_processes_are_killed_for_memory_is_a_memory_limit(full):
+    script = """
+import multiprocessing, time
+def hold(n):
+    held = b"x" * (100 << 20)
+    time.sleep(1)
+    return len(held)
+def main():
+    with multiprocessing.Pool(6) as pool:
+        return len(pool.map(hold, range(6)))
+"""
+    answer = full.post({"script": script, "timeout_ms": 4000})
+    assert (answer.outcome, answer.body["error"]) == ("memory_limit", "memory limit exceeded: 128 MiB (memory_mb)"), answer
+    answer = full.post({"script": script.replace("100 << 20", "1 << 20").replace("return len(pool", "pool.map(time.sleep, [100]); return len(pool"), "timeout_ms": 2500})
+    assert answer.outcome == "time_limit", answer

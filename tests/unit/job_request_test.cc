@@ -389,6 +389,50 @@ TEST_CASE("env takes the names that are allowed", "[job_request]") {
   CHECK(refused(R"("env": {"TZ": "a", "TZ": "b"})") == "'env' entry 'TZ' is given twice");
 }
 
+TEST_CASE("a locale is one that every jail has", "[job_request]") {
+  const auto with = [](const std::string& name, const std::string& value) {
+    JobCaps caps = kCaps;
+    caps.env_names = "LANG,LC_*,JOB_*";
+    const auto job =
+        parse_job(R"({"script": "x", "env": {")" + name + R"(": ")" + value + R"("}})", caps);
+    return job ? "taken" : job.error().message;
+  };
+  for (const char* name : {"LANG", "LC_ALL", "LC_NUMERIC"}) {
+    for (const char* value : {"", "C", "POSIX", "C.UTF-8", "C.utf8"})
+      CHECK(with(name, value) == "taken");
+    for (const char* value : {"de_DE.UTF-8", "c", "C.UTF-8 ", "en_US"})
+      CHECK(with(name, value) == std::string("'env' entry '") + name + "' is '" + value +
+                                     "', a locale that is not there: there are C, C.UTF-8 and "
+                                     "POSIX");
+  }
+  CHECK(with("JOB_LANG", "de_DE.UTF-8") == "taken");
+}
+
+TEST_CASE("nan is one of two words", "[job_request]") {
+  const auto is_null = [](const std::string& field) {
+    return parse(R"({"script": "x")" + field + "}")->job.wants.nan_is_null;
+  };
+  CHECK(is_null("") == 0);
+  CHECK(is_null(R"(, "nan": "error")") == 0);
+  CHECK(is_null(R"(, "nan": "null")") == 1);
+  CHECK(is_null(R"(, "return_files": ["a"], "nan": "null", "verbose": true)") == 1);
+  for (const char* value : {R"("NULL")", "true", "1", R"([])", R"("")"})
+    CHECK(refusal(std::string(R"({"script": "x", "nan": )") + value + "}") ==
+          R"('nan' field must be "error" or "null")");
+}
+
+TEST_CASE("nan of a batch is that of its first line, unless a line says another", "[job_request]") {
+  const auto first = parse_batch_line(R"({"defaults": true, "script": "x", "nan": "null"})", kCaps,
+                                      plain_request(kCaps));
+  REQUIRE(first.has_value());
+  const auto line = [&](const char* text) {
+    return parse_batch_line(text, kCaps, *first)->job.wants.nan_is_null;
+  };
+  CHECK(line("{}") == 1);
+  CHECK(line(R"({"return_files": ["*"]})") == 1);
+  CHECK(line(R"({"nan": "error"})") == 0);
+}
+
 TEST_CASE("a limit below the service's is taken, one above names it", "[job_request]") {
   CHECK(accepted(R"("timeout_ms": 1)").timeout_ms == 1);
   CHECK(accepted(R"("timeout_ms": 30000)").timeout_ms == 30000);

@@ -63,6 +63,8 @@ def test_a_coroutine_that_a_plain_main_returns(run):
 
 def test_arguments_of_the_request_win(run):
     assert run(COUNTED + "main(7)", inputs=("[3]", b"", [], []))[:2] == (VALUE, "[3, 2]")
+    for none in ("[]", "{}"):
+        assert run(COUNTED + "main(7)", inputs=(none, b"", [], []))[:2] == (VALUE, "[7, 1]")
 
 
 def test_recursion_is_no_call_of_the_scripts_own(run):
