@@ -24,7 +24,7 @@ class Hooks:
         if patch is None:
             return None
         spec = importlib.util.find_spec(name)
-        if spec is not None and spec.loader is not None:
+        if spec is not None and (spec.origin or "").startswith(sys.prefix + "/lib/"):  # not one that was sent with a script
             execute = spec.loader.exec_module
 
             def exec_module(module):

@@ -135,7 +135,9 @@ def _shown(key):
 _converted = []  # of the value that is encoded
 _chunks_of = _encoder_for(_convert_first)
 _NUMBERS = {ERROR: float, NULL: _null}
-_chunks_anew = {nan: _encoder_for(lambda value, number=number: _made_anew(_convert(value), number)) for nan, number in _NUMBERS.items()}
+_chunks_anew = {
+    nan: _encoder_for(lambda value, number=number: _made_anew(_convert(value), number)) for nan, number in _NUMBERS.items()
+}
 
 
 def place_of_problem(value, nan, is_encodable=None):

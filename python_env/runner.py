@@ -8,13 +8,10 @@ re-serialises it.
 import ast
 import asyncio
 import contextlib
-import inspect
-import json
 import logging
 import os
 import random
 import sys
-import tempfile
 import threading
 import time
 import traceback
@@ -24,19 +21,18 @@ from collections import namedtuple
 import _pyexec_denied_imports as denied_imports
 import _pyexec_failures as failures
 import _pyexec_hints as hints
+import _pyexec_job_inputs as job_inputs
 import _pyexec_leftovers as leftovers
 import _pyexec_own_calls as own_calls
 import _pyexec_results as results
 import _pyexec_returned_files as returned_files
 import _pyexec_script_module as script_module
 import _pyexec_uploads as uploads
-import _pyexec_world as world
 from _pyexec_script_module import DEFAULT_DIRECTORY, prepare  # noqa: F401  (`prepare` is the zygote's)
 
 # Values of ReportKind (worker/protocol/job.h).
 VALUE, INVALID_SCRIPT, EXCEPTION, NOT_SERIALIZABLE, MEMORY_LIMIT, OUTPUT_LIMIT, EXITED, INVALID_ARGUMENTS = range(1, 9)
 
-PIPE_BYTES = 65536  # that a new pipe holds, while its user has not many of them
 OWN_FRAMES = "<pyexec "
 LEADING_FRAMES = (OWN_FRAMES, os.path.dirname(asyncio.__file__) + "/")
 NO_MAIN_RAN = (INVALID_SCRIPT, INVALID_ARGUMENTS)
@@ -166,7 +162,7 @@ def _compile(script, denied, detail):
 
 def _value_of(script, code, calls, inputs):
     """What main() returns. Raises _Refused, or whatever the script does."""
-    args, kwargs = _take_inputs(*inputs)
+    args, kwargs = job_inputs.take(*inputs)
     module = script_module.make(script)
     logging._startTime = time.time() if sys.version_info < (3, 13) else time.time_ns()
     try:
@@ -182,7 +178,7 @@ def _value_of(script, code, calls, inputs):
     if calls is not None and calls.began and not args and not kwargs:
         return calls.value  # the script has called it by itself
     if inputs[0] != "":
-        problem = _mismatch(main, args, kwargs)
+        problem = job_inputs.mismatch(main, args, kwargs)
         if problem is not None:
             raise _Refused(INVALID_ARGUMENTS, problem)
     value = main(*args, **kwargs)
@@ -230,60 +226,6 @@ def _end_child(error):
         leftovers.write_out()
     finally:
         os._exit(code)
-
-
-def _take_inputs(arguments, stdin, files, variables):
-    """Returns what main() is to be called with."""
-    if files:
-        os.chdir(os.environ["TMPDIR"])
-    for name, data in files:
-        directory = os.path.dirname(name)
-        if directory:
-            os.makedirs(directory, exist_ok=True)
-        with open(name, "xb") as file:
-            file.write(data)
-    if stdin:
-        _put_on_stdin(stdin)
-    for name, value in variables:
-        os.environ[name] = value.decode("utf-8")
-        if name == "TZ":
-            time.tzset()
-    if not arguments:
-        return (), {}
-    values = json.loads(arguments)
-    return (values, {}) if isinstance(values, list) else ((), values)
-
-
-def _put_on_stdin(data):
-    read_end, write_end = os.pipe()
-    os.set_blocking(write_end, False)
-    try:
-        fits = len(data) <= PIPE_BYTES and os.write(write_end, data) == len(data)
-    except BlockingIOError:
-        fits = False
-    os.close(write_end)
-    if not fits:
-        os.close(read_end)
-        with tempfile.NamedTemporaryFile() as file:  # its name is gone once it is open for reading
-            file.write(data)
-            file.flush()
-            read_end = os.open(file.name, os.O_RDONLY | os.O_CLOEXEC)
-    os.dup2(read_end, 0)
-    os.close(read_end)
-    sys.stdin = sys.__stdin__ = world.new_stdin()
-
-
-def _mismatch(main, args, kwargs):
-    """Why main() cannot be called so, in words that name the parameter; None if it can."""
-    try:
-        signature = inspect.signature(main)
-    except (TypeError, ValueError):  # a callable that does not tell
-        return None
-    try:
-        signature.bind(*args, **kwargs)
-    except TypeError as error:
-        return f"'args' do not fit main{signature}: {error}"
-    return None
 
 
 def _serialize(script, value, nan, result_bytes, detail):

@@ -7,7 +7,7 @@
 namespace pyexec {
 namespace {
 
-constexpr std::size_t kPipeBytes = 65536;  // PIPE_BYTES of runner.py: beyond, stdin is a file
+constexpr std::size_t kPipeBytes = 65536;  // PIPE_BYTES of job_inputs.py: beyond, stdin is a file
 
 // A guess, for speed alone: the script may say the word and not mean it.
 Warmth warmth_for(const Job& job) {

@@ -10,7 +10,7 @@ import pytest
 
 PYTHON_ENV = Path(__file__).parents[2] / "python_env"
 MODULES = (  # in the order of CMakeLists.txt
-    "world", "tables", "conversions", "results", "script_module", "failures", "hints", "leftovers", "own_calls", "uploads",
+    "world", "tables", "conversions", "results", "script_module", "failures", "hints", "job_inputs", "leftovers", "own_calls", "uploads",
     "returned_files", "denied_imports", "runner",
 )
 VALUE, INVALID_SCRIPT, EXCEPTION, NOT_SERIALIZABLE, MEMORY_LIMIT, OUTPUT_LIMIT, EXITED, INVALID_ARGUMENTS = range(1, 9)

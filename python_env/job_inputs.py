@@ -1,0 +1,66 @@
+"""What a job is given: files, standard input, variables of its environment, and what main() is called with."""
+
+import inspect
+import json
+import os
+import sys
+import tempfile
+import time
+
+import _pyexec_world as world
+
+PIPE_BYTES = 65536  # that a new pipe holds, while its user has not many of them
+
+
+def take(arguments, stdin, files, variables):
+    """Returns what main() is to be called with."""
+    if files:
+        os.chdir(os.environ["TMPDIR"])
+    for name, data in files:
+        directory = os.path.dirname(name)
+        if directory:
+            os.makedirs(directory, exist_ok=True)
+        with open(name, "xb") as file:
+            file.write(data)
+    if stdin:
+        _put_on_stdin(stdin)
+    for name, value in variables:
+        os.environ[name] = value.decode("utf-8")
+        if name == "TZ":
+            time.tzset()
+    if not arguments:
+        return (), {}
+    values = json.loads(arguments)
+    return (values, {}) if isinstance(values, list) else ((), values)
+
+
+def _put_on_stdin(data):
+    read_end, write_end = os.pipe()
+    os.set_blocking(write_end, False)
+    try:
+        fits = len(data) <= PIPE_BYTES and os.write(write_end, data) == len(data)
+    except BlockingIOError:
+        fits = False
+    os.close(write_end)
+    if not fits:
+        os.close(read_end)
+        with tempfile.NamedTemporaryFile() as file:  # its name is gone once it is open for reading
+            file.write(data)
+            file.flush()
+            read_end = os.open(file.name, os.O_RDONLY | os.O_CLOEXEC)
+    os.dup2(read_end, 0)
+    os.close(read_end)
+    sys.stdin = sys.__stdin__ = world.new_stdin()
+
+
+def mismatch(main, args, kwargs):
+    """Why main() cannot be called so, in words that name the parameter; None if it can."""
+    try:
+        signature = inspect.signature(main)
+    except (TypeError, ValueError):  # a callable that does not tell
+        return None
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError as error:
+        return f"'args' do not fit main{signature}: {error}"
+    return None
