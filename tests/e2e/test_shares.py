@@ -106,18 +106,20 @@ def test_answers_that_one_key_does_not_read_cost_no_other_key_a_job(start, keys)
         assert b"pyexec_answer_bytes" in service.fetch("/metrics")
 
 
+def workers_taken(service):
+    metrics = Scrape(service)
+    return sum(metrics["pyexec_pool_takes_total", result] for result in ("hit", "miss"))
+
+
 def test_no_job_is_refused_once_it_has_run(start):
     service = start(pool=2, running=2, read_timeout_ms=600_000, **ANSWERS)
     with contextlib.ExitStack() as stack:
         for _ in range(4):
             unread(stack, service).recv(15)
-        before = Scrape(service)
-        answers = [service.execute(f"def main():\n    print('ran')\n    return 'x' * {size}") for size in (8_000_000, 20_000, 10)]
-        assert all(answer.status == 200 or "stdout" not in answer.body and "Server-Timing" not in answer.headers for answer in answers)
-        refused = sum(answer.status == 429 for answer in answers)
-        after = Scrape(service)
-        assert after["pyexec_jobs_total", "ok"] - before["pyexec_jobs_total", "ok"] == 3 - refused
-        assert after["pyexec_refusals_total", "too_many_bytes"] - before["pyexec_refusals_total", "too_many_bytes"] == refused
+        before = workers_taken(service)
+        answers = [service.execute(f"def main(): return 'x' * {size}") for size in (8_000_000, 8_000_000, 20_000, 10)]
+        assert workers_taken(service) - before == sum(answer.status == 200 for answer in answers)
+        assert {answer.status for answer in answers} <= {200, 429}
 
 
 def test_answers_that_nobody_reads_give_way_to_those_that_are_read(start):

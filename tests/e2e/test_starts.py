@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from levels import KINDS, NAMES, USER, PrivateShm, cgroups_of, programs, run_server  # noqa: F401: a fixture
+from service import BUILD
 
 
 @pytest.mark.parametrize("most, least", [(1, 2), (1, 4), (2, 3), (2, 4), (3, 4)])
@@ -77,3 +78,31 @@ def test_a_shortage_is_named_and_is_no_weaker_level(programs, most):
         assert short.stdout == "" and short.stderr.count("\n") == 1, short.stderr
         assert "open files" in short.stderr.lower(), short.stderr
     assert most < 200 or json.loads(short.stdout)["level"] == level
+
+
+@pytest.fixture
+def short_of_memory(tmp_path):
+    """What a launcher is started by that has none for mounts, and the file that is there as long as that is so."""
+    short, worker = tmp_path / "short", tmp_path / "pyexec-worker"
+    short.touch()
+    worker.write_text(
+        f"#!/bin/sh\nexport LD_PRELOAD={BUILD}/libsaboteur.so SABOTAGE=short_mount SABOTEUR_SHORT={short}\nexec {BUILD}/pyexec-worker\n")
+    worker.chmod(0o755)
+    environment = {"PATH": os.environ["PATH"], "PYEXEC_WORKER": str(worker)}
+    command = [BUILD / "pyexec-server", "--probe"]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, text=True), short
+
+
+def test_a_shortage_that_stays_is_a_refusal(short_of_memory):
+    process, _ = short_of_memory
+    out, error = process.communicate()
+    assert (process.returncode, out) == (1, ""), out
+    assert "this host is short of memory" in error and error.count("\n") == 1
+
+
+def test_a_shortage_that_passes_costs_no_level(short_of_memory):
+    process, short = short_of_memory
+    short.unlink()
+    out, error = process.communicate()
+    assert process.returncode == 0, error
+    assert json.loads(out)["level"] >= 3

@@ -3,7 +3,8 @@
 //   SABOTAGE=[role/]name        a lie: the call that `name` stands for says that it succeeded, and
 //                               does nothing (or less). Until the caller has its system call filter,
 //                               so that what a job does itself is not touched. refuse_setresuid,
-//                               refuse_setns: no lie, but EPERM.
+//                               refuse_setns: no lie, but EPERM. short_mount: no lie, but ENOMEM, as
+//                               long as the file $SABOTEUR_SHORT is there.
 //   SABOTEUR_LOG=file           a fault: every call that a program which called `saboteur_arm` makes,
 //   SABOTEUR_FAULT=label:k:errno    and its children make, is numbered in each process and written to
 //                               `file`; the one named, or each of that name (":name:errno"), fails.
@@ -246,6 +247,7 @@ static void without(const char* options, const char* key, char* out, size_t room
 EXPORT int mount(const char* source, const char* target, const char* type, unsigned long flags,
                  const void* data) {
   if (fails("mount", -1)) return -1;
+  if (lies("short_mount") && access(getenv("SABOTEUR_SHORT"), F_OK) == 0) return errno = ENOMEM, -1;
   char options[256];
   if (flags & MS_REMOUNT) {
     if (lies("remount")) return 0;
