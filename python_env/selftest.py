@@ -34,6 +34,7 @@ COLUMN = {"x86_64": 0, "aarch64": 1}[os.uname().machine]
 NUMBERS = {
     "acct": (163, 89), "add_key": (248, 217), "bpf": (321, 280), "cachestat": (451, 451), "capget": (125, 90),
     "capset": (126, 91), "clone3": (435, 435), "fanotify_init": (300, 262), "fsopen": (430, 430), "fspick": (433, 433),
+    "futex": (202, 98), "timer_create": (222, 107),
     "get_robust_list": (274, 100), "init_module": (175, 105), "inotify_init1": (294, 26), "io_setup": (206, 0),
     "io_uring_setup": (425, 425), "ioctl": (16, 29), "ioprio_set": (251, 30), "kcmp": (312, 272),
     "kexec_load": (246, 104), "keyctl": (250, 219), "listmount": (458, 458), "madvise": (28, 233),
@@ -66,6 +67,7 @@ SHARED_FILE = os.__file__  # every job can read it
 SYSTEM_PROGRAM = "/usr/bin/env"
 SYSTEM_DIRECTORIES = ("/usr/lib", "/usr/bin")
 UNWRITABLE = ("/", "/etc", "/usr", "/usr/bin", "/usr/lib", "/dev", os.path.dirname(SHARED_FILE), "/usr/lib/python3")
+FIRST_IN_JAIL = 2  # the number of the worker in a pid namespace of its jail
 STANDARD_DESCRIPTORS = 4  # stdin, stdout, stderr, the job socket
 SCRATCH = os.path.join(os.environ.get("TMPDIR", "/tmp"), "selftest")
 
@@ -499,6 +501,19 @@ def descriptor_of_server():
     return on_others(attempt)
 
 
+def clock_of_server():
+    """Read and arm the processor time of another process: the number of such a clock is made of a pid."""
+    def arm(clock):
+        event = ctypes.create_string_buffer(struct.pack("=qii", 0, signal.SIGUSR1, 1) + bytes(48))  # SIGEV_NONE
+        call("timer_create", clock, event, ctypes.byref(ctypes.c_int()))
+
+    clocks = {pid: (~pid << 3) | 2 for pid in others()}
+    return any_of(
+        {f"read {pid}": functools.partial(time.clock_gettime, clock) for pid, clock in clocks.items()}
+        | {f"arm {pid}": functools.partial(arm, clock) for pid, clock in clocks.items()}
+    )
+
+
 def advise_server():
     """Have the server's pages thrown out, or the dead server's freed."""
     def attempt(pid):
@@ -704,6 +719,14 @@ def file_handles():
             os.close(root)
 
 
+def times_of_host_files():
+    """Change when a file of the host was last used: who may write it may do that, and anybody may write to a device."""
+    files = files_of_the_host()
+    for file in files.values():
+        os.close(file)
+    return any_of({path: functools.partial(os.utime, path) for path in files})
+
+
 # ---- channels between jobs
 
 
@@ -752,6 +775,17 @@ def record_locks():
         name: functools.partial(lambda command, file: fcntl.fcntl(file, command, whole), command)
         for name, command in commands.items()
     })
+
+
+def shared_futexes():
+    """Wake whoever waits on the same page of a file. Where jobs have processes of their own, their semaphores are such
+    futexes, and SECURITY.md says that this is a channel."""
+    if os.getpid() == FIRST_IN_JAIL:
+        return ""
+    LIBC.mmap.restype = ctypes.c_void_p
+    with open(SHARED_FILE, "rb") as file:
+        page = LIBC.mmap(None, ctypes.c_size_t(PAGE), mmap.PROT_READ, mmap.MAP_SHARED, file.fileno(), ctypes.c_long(0))
+    return any_of({"FUTEX_WAKE": lambda: call("futex", ctypes.c_void_p(page), 1, 1)})
 
 
 def leases():
@@ -1188,14 +1222,16 @@ ATTACKS = (
     # other processes
     signal_server, signal_by_thread, signal_groups, signal_by_pidfd, signal_by_owner, signal_init, memory_of_server,
     trace_server, proc_of_server, limits_of_server, processors_of_server, priority_of_server, compare_with_server,
-    descriptor_of_server, advise_server, locks_of_server, pages_of_server,
+    descriptor_of_server, clock_of_server, advise_server, locks_of_server, pages_of_server,
     # privileges
     dumpable, set_user_id_program, capabilities, other_prctl, fork_into_other_tree,
     # files
     read_host_files, write_system_directories, write_system_files, change_system_files, remove_system_directories,
     link_system_files, core_pattern, device_nodes, file_handles,
+    times_of_host_files,
     # channels between jobs
-    file_locks, record_locks, leases, watches, cached_pages, shared_memory, message_queues, semaphores, add_key,
+    file_locks, record_locks, shared_futexes, leases, watches, cached_pages, shared_memory, message_queues, semaphores,
+    add_key,
     request_key, keyrings,
     # kernel surface
     io_uring, bpf_map, performance_counters, user_faults, splice, tee, vmsplice, memory_files, asynchronous_io,
