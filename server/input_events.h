@@ -14,6 +14,13 @@
 
 namespace pyexec {
 
+// What a field that has parts is as a whole.
+struct Whole {
+  JsonEvent::What what;
+  const char* shown;
+};
+inline constexpr Whole kObject = {JsonEvent::What::object, "an object"};
+
 // Each `take` returns what is wrong, if anything; the rest of the field is then of no interest.
 class ArgsWriter {
  public:

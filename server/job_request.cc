@@ -24,13 +24,6 @@ constexpr std::uint64_t kLeastProgressMs = 100, kMostProgressMs = 3'600'000;
 
 enum class Body { request, batch_line };
 
-// A field that has parts.
-struct Whole {
-  JsonEvent::What what;
-  const char* shown;
-};
-constexpr Whole kObject = {JsonEvent::What::object, "an object"};
-
 // The contract has the answer to a request with `code` and without `script`, byte for byte.
 constexpr std::string_view kFixedMistake = "code";
 
