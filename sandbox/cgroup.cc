@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/sysinfo.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -140,6 +141,23 @@ SetupError delegate(const std::string& group, const std::string& name) {
   return write_text(control, "+memory +pids", kMemory);
 }
 
+void remove_group(const char* base) {
+  if (base[0] == '\0') return;
+  constexpr timespec kPause = {0, 5'000'000};
+  for (int tries = 0; tries < 200; ++tries) {
+    remove_groups_in(base, kSlots);
+    if (::rmdir(base) == 0 || errno == ENOENT) return;
+    ::nanosleep(&kPause, nullptr);  // a process that has just ended counts a moment longer
+  }
+}
+
+// As many shares for all jobs together as what runs beside them has if each of those is a session
+// of its own: jobs that the service runs at a time, by its defaults.
+std::uint64_t jobs_at_a_time() {
+  constexpr long kFewest = 8, kPerProcessor = 4;
+  return static_cast<std::uint64_t>(std::max(kFewest, kPerProcessor * ::get_nprocs()));
+}
+
 // The launcher's locks, and the name of its groups.
 struct Ours {
   const std::string& name;
@@ -162,7 +180,11 @@ SetupError make_v2(Plan& plan, const Ours& ours) {
   PYEXEC_TRY(write_text(base + "/cgroup.subtree_control", "+memory +pids", kMemory));
   const bool shares_cpu =
       !write_text(group + "/cgroup.subtree_control", "+cpu", kProcessor).failed() &&
-      !write_text(base + "/cgroup.subtree_control", "+cpu", kProcessor).failed();
+      !write_text(base + "/cgroup.subtree_control", "+cpu", kProcessor).failed() &&
+      !write_text(base + "/cpu.weight",
+                  std::to_string(std::min<std::uint64_t>(10'000, 100 * jobs_at_a_time())),
+                  kProcessor)
+           .failed();
   if (shares_cpu) copy(base, plan.cgroup_cpu);
   return ok();
 }
@@ -181,18 +203,15 @@ SetupError make_v1(Plan& plan, const Ours& ours) {
   PYEXEC_TRY(make_v1_group("memory", kMemory, ours, plan.cgroup_memory));
   PYEXEC_TRY(make_v1_group("pids", kProcesses, ours, plan.cgroup_pids));
   plan.cgroup = Cgroup::v1;
-  if (make_v1_group("cpu", kProcessor, ours, plan.cgroup_cpu).failed()) plan.cgroup_cpu = {};
-  return ok();
-}
-
-void remove_group(const char* base) {
-  if (base[0] == '\0') return;
-  constexpr timespec kPause = {0, 5'000'000};
-  for (int tries = 0; tries < 200; ++tries) {
-    remove_groups_in(base, kSlots);
-    if (::rmdir(base) == 0 || errno == ENOENT) return;
-    ::nanosleep(&kPause, nullptr);  // a process that has just ended counts a moment longer
+  SetupError shared = make_v1_group("cpu", kProcessor, ours, plan.cgroup_cpu);
+  if (!shared.failed())
+    shared = write_text(plan.cgroup_cpu.data() + std::string("/cpu.shares"),
+                        std::to_string(1024 * jobs_at_a_time()), kProcessor);
+  if (shared.failed()) {
+    remove_group(plan.cgroup_cpu.data());
+    plan.cgroup_cpu = {};
   }
+  return ok();
 }
 
 std::array<const std::array<char, 256>*, 3> directories_of(const Plan& plan) {
