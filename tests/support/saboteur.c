@@ -256,6 +256,8 @@ EXPORT int mount(const char* source, const char* target, const char* type, unsig
     if (lies("bind")) return 0;
   } else if (flags & MS_PRIVATE) {
     if (lies("private")) return 0;
+  } else if (type != NULL && strcmp(type, "overlay") == 0) {
+    if (lies("overlay")) return 0;
   } else if (type != NULL && strcmp(type, "tmpfs") == 0) {
     if (strcmp(source, "pyexec-root") == 0 && lies("root_tmpfs")) return 0;
     if (strcmp(source, "pyexec-scratch") == 0 && lies("scratch_tmpfs")) return 0;
@@ -267,6 +269,12 @@ EXPORT int mount(const char* source, const char* target, const char* type, unsig
     if (lies("tmpfs_flags")) flags = 0;
   }
   return REAL(mount)(source, target, type, flags, data);
+}
+
+EXPORT int mknod(const char* path, mode_t mode, dev_t device) {
+  if (fails("mknod", -1)) return -1;
+  if (lies("refuse_mknod")) return errno = EPERM, -1;
+  return lies("mknod") ? 0 : REAL(mknod)(path, mode, device);
 }
 
 EXPORT int unshare(int flags) {
