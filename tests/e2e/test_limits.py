@@ -170,12 +170,12 @@ def main():
     except BlockingIOError:
         return count
 """
-    assert run(service, script) == 63
+    assert run(service, script) == 64  # beside the first
 
 
 def test_limits_of_the_process(service):
     script = "import resource as r\ndef main(): return [r.getrlimit(x) for x in (r.RLIMIT_MEMLOCK, r.RLIMIT_NPROC, r.RLIMIT_FSIZE, r.RLIMIT_STACK)]"
-    assert run(service, script) == [[0, 0], [64, 64], [100 * MIB, 100 * MIB], [8 * MIB, 8 * MIB]]
+    assert run(service, script) == [[0, 0], [65, 65], [100 * MIB, 100 * MIB], [8 * MIB, 8 * MIB]]
 
 
 def test_deadline_of_the_shared_service_is_the_configured_one(service):
