@@ -2,7 +2,7 @@
 in front of it:
 
     TARGET = {"server_pid": int, "zygote_pid": int, "tcp_port": int, "abstract_name": str,
-              "host_files": {path: (device, inode)}}
+              "host_files": {path: (device, inode)}, "platform": str}
 
 main() returns {"attacks": {name: outcome}}: null for an attack that was refused, a short text that says what it got for
 one that was not. Nothing here harms the host if it works, blocks, or leaves anything behind.
@@ -507,7 +507,8 @@ def clock_of_server():
         event = ctypes.create_string_buffer(struct.pack("=qii", 0, signal.SIGUSR1, 1) + bytes(48))  # SIGEV_NONE
         call("timer_create", clock, event, ctypes.byref(ctypes.c_int()))
 
-    clocks = {pid: (~pid << 3) | 2 for pid in others()}
+    # In a pid namespace of the jail, 1 is its own init.
+    clocks = {pid: (~pid << 3) | 2 for pid in others() if pid != 1 or os.getpid() != FIRST_IN_JAIL}
     return any_of(
         {f"read {pid}": functools.partial(time.clock_gettime, clock) for pid, clock in clocks.items()}
         | {f"arm {pid}": functools.partial(arm, clock) for pid, clock in clocks.items()}
@@ -724,7 +725,10 @@ def times_of_host_files():
     files = files_of_the_host()
     for file in files.values():
         os.close(file)
-    return any_of({path: functools.partial(os.utime, path) for path in files})
+    # gVisor opens no device for writing on a read-only mount, so that there they lie on another (SECURITY.md).
+    on_gvisor = TARGET["platform"] in ("gvisor", "cloud_run_gen1")  # noqa: F821
+    paths = [path for path in files if not on_gvisor or not path.startswith("/dev/")]
+    return any_of({path: functools.partial(os.utime, path) for path in paths})
 
 
 # ---- channels between jobs

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "selftest_source.h"  // generated: python_env/selftest.py as a string literal
+#include "server/isolation.h"
 #include "server/run_job.h"
 
 namespace pyexec {
@@ -44,7 +45,7 @@ std::string SelftestTargets::python(pid_t launcher) const {
   return "TARGET = {'server_pid': " + std::to_string(::getpid()) +
          ", 'zygote_pid': " + std::to_string(launcher) +
          ", 'tcp_port': " + std::to_string(tcp_.local_endpoint().port()) + ", 'abstract_name': '" +
-         name_ + "', 'host_files': " + host_files_ + "}\n";
+         name_ + "', 'host_files': " + host_files_ + ", 'platform': '" + platform() + "'}\n";
 }
 
 awaitable<std::optional<std::string>> run_selftest(Service& service, const SelftestTargets& targets,

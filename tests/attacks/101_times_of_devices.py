@@ -1,6 +1,8 @@
 """Set the times of a file that anybody may write to, and that is the host's."""
 import os
 
+NOT_PROMISED_ON = {"gvisor": "devices are writable there", "cloud_run_gen1": "devices are writable there"}
+
 
 def attack(target):
     got = []
