@@ -119,6 +119,7 @@ def key_text(key, number=float):
     """The key of an object as the text that it is in JSON; a number as the encoder writes it. Raises TypeError for what
     has no text, ValueError for NaN and infinities. number: called for each float, gives what stands in its place.
     """
+    kind = type(key)
     for _ in range(MOST_CONVERSIONS):
         if isinstance(key, str):
             return str.__str__(key)
@@ -139,6 +140,5 @@ def key_text(key, number=float):
                 key = convert(key)
             except TypeError:
                 break
-    kind = type(key)
     name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
     raise TypeError(f"keys must be str, int, float, bool or None, not {name}")

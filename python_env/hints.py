@@ -97,11 +97,24 @@ def _missing_module(error):
 def _wants_network(error):
     if type(error).__name__ == "gaierror":
         return True
+    return _is_refused(error) and _innermost_file(error).endswith("/socket.py")
+
+
+def _wants_processes(error):
+    file = _innermost_file(error)
+    # A program that cannot be executed is EACCES.
+    return _is_refused(error) and ("/multiprocessing/" in file or error.errno == errno.EPERM and file.endswith("/subprocess.py"))
+
+
+def _is_refused(error):
+    return isinstance(error, OSError) and error.errno in (errno.EPERM, errno.EACCES)
+
+
+def _innermost_file(error):
     step = error.__traceback__
     while step is not None and step.tb_next is not None:
         step = step.tb_next
-    is_refused = isinstance(error, OSError) and error.errno in (errno.EPERM, errno.EACCES)
-    return is_refused and step is not None and step.tb_frame.f_code.co_filename.endswith("/socket.py")
+    return "" if step is None else step.tb_frame.f_code.co_filename
 
 
 def _unknown_locale(error):
@@ -116,6 +129,8 @@ def _lost_process(error):
 _LINES = (
     (_missing_module, "There is no module {!r} here: " + _LISTED + "."),
     (_wants_network, "Scripts have no network and no sockets here: what they need goes in `files`, `args` or `stdin`."),
+    (_wants_processes, "A job is one process here: it has threads, as of concurrent.futures.ThreadPoolExecutor, but nothing of "
+     "subprocess or multiprocessing."),
     (_lost_process, "A process of the pool was ended: for memory, if all of the job's processes had more than `memory_mb`."),
     (_unknown_locale, "The locales here are C, C.UTF-8 and POSIX."),
     (is_parser_limit, "The source is nested too deeply for Python's parser, or too large for the memory of a job."),

@@ -21,13 +21,20 @@ def write_out():
         objects = _objects_of_gc()
     except MemoryError:  # of a list of them all
         objects = _objects_of_gc(0)
-    steps = {kind: step for kind in set(map(type, objects)) for step in [_step_of(kind)] if step is not None}
+    steps = {id(kind): step for kind in _kinds(objects) for step in [_step_of(kind)] if step is not None}
     for step, end in enumerate((_flush, _close, _flush)):
-        found = [kind for kind, its_step in steps.items() if its_step == step]
+        found = {kind for kind, its_step in steps.items() if its_step == step}
         if found:
-            for one in [one for one in objects if type(one) in found]:
+            for one in [one for one in objects if id(type(one)) in found]:
                 with _suppress(Exception):
                     end(one)
+
+
+def _kinds(objects):
+    try:
+        return set(map(type, objects))
+    except Exception:  # of a metaclass that lets nobody compare its classes
+        return {id(kind): kind for kind in map(type, objects)}.values()
 
 
 def _step_of(kind):

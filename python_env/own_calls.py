@@ -56,10 +56,13 @@ def watched(source, filename):
 
 def _watched(source, filename):
     tree = compile(source, filename, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
-    found = [one for one in tree.body if isinstance(one, _DEFINITIONS[:2]) and one.name == "main"]
-    if not found or not any(map(_calls, tree.body)):
+    if not any(map(_calls, tree.body)):
         return None
-    _watch(found[-1])
+    found = [one for one in tree.body if isinstance(one, _DEFINITIONS[:2]) and one.name == "main"]
+    if found:
+        _watch(found[-1])
+    elif not _watch_from_outside(tree):
+        return None
     calls = OwnCalls()
     setattr(builtins, _HOOK, calls)  # not among the module's own names
     return compile(tree, filename, "exec", dont_inherit=True), calls
@@ -84,6 +87,25 @@ def _watch(function):
     function.body[int(is_text) : int(is_text)] = [begin]
     if not isinstance(last, (ast.Return, ast.Raise)):
         function.body.append(end)
+
+
+def _watch_from_outside(tree):
+    """Of a `main` that is a class, a lambda, another module's: where the script's own statements call it by its name.
+    Returns whether any does.
+    """
+    found = [node for node in _own_nodes(tree) if isinstance(node, ast.Call) and _is_main(node.func)]
+    for call in found:
+        begun = ast.copy_location(ast.BoolOp(ast.Or(), [_hook(call, []), _copy(call)]), call)
+        call.func, call.args, call.keywords = ast.copy_location(ast.Name(_HOOK, ast.Load()), call), [begun], []
+    return bool(found)
+
+
+def _is_main(node):
+    return isinstance(node, ast.Name) and node.id == "main"
+
+
+def _copy(call):
+    return ast.copy_location(ast.Call(call.func, call.args, call.keywords), call)
 
 
 def _hook(place, arguments):

@@ -44,7 +44,7 @@ _NONE_WANTED = Wants(False, (), 0, 0, 0, ())
 _NO_INPUTS = ("", b"", (), ())
 _MISSING = object()
 # Found before any script can rebind them.
-_seed_random, _set_native_id = random.seed, threading.main_thread()._set_native_id
+_seed_random, _set_native_id, _getpid = random.seed, threading.main_thread()._set_native_id, os.getpid
 
 os.environ["TMPDIR"] = DEFAULT_DIRECTORY
 
@@ -118,7 +118,7 @@ def _collect(directory, wants, kind, text):
 
 def _run(script, inputs, wants, result_bytes, detail):
     """Report kind and text. detail: a list to add to, or None."""
-    own_pid = os.getpid()
+    own_pid = _getpid()
     try:
         code, calls = _compile(script, wants.denied, detail)
     except _Refused as refused:
@@ -130,7 +130,7 @@ def _run(script, inputs, wants, result_bytes, detail):
     except BaseException as error:
         failure = error
     shadowed.restore()
-    if os.getpid() != own_pid:
+    if _getpid() != own_pid:
         _end_child(failure)  # a child that the script forked came back from main(); its parent reports
     if failure is None:
         return _serialize(script, value, wants.nan, result_bytes, detail)

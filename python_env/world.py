@@ -7,12 +7,14 @@ import io
 import os
 import platform
 import pwd
+import select
 import sys
 import uuid
 
 ACCOUNT = "pyexec"
 _LISTING = sys.path_importer_cache
 _ROOT, _NOBODY = 0, 65534
+_write_some = io.FileIO.write
 
 
 def forget_host():
@@ -57,9 +59,31 @@ def _renew_stdio():
     os.close(write_end)
 
 
+class _Unbuffered(io.FileIO):
+    """Writes all that it is given. The kernel takes less where a signal comes, or where a pipe is full that somebody has
+    told not to block; nobody above this looks at how much.
+    """
+
+    def write(self, data, /):
+        written, size = _write_some(self, data), memoryview(data).nbytes
+        if written == size:
+            return written
+        rest = memoryview(data).cast("B")
+        while True:
+            rest = rest[written or 0 :]
+            if not rest:
+                return size
+            if written is None:
+                room = select.poll()
+                room.register(self.fileno(), select.POLLOUT)
+                room.poll()
+            written = _write_some(self, rest)
+
+
 def _raw(descriptor, mode):
     """Unbuffered to write to: what was printed before a crash or a kill is not lost."""
-    file = open(descriptor, mode, buffering=-1 if "r" in mode else 0, closefd=False)
+    kind = open if "r" in mode else _Unbuffered
+    file = kind(descriptor, mode, closefd=False)
     getattr(file, "raw", file).name = ("<stdin>", "<stdout>", "<stderr>")[descriptor]
     return file
 

@@ -99,6 +99,7 @@ awaitable<bool> HttpExchange::write(std::string_view piece) {
   } else {
     std::tie(error, size) = co_await net::async_write(connection_.stream, bytes, kAsTuple);
   }
+  sending_since_ = Deadline::max();
   sent(size);
   is_broken_ = is_broken_ || error;
   co_return !error;

@@ -132,3 +132,17 @@ def test_a_child_ends_as_python_ends_a_process(service):
 def test_what_a_child_left_open_is_written(service):
     answer = service.post({"script": "ENDS = ['pass', 'sys.exit(1)']\n" + CHILD, "return_files": ["*"]})
     assert files_of(answer) == {"left": b"by a child"}, answer
+
+
+def test_classes_that_nobody_can_compare_keep_no_file_from_being_whole(service):
+    script = """
+class Meta(type):
+    def __eq__(self, other): raise ValueError
+class Odd(metaclass=Meta): pass
+def main():
+    global f, odd
+    odd = [Odd() for _ in range(3)]
+    f = open("a", "w")
+    f.write("text")
+"""
+    assert files_of(service.post({"script": script, "return_files": ["a"]})) == {"a": b"text"}

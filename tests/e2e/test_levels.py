@@ -73,6 +73,16 @@ def test_features_are_what_health_says(at):
     assert result_of(at, attempt("os.fork() or os._exit(0)")) == denied
 
 
+def test_where_there_are_no_processes_an_error_says_so(at):
+    head = "import multiprocessing, multiprocessing.pool, subprocess\ndef main():\n    "
+    for call in ("subprocess.run(['true'])", "multiprocessing.Process(target=print).start()", "multiprocessing.pool.ThreadPool(1)"):
+        answer = at.execute(head + call)
+        assert answer.outcome == ("ok" if has_processes(at) else "exception")
+        assert ("A job is one process here" in answer.body.get("error", "")) != has_processes(at)
+    for call in ("subprocess.run(['/usr/lib/os-release'])", "open('/usr/lib/x', 'w')"):
+        assert "one process" not in at.execute(head + call).body["error"] or not has_processes(at)
+
+
 def test_threads_and_temporary_files_work_and_the_working_directory_is_tmp(at):
     script = """
 import concurrent.futures, os, tempfile

@@ -199,3 +199,10 @@ def main():
     os.waitpid(child, 0)
 """
     assert service.execute(script).body["stdout"] == "once parent child\n"
+
+
+@pytest.mark.parametrize("before", ["os.set_blocking(1, False)", "signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)"])
+@pytest.mark.parametrize("write", ["print('x' * 400_000)", "sys.stdout.buffer.write(b'x' * 400_000 + b'\\n')"])
+def test_a_write_that_the_kernel_takes_in_parts_is_whole(service, before, write):
+    script = f"import os, signal, sys\ndef main():\n    signal.signal(signal.SIGALRM, lambda *_: None)\n    {before}\n    {write}\n    {write}"
+    assert stdout(service, script) == 2 * ("x" * 400_000 + "\n")

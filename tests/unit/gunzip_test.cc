@@ -45,6 +45,19 @@ TEST_CASE("members follow each other", "[gunzip]") {
     CHECK(unpacked(packed, piece, 1000) == text + text);
 }
 
+TEST_CASE("many empty members are read in few turns", "[gunzip]") {
+  const std::string empty("\x1f\x8b\x08\0\0\0\0\0\0\x03\x03\0\0\0\0\0\0\0\0\0", 20);
+  std::string packed, out;
+  for (int i = 0; i < 10'000; ++i) packed += empty;
+  Gunzip gunzip;
+  std::string_view in = packed;
+  int turns = 0;
+  for (auto state = Gunzip::State::more; state == Gunzip::State::more; ++turns)
+    state = gunzip.next(in, out, 1000);
+  CHECK((in.empty() && out.empty()));
+  CHECK(turns < 10);
+}
+
 TEST_CASE("what is cut or no gzip is told apart from what is whole", "[gunzip]") {
   const std::string packed = *gzip(text_of(5000));
   for (std::size_t size = 1; size < packed.size(); size += 97)

@@ -85,9 +85,32 @@ def test_an_exit_that_is_none_of_mains(run, end, shown):
     assert kind == EXITED and shown in text
 
 
-def test_a_generator_and_other_callables_are_let_be(run):
+def test_a_generator_is_let_be(run):
     assert run("def main():\n    yield 1\nlist(main())")[0] == 4
-    assert run("main = lambda: 5\nx = main()")[:2] == (VALUE, "5")
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        "main = lambda n=1: calls.append(n) or [n, len(calls)]",
+        "class Main:\n    def __call__(self, n=1):\n        calls.append(n)\n        return [n, len(calls)]\nmain = Main()",
+        "if calls == []:\n    def main(n=1):\n        calls.append(n)\n        return [n, len(calls)]",
+        "import functools\ndef job(n):\n    calls.append(n)\n    return [n, len(calls)]\nmain = functools.partial(job, 1)",
+    ],
+)
+@pytest.mark.parametrize("end", ["main()", "print(main(), end='')", "x = [main() for _ in range(1)]", "if main(): pass", "import sys\nsys.exit(main())"])
+def test_another_callable_runs_once_as_well(run, made, end):
+    assert run(f"calls = []\n{made}\n{end}")[:2] == (VALUE, "[1, 1]")
+
+
+def test_another_callable_that_raised_is_not_run_again(run):
+    source = "calls = []\nmain = lambda: calls.append(1) or [][len(calls)]\ntry:\n    main()\nexcept IndexError:\n    pass"
+    assert run(source)[:2] == (VALUE, "null")
+    kind, text, _, _ = run("main = lambda: [][0]\nmain()")
+    assert kind == EXCEPTION and text.count("in <module>\n    main()\n") == 1
+
+
+def test_what_is_no_call_of_main_is_let_be(run):
     assert run("x = 'main() of main'\ny = len(x)")[0] == INVALID_SCRIPT
 
 

@@ -84,6 +84,10 @@ def test_keys_without_a_text_are_an_error(run, key):
     assert kind == NOT_SERIALIZABLE and text.startswith("TypeError: keys must be str") and text.endswith("(at result[0])")
 
 
+def test_a_key_without_a_text_is_named_by_its_own_type(run):
+    assert "not frozenset" in run("def main():\n    return {frozenset({1}): 2}")[1]
+
+
 def test_a_circle_below_other_keys_is_an_error(run):
     kind, text, _, _ = run("def main():\n    a = {1: []}\n    a[1].append(a)\n    return a")
     assert (kind, text) == (NOT_SERIALIZABLE, 'ValueError: Circular reference detected (at result["1"][0])')
