@@ -71,14 +71,29 @@ int make_empty_file(const char* path) {
   return UniqueFd(::open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444)) ? 0 : -1;
 }
 
+// What is the same in both: rows that nothing is mounted on.
+int make_plain(const RootEntry& entry, const std::string& target) {
+  switch (entry.kind) {
+    case Entry::directory:
+      return ::mkdir(target.c_str(), 0755);
+    case Entry::copied_file:
+      return copy_file(entry.path, target.c_str());
+    case Entry::copied_links:
+      return copy_links(entry.path, target);
+    case Entry::link:
+      return ::symlink(entry.target, target.c_str());
+    default:
+      errno = EINVAL;
+      return -1;
+  }
+}
+
 // Where each jail has files of its own (jail_root.h), the staging tree holds what they are made of.
 int make_source(const RootEntry& entry, std::uint32_t row) {
   const std::string lower = std::string(kStaging) + kLowerRoot;
   const std::string target = lower + (guarded_name(entry) ? kGuardedFiles : "") +
                              (guarded_name(entry) ? guarded_name(entry) : entry.path);
   switch (entry.kind) {
-    case Entry::directory:
-      return ::mkdir(target.c_str(), 0755);
     case Entry::guarded:
       return ::mkdir(target.c_str(), 0755) == -1 ? -1
                                                  : ::mkdir((lower + kGuardedFiles).c_str(), 0755);
@@ -89,15 +104,9 @@ int make_source(const RootEntry& entry, std::uint32_t row) {
     }
     case Entry::device:
       return make_empty_file(target.c_str());
-    case Entry::copied_file:
-      return copy_file(entry.path, target.c_str());
-    case Entry::copied_links:
-      return copy_links(entry.path, target);
-    case Entry::link:
-      return ::symlink(entry.target, target.c_str());
+    default:
+      return make_plain(entry, target);
   }
-  errno = EINVAL;
-  return -1;
 }
 
 // Device nodes are made anew for each jail, on a file system that the jails see read-only.
@@ -118,8 +127,6 @@ SetupError prepare_sources() {
 int make_entry(const Plan& plan, const RootEntry& entry) {
   const std::string target = std::string(kStaging) + entry.path;
   switch (entry.kind) {
-    case Entry::directory:
-      return ::mkdir(target.c_str(), 0755);
     case Entry::guarded:
       if (::mkdir(target.c_str(), 0755) == -1) return -1;
       return ::mount("pyexec-etc", target.c_str(), "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
@@ -133,15 +140,9 @@ int make_entry(const Plan& plan, const RootEntry& entry) {
       // itself is host root's and cannot be changed anyway.
       return bind(entry.path, target.c_str(),
                   MS_NOEXEC | (plan.builder == Builder::chained ? 0 : MS_RDONLY));
-    case Entry::copied_file:
-      return copy_file(entry.path, target.c_str());
-    case Entry::copied_links:
-      return copy_links(entry.path, target);
-    case Entry::link:
-      return ::symlink(entry.target, target.c_str());
+    default:
+      return make_plain(entry, target);
   }
-  errno = EINVAL;
-  return -1;
 }
 
 SetupError fill_root(const Plan& plan) {

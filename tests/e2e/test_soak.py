@@ -66,7 +66,9 @@ def run_share(service, numbers):
         script, outcome = script_and_outcome(number)
         answer = service.execute(script, connection)
         slow = number % 10 == 0 and answer.outcome == "time_limit"  # hostile jobs slow each other down
-        assert answer.outcome == outcome or slow, (script, answer)
+        # 64 processes may be more than the memory of a job, and its group then says why it came to no end.
+        bomb = "while True:\n        try: os.fork()" in script and answer.outcome == "memory_limit"
+        assert answer.outcome == outcome or slow or bomb, (script, answer)
         if answer.outcome == "ok":
             assert answer.body["result"] == number
         answers[number] = answer.outcome
