@@ -132,3 +132,10 @@ def test_a_child_ends_as_python_ends_a_process(service):
 def test_what_a_child_left_open_is_written(service):
     answer = service.post({"script": "ENDS = ['pass', 'sys.exit(1)']\n" + CHILD, "return_files": ["*"]})
     assert files_of(answer) == {"left": b"by a child"}, answer
+
+
+@pytest.mark.parametrize("status", range(116, 128))
+def test_no_exit_status_of_a_script_is_the_services_fault(service, status):
+    """Nor may one make a queue deliver its message again, as a fault of the service does."""
+    answer = service.execute(f"import os\ndef main():\n    os._exit({status})")
+    assert (answer.status, answer.outcome) == (422, "exited"), answer

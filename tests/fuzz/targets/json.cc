@@ -17,7 +17,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   FUZZ_CHECK(to_valid_utf8(valid) == valid);
   FUZZ_CHECK(text.starts_with(without_cut_character(text)));
   std::string quoted;
-  append_json_string(quoted, text);
+  append_json_string(quoted, valid);
   FUZZ_CHECK(reserialise(quoted, kDepth).has_value());
   FUZZ_CHECK(text.ends_with(without_byte_order_mark(text)));
   return 0;
