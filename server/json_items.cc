@@ -10,8 +10,7 @@ namespace {
 
 constexpr std::string_view kSpaces = " \t\r\n";
 
-bool is_blank(std::string_view text) {
-  text = without_byte_order_mark(text);
+bool is_space(std::string_view text) {
   return text.find_first_not_of(kSpaces) == std::string_view::npos;
 }
 
@@ -43,6 +42,13 @@ std::optional<JsonItems::Item> JsonItems::take(std::size_t end) {
   return item;
 }
 
+// Whether the line is blank up to `end`, with what was dropped of it.
+bool JsonItems::is_blank(std::size_t end) const {
+  const std::string_view text = rest().substr(0, end);
+  if (is_dropping_) return is_dropped_blank_ && is_space(text);
+  return is_space(without_byte_order_mark(text));
+}
+
 std::optional<JsonItems::Item> JsonItems::next_line() {
   for (;;) {
     const std::size_t end = rest().find('\n', at_);
@@ -50,20 +56,22 @@ std::optional<JsonItems::Item> JsonItems::next_line() {
       at_ = rest().size();
       if (!is_ended_) {
         if (at_ > most_bytes_) {
+          is_dropped_blank_ = is_blank(at_);
           is_dropping_ = true;
           forget(at_);
         }
         return std::nullopt;
       }
       is_over_ = true;
-      if (is_blank(rest()) && !is_dropping_) return std::nullopt;
+      if (is_blank(rest().size())) return std::nullopt;
       return take(rest().size());
     }
-    if (is_dropping_ || !is_blank(rest().substr(0, end))) {
+    if (!is_blank(end)) {
       auto item = take(end);
       forget(1);
       return item;
     }
+    is_dropping_ = false;
     forget(end + 1);
   }
 }

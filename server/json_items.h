@@ -41,6 +41,7 @@ class JsonItems {
   static constexpr std::size_t kKeptBytes = 128 << 10;
 
   std::optional<Item> next_line();
+  bool is_blank(std::size_t end) const;
   std::optional<Item> next_element();
   std::optional<Item> begin_element();
   bool skip_spaces();
@@ -55,6 +56,7 @@ class JsonItems {
   std::size_t begin_ = 0;  // of this item, in the buffer
   std::size_t at_ = 0;     // in the item, as far as it has been looked at
   bool is_ended_ = false, is_over_ = false, is_dropping_ = false;
+  bool is_dropped_blank_ = false;  // of a line, what was dropped of it
   // Of arrays.
   enum class Place { before, first, element, after_element, after } place_ = Place::before;
   std::uint64_t depth_ = 0;

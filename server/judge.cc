@@ -142,8 +142,6 @@ Outcome judge_death(int wait_status) {
                                            " (SIG" + (name != nullptr ? name : "?") + ")");
   }
   const int status = WEXITSTATUS(wait_status);
-  if (status == kExitBadFrame)
-    return failed(OutcomeKind::internal, "the worker could not read the job");
   if (status == kExitChannelLost)
     return failed(OutcomeKind::exited, "script closed the descriptor that its result is sent on");
   return failed(OutcomeKind::exited,

@@ -146,3 +146,10 @@ def main():
     f.write("text")
 """
     assert files_of(service.post({"script": script, "return_files": ["a"]})) == {"a": b"text"}
+
+
+@pytest.mark.parametrize("status", range(116, 128))
+def test_no_exit_status_of_a_script_is_the_services_fault(service, status):
+    """Nor may one make a queue deliver its message again, as a fault of the service does."""
+    answer = service.execute(f"import os\ndef main():\n    os._exit({status})")
+    assert (answer.status, answer.outcome) == (422, "exited"), answer

@@ -55,6 +55,14 @@ TEST_CASE("a line beyond the limit is passed over, and it alone", "[json_items]"
   check(Form::lines, most + most, {"LARGE"});
 }
 
+TEST_CASE("a blank line beyond the limit is no item either", "[json_items]") {
+  const std::string spaces(3 * kMostBytes, ' ');
+  check(Form::lines, "a\n" + spaces + "\nb", {"a", "b"});
+  check(Form::lines, "a\n" + spaces, {"a"});
+  check(Form::lines, spaces + "x\nb", {"LARGE", "b"});
+  check(Form::lines, "x" + spaces + "\nb", {"LARGE", "b"});
+}
+
 TEST_CASE("the elements of an array are items", "[json_items]") {
   check(Form::array, "[]", {});
   check(Form::array, " [ \n] ", {});

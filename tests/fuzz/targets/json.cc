@@ -1,0 +1,24 @@
+// JSON and UTF-8 of strangers, as they are checked before they are handed on.
+#include "server/json_text.h"
+#include "server/untrusted_json.h"
+#include "server/utf8.h"
+#include "tests/fuzz/fuzz.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace pyexec;
+  constexpr std::uint64_t kDepth = 8;
+  const std::string_view text = fuzz::text_of(data, size);
+  if (const auto once = reserialise(text, kDepth)) {
+    const auto twice = reserialise(*once, kDepth);
+    FUZZ_CHECK(twice.has_value() && *twice == *once);
+    FUZZ_CHECK(to_valid_utf8(*once) == *once);
+  }
+  const std::string valid = to_valid_utf8(text);
+  FUZZ_CHECK(to_valid_utf8(valid) == valid);
+  FUZZ_CHECK(text.starts_with(without_cut_character(text)));
+  std::string quoted;
+  append_json_string(quoted, valid);
+  FUZZ_CHECK(reserialise(quoted, kDepth).has_value());
+  FUZZ_CHECK(text.ends_with(without_byte_order_mark(text)));
+  return 0;
+}

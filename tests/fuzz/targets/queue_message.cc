@@ -1,0 +1,17 @@
+// The body of a push of Pub/Sub.
+#include "server/queue_message.h"
+
+#include "tests/fuzz/fuzz.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace pyexec;
+  const auto wrapped = unwrap(fuzz::text_of(data, size));
+  if (!wrapped) return 0;
+  if (wrapped->has_error()) {
+    FUZZ_CHECK(wrapped->error().status == 400);
+    return 0;
+  }
+  FUZZ_CHECK(!(*wrapped)->job.empty() && (*wrapped)->job.size() < size);
+  FUZZ_CHECK(!(*wrapped)->message.id.empty() && !(*wrapped)->message.queue.empty());
+  return 0;
+}

@@ -1,0 +1,51 @@
+// What a worker that has run a stranger's code says of it, and the judgement.
+#include "server/input_rules.h"
+#include "server/judge.h"
+#include "server/untrusted_json.h"
+#include "server/utf8.h"
+#include "tests/fuzz/fuzz.h"
+#include "worker/protocol/frame.h"
+
+namespace pyexec {
+namespace {
+
+constexpr RunCaps kCaps = {.result_bytes = 1000, .result_depth = 8};
+constexpr std::uint64_t kMostFiles = 3, kFilesBytes = 100;
+
+void check_outcome(const Outcome& outcome, const Wants& wants) {
+  if (outcome.kind == OutcomeKind::ok)
+    FUZZ_CHECK(reserialise(outcome.result_json, kCaps.result_depth).has_value());
+  else
+    FUZZ_CHECK(to_valid_utf8(outcome.error) == outcome.error);
+  FUZZ_CHECK(outcome.files.size() <= wants.files_count);
+  std::uint64_t bytes = 0;
+  for (const NamedBytes& file : outcome.files) {
+    FUZZ_CHECK(is_relative_path(file.name));
+    FUZZ_CHECK(file.name.size() <= kReturnedNameBytes);
+    bytes += file.bytes.size();
+  }
+  FUZZ_CHECK(bytes <= wants.files_bytes);
+}
+
+}  // namespace
+}  // namespace pyexec
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace pyexec;
+  std::string_view input = fuzz::text_of(data, size);
+  const unsigned choice = fuzz::take_choice(input);
+  const auto report = decode_report(input, kMostFiles);
+  if (!report) return 0;
+  FUZZ_CHECK(report->unchecked().files.size() <= kMostFiles);
+  Wants wants;
+  wants.error_detail = choice & 1;
+  if (choice & 2) wants.return_files = {"*"};
+  wants.files_count = kMostFiles;
+  wants.files_bytes = kFilesBytes;
+  check_outcome(judge_report(*report, wants, kCaps), wants);
+  const std::string again = encode_report(report->unchecked());
+  const auto copy = decode_report(std::string_view(again).substr(kFrameHeaderBytes), kMostFiles);
+  FUZZ_CHECK(copy && copy->unchecked().text == report->unchecked().text);
+  FUZZ_CHECK(copy->unchecked().files == report->unchecked().files);
+  return 0;
+}
