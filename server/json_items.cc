@@ -78,7 +78,8 @@ std::optional<JsonItems::Item> JsonItems::next_line() {
 
 // Whether something follows.
 bool JsonItems::skip_spaces() {
-  if (place_ == Place::before) forget(rest().size() - without_byte_order_mark(rest()).size());
+  if (!std::exchange(is_past_mark_, is_past_mark_ || !rest().empty()))
+    forget(rest().size() - without_byte_order_mark(rest()).size());
   const std::size_t next = rest().find_first_not_of(kSpaces);
   forget(std::min(next, rest().size()));
   return !rest().empty();
@@ -88,7 +89,7 @@ bool JsonItems::skip_spaces() {
 std::optional<JsonItems::Item> JsonItems::begin_element() {
   while (place_ != Place::element) {
     const bool may_be_mark =
-        place_ == Place::before && rest().size() < 3 && rest().starts_with('\xef');
+        !is_past_mark_ && rest().size() < 3 && rest().starts_with('\xef');
     if (may_be_mark && !is_ended_) return std::nullopt;
     if (!skip_spaces()) {
       if (!is_ended_ || place_ == Place::after) return std::nullopt;

@@ -59,6 +59,7 @@ class JsonItems {
   bool is_dropped_blank_ = false;  // of a line, what was dropped of it
   // Of arrays.
   enum class Place { before, first, element, after_element, after } place_ = Place::before;
+  bool is_past_mark_ = false;  // a byte order mark stands at the very beginning or nowhere
   std::uint64_t depth_ = 0;
   bool in_string_ = false, is_escaped_ = false;
 };

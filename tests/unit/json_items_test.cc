@@ -91,6 +91,12 @@ TEST_CASE("what is no array is told once, after the elements before it", "[json_
   check(Form::array, "[1] 2", {"1", "BROKEN something follows the JSON array"});
 }
 
+TEST_CASE("a byte order mark behind spaces is no beginning of an array", "[json_items]") {
+  check(Form::array, "\xef\xbb\xbf [1]", {"1"});
+  check(Form::array, "  \xef\xbb\xbf[1]",
+        {"BROKEN the body must be a JSON array, or lines of JSON as application/x-ndjson"});
+}
+
 TEST_CASE("an empty element is an item: who reads it says what is wrong", "[json_items]") {
   check(Form::array, "[1,,2]", {"1", "", "2"});
   check(Form::array, "[,]", {"", ""});

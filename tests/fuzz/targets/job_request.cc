@@ -3,6 +3,7 @@
 
 #include "server/input_rules.h"
 #include "server/untrusted_json.h"
+#include "server/utf8.h"
 #include "tests/fuzz/fuzz.h"
 #include "worker/protocol/frame.h"
 
@@ -29,7 +30,7 @@ void check_refusal(const BadRequest& refusal) {
   FUZZ_CHECK(!refusal.message.empty());
   FUZZ_CHECK(is_json(refusal.id_json));
   std::string shown;
-  append_json_string(shown, refusal.message);
+  append_json_string(shown, to_valid_utf8(refusal.message));
   FUZZ_CHECK(is_json(shown));
 }
 
