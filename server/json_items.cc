@@ -88,8 +88,7 @@ bool JsonItems::skip_spaces() {
 // Up to the first byte of an element. Nothing where that is there, or not yet, or never.
 std::optional<JsonItems::Item> JsonItems::begin_element() {
   while (place_ != Place::element) {
-    const bool may_be_mark =
-        !is_past_mark_ && rest().size() < 3 && rest().starts_with('\xef');
+    const bool may_be_mark = !is_past_mark_ && rest().size() < 3 && rest().starts_with('\xef');
     if (may_be_mark && !is_ended_) return std::nullopt;
     if (!skip_spaces()) {
       if (!is_ended_ || place_ == Place::after) return std::nullopt;

@@ -1,6 +1,7 @@
 """Names that a job has, and what it can find out of the host: nothing."""
 
 import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -96,7 +97,7 @@ def test_a_module_in_the_hosts_tmp_is_not_imported_by_the_service():
     held = subprocess.run(
         ["unshare", "--mount", "sh", "-c", "mount -t tmpfs tmpfs /tmp && for m in _strptime zoneinfo pyarrow tables; do "
          f"echo 'raise SystemExit(3)' > /tmp/$m.py; done; cd /; timeout 60 {BUILD / 'pyexec-server'} --probe"],
-        capture_output=True, text=True)
+        capture_output=True, text=True, env={"PATH": os.environ["PATH"]})
     assert held.returncode == 0 and json.loads(held.stdout)["level"] >= 1, held
 
 

@@ -61,6 +61,7 @@ def test_a_taken_worker_is_replaced_while_its_job_still_runs(start):
 
 def test_more_jobs_than_places_are_refused_with_429(start):
     service = start(pool=2, running=2, queue=3, timeout_ms=2000)
+    service.wait_full()  # the self-test has used a worker
     admitted = in_background(service, FOREVER, 5)
     assert (pool_of(service)["running"], pool_of(service)["waiting"]) == (2, 3)
     refused = service.execute(OK)

@@ -59,8 +59,8 @@ enum class ReportKind : std::uint8_t {
 };
 inline constexpr auto kLastReportKind = ReportKind::invalid_arguments;
 
-// Exit codes of a worker whose job ended without a report. A script can exit with them too, and
-// then gets the wrong one of two error texts.
+// Exit codes of a worker whose job ended without a report. A script can exit with them too, so that
+// they say nothing but which words its outcome `exited` comes with.
 inline constexpr int kExitBadFrame = 120;     // a defect of this service
 inline constexpr int kExitChannelLost = 121;  // the script closed the job socket
 
