@@ -243,6 +243,16 @@ void forget_cgroups(Plan& plan) {
   plan.cgroup_memory = plan.cgroup_pids = plan.cgroup_cpu = {};
 }
 
+// sched(7), "The autogroup feature". Where the file cannot be read, it may be on.
+void settle_sessions(Plan& plan) {
+  const UniqueFd file(::open("/proc/sys/kernel/sched_autogroup_enabled", O_RDONLY | O_CLOEXEC));
+  const bool is_absent = !file && errno == ENOENT;
+  char is_on = '1';
+  if (file && ::read(file.get(), &is_on, 1) != 1) is_on = '1';
+  const bool by_sessions = !is_absent && is_on != '0';
+  plan.sessions = plan.cgroup_cpu[0] == '\0' && by_sessions ? Sessions::one : Sessions::any;
+}
+
 bool remove_slots(const Plan& plan, std::uint32_t generation) {
   const std::string beginning = kSlots + std::to_string(generation) + '-';
   bool none_left = true;

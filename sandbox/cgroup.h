@@ -20,6 +20,9 @@ void remove_cgroups(const Plan& plan);
 // And plan.cgroup is none.
 void forget_cgroups(Plan& plan);
 
+// Sets plan.sessions, once it is known whether there are groups that share the processor out.
+void settle_sessions(Plan& plan);
+
 // The groups of a zygote that has ended. False while processes of its jobs, or of its slots, are
 // still being taken apart.
 bool remove_slots(const Plan& plan, std::uint32_t generation);

@@ -1,7 +1,6 @@
 // Runs in the launcher, and in children of it that are thrown away.
 #include "sandbox/probe.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -143,13 +142,6 @@ SetupError add_cgroups(const Limits& limits, const Wanted& wanted, Plan& plan, P
   return error;
 }
 
-// sched(7), "The autogroup feature".
-bool shares_processor_by_sessions() {
-  char is_on = '0';
-  const UniqueFd file(::open("/proc/sys/kernel/sched_autogroup_enabled", O_RDONLY | O_CLOEXEC));
-  return file && ::read(file.get(), &is_on, 1) == 1 && is_on != '0';
-}
-
 }  // namespace
 
 SetupError try_plan(const Plan& plan, const Limits& limits, std::uint32_t worker_id) {
@@ -208,8 +200,7 @@ Probe probe_host(const Limits& limits, const Wanted& wanted, Plan& plan) {
     if (!error.failed()) {
       const auto add = [&] { return add_cgroups(limits, wanted, plan, probe); };
       if (!is_short_of(without_shortage(patience, add))) {
-        if (plan.cgroup_cpu[0] == '\0' && shares_processor_by_sessions())
-          plan.sessions = Sessions::one;
+        settle_sessions(plan);
         return probe;
       }
     }

@@ -88,7 +88,8 @@ SetupError verify_unused(uid_t uid, Step step) {
   int status = -1;
   sys::retry([&] { return ::waitpid(pid, &status, 0); });
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return ok();
-  return fail(step, WIFEXITED(status) && WEXITSTATUS(status) == kIsUsed ? EUSERS : ECHILD, 41);
+  if (!WIFEXITED(status)) return fail(step, ECHILD, 41);
+  return fail(step, WEXITSTATUS(status) == kIsUsed ? EUSERS : EPERM, 42);
 }
 
 SetupError UidRange::hold(uid_t first) {

@@ -156,7 +156,7 @@ def test_a_request_is_timed_from_end_to_end_and_its_bytes_counted(start):
 def test_refusals_are_counted_by_reason(start):
     service = start(pool=1, running=1, queue=1, rate_per_minute=1, rate_burst=4)
     slow = "import time\ndef main(): time.sleep(100)"
-    limits = (3000, 1500)  # the second gives up while the first still runs
+    limits = (6000, 1500)  # the second gives up while the first still runs
     jobs = [threading.Thread(target=service.post, args=[{"script": slow, "timeout_ms": ms}]) for ms in limits]
     for number, job in enumerate(jobs):
         job.start()

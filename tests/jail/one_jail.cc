@@ -238,6 +238,7 @@ int main(int argc, char** argv) {
   arm();
   if (!plan.namespaces() && plan.root != Root::chroot) make_scratch_base(plan);
   const SetupError grouped = argc > 2 ? make_cgroups(plan, locks) : ok();
+  settle_sessions(plan);
   disarm();
   if (grouped.failed()) return say(grouped), 1;
 
