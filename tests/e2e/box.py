@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import resource
 import subprocess
 import sys
@@ -80,6 +81,23 @@ def enter():
     # Numbers that no process in a jail has by chance.
     with contextlib.suppress(OSError):
         Path("/proc/sys/kernel/ns_last_pid").write_text(str(random.randrange(3000, 20000)))
+
+
+# Where ranges of uids begin, and how many there are in one (sandbox/uid_range.cc).
+FIRST_UID, RANGE = 0x70000000, 65538
+
+
+def relative(value):
+    """The same, whichever range of uids the service has got."""
+    if isinstance(value, dict):
+        return {key: relative(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [relative(one) for one in value]
+    if isinstance(value, int) and value >= FIRST_UID:
+        return f"uid {(value - FIRST_UID) % RANGE}"
+    if isinstance(value, str):
+        return re.sub(r"\b\d{10}\b", lambda found: str(relative(int(found[0]))), value)
+    return value
 
 
 def processes():

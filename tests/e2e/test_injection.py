@@ -41,7 +41,7 @@ LET_THROUGH = (
     ("4", r"open", "oom_score_adj: 1000 -> 0$", "a host without the file; no layer of the jail"),
     ("23", r"waitpid", "said nothing", "the process outside the nest ends without a word, and takes the nest along"),
     ("68", r"rmdir", "hung", "no directory can ever be removed: remove_tree goes round a million times"),
-    ("0", r"setmntent|open|pread|mkdir|write|syscall\.\d+|flock", r"grouped: \['cpu', 'memory', 'pids'\] -> \['memory', 'pids'\]",
+    ("0", r".*", r"jail: grouped: \['cpu', 'memory', 'pids'\] -> \['memory', 'pids'\] \[set up: ok\]$",
      "the kernel then shares by sessions, and a job begins none (plan.h)"),
     ("0", r"kill|setpgid|waitpid", "left", "the trial of the control groups could not be ended; it ends by itself"),
 )
@@ -83,7 +83,8 @@ class Run:
         for label, name, number in ENTRY.iter_unpack(raw[8:8 + min(count, 4096) * ENTRY.size]):
             self.points.append((label.split(b"\0")[0].decode(), number, name.split(b"\0")[0].decode()))
         lines = self.said.splitlines()
-        self.inside = next((line for line in lines if line.startswith("user code ran")), None)
+        self.inside = box.relative(next((line for line in lines if line.startswith("user code ran")), None))
+        self.outside = box.relative(self.outside)
         self.result = next((line for line in lines if line.startswith("set up: ")), None)
 
     def read(self, process):

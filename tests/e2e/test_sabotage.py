@@ -7,7 +7,6 @@ The lies are in tests/support/saboteur.c, which stands between pyexec-worker and
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -240,24 +239,7 @@ plain_lives = {}
 
 def live_in_box(way, lie):
     who, level = WAYS[way]
-    return relative(box.run_in_box(__file__, who, level, lie, seconds=240))
-
-
-# Where ranges of uids begin, and how many there are in one (sandbox/uid_range.cc).
-FIRST_UID, RANGE = 0x70000000, 65538
-
-
-def relative(value):
-    """The same, whichever range of uids the service has got."""
-    if isinstance(value, dict):
-        return {key: relative(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [relative(one) for one in value]
-    if isinstance(value, int) and value >= FIRST_UID:
-        return f"uid {(value - FIRST_UID) % RANGE}"
-    if isinstance(value, str):
-        return re.sub(r"\b\d{10}\b", lambda found: str(relative(int(found[0]))), value)
-    return value
+    return box.relative(box.run_in_box(__file__, who, level, lie, seconds=240))
 
 
 def plain(way, lie="none"):
