@@ -151,11 +151,11 @@ void remove_group(const char* base) {
   }
 }
 
-// As many shares for all jobs together as what runs beside them has if each of those is a session
-// of its own: jobs that the service runs at a time, by its defaults.
-std::uint64_t jobs_at_a_time() {
-  constexpr long kFewest = 8, kPerProcessor = 4;
-  return static_cast<std::uint64_t>(std::max(kFewest, kPerProcessor * ::get_nprocs()));
+// Shares of all jobs together, in sessions: as many as there are processors to fill. More would be
+// kept from the few processes that make the next workers and answer clients, also while few jobs
+// run.
+std::uint64_t shares_of_jobs() {
+  return static_cast<std::uint64_t>(std::max(1, ::get_nprocs()));
 }
 
 // The launcher's locks, and the name of its groups.
@@ -182,7 +182,7 @@ SetupError make_v2(Plan& plan, const Ours& ours) {
       !write_text(group + "/cgroup.subtree_control", "+cpu", kProcessor).failed() &&
       !write_text(base + "/cgroup.subtree_control", "+cpu", kProcessor).failed() &&
       !write_text(base + "/cpu.weight",
-                  std::to_string(std::min<std::uint64_t>(10'000, 100 * jobs_at_a_time())),
+                  std::to_string(std::min<std::uint64_t>(10'000, 100 * shares_of_jobs())),
                   kProcessor)
            .failed();
   if (shares_cpu) copy(base, plan.cgroup_cpu);
@@ -206,7 +206,7 @@ SetupError make_v1(Plan& plan, const Ours& ours) {
   SetupError shared = make_v1_group("cpu", kProcessor, ours, plan.cgroup_cpu);
   if (!shared.failed())
     shared = write_text(plan.cgroup_cpu.data() + std::string("/cpu.shares"),
-                        std::to_string(1024 * jobs_at_a_time()), kProcessor);
+                        std::to_string(1024 * shares_of_jobs()), kProcessor);
   if (shared.failed()) {
     remove_group(plan.cgroup_cpu.data());
     plan.cgroup_cpu = {};
