@@ -34,7 +34,6 @@ def script_and_outcome(number):
     return row[0].replace("{n}", str(number)), row[1]
 
 
-MOST_TRIES = 5
 MOST_SLOTS = 8 + 8 + 16  # parked, running, and those whose jails are still taken apart
 
 
@@ -66,10 +65,6 @@ def run_share(service, numbers):
     for number in numbers:
         script, outcome = script_and_outcome(number)
         answer = service.execute(script, connection)
-        for _ in range(MOST_TRIES):  # a job that had to wait for too long was not run, and is sent again, as clients do
-            if answer.outcome != "busy":
-                break
-            answer = service.execute(script, connection)
         slow = number % 10 == 0 and answer.outcome == "time_limit"  # hostile jobs slow each other down
         # 64 processes may be more than the memory of a job, and its group then says why it came to no end.
         bomb = "while True:\n        try: os.fork()" in script and answer.outcome == "memory_limit"
