@@ -167,6 +167,7 @@ void tell_failure(const Config& config, const std::exception& error) {
   const auto descriptors = raise_descriptor_limit();
   if (is_to_serve) limit_connections(config, descriptors);
   adopt_orphans();
+  shorten_time_slices();
   std::signal(SIGPIPE, SIG_IGN);
   int exit_code = kExitFailure;
   net::io_context context(1);
