@@ -6,7 +6,6 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 source=tests/fuzz out=build-fuzz
-# Beyond them the smallest that cover as much are kept: a corpus is to stay small.
 most_bytes=4096
 
 keep=
@@ -41,15 +40,14 @@ fuzz() {
     -artifact_prefix="$out/findings/$name-" "${options[@]}" "$scratch" "$source/corpus/$name" >"$out/$name.log" 2>&1
 }
 
+# The fewest small inputs that reach what all of them reach.
 merge() {
   local name=$1 merged=$out/merged/$1
   rm -rf "$merged"
   mkdir -p "$merged"
-  "$out/fuzz-$name" -merge=1 -max_len=512 "$merged" "$source/corpus/$name" "$out/scratch/$name" >"$out/$name.merge.log" 2>&1
+  "$out/fuzz-$name" -set_cover_merge=1 -max_len=1024 "$merged" "$source/corpus/$name" "$out/scratch/$name" >"$out/$name.merge.log" 2>&1
   rm -rf "${source:?}/corpus/$name"
-  mkdir -p "$source/corpus/$name"
-  # Smallest first, so that the largest go if there are too many.
-  find "$merged" -type f -printf '%s %p\n' | sort -n | head -n 100 | cut -d' ' -f2 | xargs -r cp -t "$source/corpus/$name"
+  mv "$merged" "$source/corpus/$name"
 }
 
 report() {
@@ -74,7 +72,7 @@ done
 if [ -n "$keep" ]; then for name in "${parsers[@]}"; do merge "$name"; done; fi
 
 if [ -n "$syscalls" ]; then
-  FUZZ_SECONDS=$seconds FUZZ_SEED=$RANDOM python3 -B -m pytest -p no:cacheprovider -s -q tests/e2e/test_syscall_fuzz.py ||
+  FUZZ_SECONDS=$seconds FUZZ_SEED=$RANDOM /usr/bin/python3 -B -m pytest -p no:cacheprovider -s -q tests/e2e/test_syscall_fuzz.py ||
     failed+=(syscalls)
 fi
 if [ ${#failed[@]} -gt 0 ]; then
