@@ -3,13 +3,14 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 #include <vector>
+
+#include "sandbox/base/sys.h"
 
 namespace pyexec {
 namespace {
@@ -41,18 +42,8 @@ std::uint64_t raise_descriptor_limit() {
 }
 
 void shorten_time_slices() {
-  // The kernel's sched_attr, of which Debian 12 has a header only beside glibc's <sched.h>.
-  struct {
-    std::uint32_t size, policy;
-    std::uint64_t flags;
-    std::int32_t nice;
-    std::uint32_t priority;
-    std::uint64_t slice_ns, deadline_ns, period_ns;
-  } attributes = {};
   constexpr std::uint64_t kSliceNs = 100'000;  // the kernel's least
-  if (::syscall(SYS_sched_getattr, 0, &attributes, sizeof attributes, 0) != 0) return;
-  attributes.slice_ns = kSliceNs;
-  ::syscall(SYS_sched_setattr, 0, &attributes, 0);
+  sys::set_time_slice(kSliceNs);
 }
 
 void adopt_orphans() {

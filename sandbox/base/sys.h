@@ -54,6 +54,10 @@ int set_capabilities(std::uint64_t kept);  // effective and permitted; none are 
 // The highest capability this kernel knows; -1 with errno if that cannot be found out.
 int last_capability();
 
+// How long this process, and each that it starts, runs before others of the same weight have their
+// turn. Kernels before 6.12 take it and have one slice for all.
+int set_time_slice(std::uint64_t ns);
+
 // Whole message or error; never SIGPIPE.
 bool send_all(int socket, const void* data, std::size_t size);
 bool read_all(int fd, void* data, std::size_t size);
