@@ -5,11 +5,11 @@
 #include <system_error>
 
 #include "sandbox/front_end/confine.h"
-#include "server/drain.h"
-#include "server/listener.h"
-#include "server/log.h"
-#include "server/process.h"
-#include "server/selftest.h"
+#include "server/app/drain.h"
+#include "server/app/selftest.h"
+#include "server/base/process.h"
+#include "server/http/listener.h"
+#include "server/telemetry/log.h"
 
 extern char** environ;
 

@@ -21,7 +21,7 @@
 #include <iostream>
 #include <random>
 
-#include "server/asio.h"
+#include "server/base/asio.h"
 #include "tests/bench/load_exchange.h"
 #include "tests/bench/load_tally.h"
 

@@ -72,7 +72,7 @@ def test_every_route_of_the_document_answers(service, document):
 
 
 def test_every_route_of_the_server_is_in_the_document(document):
-    rows = re.findall(r'X\((\w+), (\w+), "([^"]+)"', (ROOT / "server/route_table.h").read_text())
+    rows = re.findall(r'X\((\w+), (\w+), "([^"]+)"', (ROOT / "server/api/route_table.h").read_text())
     assert {(method.upper(), path) for _, method, path in rows} == set(operations(document)) and rows
 
 
@@ -113,7 +113,7 @@ def test_every_example_is_what_the_service_answers(service, document):
             body.pop(part, None), expected.pop(part, None)
         assert (answer.status, body) == (status, expected), name
         names.append(name)
-    assert len(names) == (ROOT / "server/openapi_examples.cc").read_text().count('    {"')
+    assert len(names) == (ROOT / "server/docs/openapi_examples.cc").read_text().count('    {"')
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=[e["id"] for e in EXAMPLES])
@@ -129,7 +129,7 @@ def test_maxima_follow_the_knobs(start):
 
 
 def test_every_outcome_is_in_the_document(document):
-    rows = re.findall(r"X\((\w+), (\d+),", (ROOT / "server/outcome.h").read_text())
+    rows = re.findall(r"X\((\w+), (\d+),", (ROOT / "server/job/outcome.h").read_text())
     assert document["components"]["schemas"]["Outcome"]["enum"] == [name for name, _ in rows]
     for name, status in rows:
         row = next(row for row in document["x-pyexec-outcomes"] if row["name"] == name)

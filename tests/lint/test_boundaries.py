@@ -87,6 +87,6 @@ def test_the_sources_are_formatted():
 
 def test_the_readmes_knob_table_is_the_programs(tmp_path):
     """Every PYEXEC_* variable of config.cc is in README.md, and no other."""
-    knobs = set(re.findall(r'"(PYEXEC_[A-Z_]+)"', (ROOT / "server/config.cc").read_text())) - {"PYEXEC_"}
+    knobs = set(re.findall(r'"(PYEXEC_[A-Z_]+)"', (ROOT / "server/config/config.cc").read_text())) - {"PYEXEC_"}
     named = set(re.findall(r"`(PYEXEC_[A-Z_]+)`", (ROOT / "README.md").read_text()))
     assert knobs == named

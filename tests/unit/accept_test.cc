@@ -1,7 +1,7 @@
-#include "server/accept.h"
+#include "server/http/accept.h"
 
-#include "server/content_encoding.h"
-#include "server/request_target.h"
+#include "server/http/content_encoding.h"
+#include "server/http/request_target.h"
 #include "tests/support/catch.h"
 
 namespace pyexec {

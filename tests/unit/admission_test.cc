@@ -1,4 +1,4 @@
-#include "server/admission.h"
+#include "server/engine/admission.h"
 
 #include <vector>
 

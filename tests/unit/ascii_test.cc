@@ -1,4 +1,4 @@
-#include "server/ascii.h"
+#include "server/base/ascii.h"
 
 #include <string>
 

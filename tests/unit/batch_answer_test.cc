@@ -1,4 +1,4 @@
-#include "server/batch_answer.h"
+#include "server/api/batch_answer.h"
 
 #include "tests/support/catch.h"
 

@@ -1,4 +1,4 @@
-#include "server/batch_share.h"
+#include "server/engine/batch_share.h"
 
 #include <optional>
 #include <vector>

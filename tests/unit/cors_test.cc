@@ -1,4 +1,4 @@
-#include "server/cors.h"
+#include "server/http/cors.h"
 
 #include <algorithm>
 #include <map>

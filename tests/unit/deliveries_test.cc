@@ -1,4 +1,4 @@
-#include "server/deliveries.h"
+#include "server/api/queue/deliveries.h"
 
 #include "tests/support/catch.h"
 

@@ -1,8 +1,8 @@
-#include "server/gunzip.h"
+#include "server/http/gunzip.h"
 
 #include <random>
 
-#include "server/gzip.h"
+#include "server/http/gzip.h"
 #include "tests/support/catch.h"
 
 namespace pyexec {

@@ -1,7 +1,7 @@
 // What clients send that means one thing only, though not written as the table has it.
-#include "server/job_request.h"
-#include "server/json_items.h"
-#include "server/whole_number.h"
+#include "server/base/whole_number.h"
+#include "server/job/job_request.h"
+#include "server/json/json_items.h"
 #include "tests/support/catch.h"
 
 namespace pyexec {

@@ -1,4 +1,4 @@
-#include "server/job_request.h"
+#include "server/job/job_request.h"
 
 #include <utility>
 #include <vector>

@@ -1,4 +1,4 @@
-#include "server/json_items.h"
+#include "server/json/json_items.h"
 
 #include <vector>
 

@@ -1,4 +1,4 @@
-#include "server/offload.h"
+#include "server/base/offload.h"
 
 #include <future>
 #include <stdexcept>

@@ -1,4 +1,4 @@
-#include "server/output_capture.h"
+#include "server/job/output_capture.h"
 
 #include "tests/support/catch.h"
 

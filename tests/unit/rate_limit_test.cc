@@ -1,4 +1,4 @@
-#include "server/rate_limit.h"
+#include "server/auth/rate_limit.h"
 
 #include <map>
 

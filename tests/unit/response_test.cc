@@ -1,9 +1,9 @@
-#include "server/response.h"
+#include "server/http/response.h"
 
 #include <iterator>
 #include <set>
 
-#include "server/untrusted_json.h"
+#include "server/json/untrusted_json.h"
 #include "tests/support/catch.h"
 
 namespace pyexec {

@@ -1,4 +1,4 @@
-#include "server/seats.h"
+#include "server/http/seats.h"
 
 #include <memory>
 #include <optional>

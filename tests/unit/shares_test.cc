@@ -1,9 +1,9 @@
-#include "server/shares.h"
+#include "server/http/shares.h"
 
 #include <memory>
 #include <vector>
 
-#include "server/unread.h"
+#include "server/http/unread.h"
 #include "tests/support/catch.h"
 
 namespace pyexec {

@@ -1,4 +1,4 @@
-#include "server/trace.h"
+#include "server/telemetry/trace.h"
 
 #include "tests/support/catch.h"
 

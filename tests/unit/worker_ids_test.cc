@@ -1,4 +1,4 @@
-#include "server/worker_ids.h"
+#include "server/workers/worker_ids.h"
 
 #include <set>
 

@@ -73,7 +73,8 @@ struct Report {
   ReportKind kind;
   std::string text;
   RunTimes times = {};
-  // What is known of a failure, by name (ErrorDetail in server/outcome.h). At most kMostDetails.
+  // What is known of a failure, by name (ErrorDetail in server/job/outcome.h). At most
+  // kMostDetails.
   std::vector<NamedBytes> detail = {};
   std::vector<NamedBytes> files = {};
 };

@@ -1,5 +1,5 @@
 // Flags and variables of the server: lines that begin with "--" are flags, all others variables.
-#include "server/config.h"
+#include "server/config/config.h"
 
 #include "tests/fuzz/fuzz.h"
 

@@ -1,5 +1,5 @@
 // A compressed body. However it is cut into pieces, what comes out is the same.
-#include "server/gunzip.h"
+#include "server/http/gunzip.h"
 
 #include <algorithm>
 

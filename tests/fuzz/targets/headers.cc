@@ -1,14 +1,14 @@
 // Values of request headers; each line of the input is one.
 #include <boost/beast/http/fields.hpp>
 
-#include "server/accept.h"
-#include "server/api_keys.h"
-#include "server/content_encoding.h"
-#include "server/cors.h"
-#include "server/media_type.h"
-#include "server/quality.h"
-#include "server/request_id.h"
-#include "server/trace.h"
+#include "server/auth/api_keys.h"
+#include "server/http/accept.h"
+#include "server/http/content_encoding.h"
+#include "server/http/cors.h"
+#include "server/http/quality.h"
+#include "server/http/request_id.h"
+#include "server/job/media_type.h"
+#include "server/telemetry/trace.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace pyexec {

@@ -1,9 +1,9 @@
 // The body of POST /execute, and a line of a batch (choice: odd).
-#include "server/job_request.h"
+#include "server/job/job_request.h"
 
-#include "server/input_rules.h"
-#include "server/untrusted_json.h"
-#include "server/utf8.h"
+#include "server/base/utf8.h"
+#include "server/job/input_rules.h"
+#include "server/json/untrusted_json.h"
 #include "tests/fuzz/fuzz.h"
 #include "worker/protocol/frame.h"
 
@@ -23,7 +23,9 @@ const JobCaps kCaps = {.script_bytes = 200,
                        .denied_imports = "os"};
 constexpr std::uint64_t kAnyDepth = 1000;
 
-bool is_json(std::string_view text) { return reserialise(text, kAnyDepth).has_value(); }
+bool is_json(std::string_view text) {
+  return reserialise(text, kAnyDepth).has_value();
+}
 
 void check_refusal(const BadRequest& refusal) {
   FUZZ_CHECK(refusal.status == 400 || refusal.status == 413);
@@ -59,7 +61,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const bool is_line = fuzz::take_choice(input) % 2 != 0;
   const auto request =
       is_line ? parse_batch_line(input, kCaps, plain_request(kCaps)) : parse_job(input, kCaps);
-  if (!request) check_refusal(request.error());
-  else if (request->line == JobRequest::Line::job) check_job(*request);
+  if (!request)
+    check_refusal(request.error());
+  else if (request->line == JobRequest::Line::job)
+    check_job(*request);
   return 0;
 }

@@ -1,7 +1,7 @@
 // JSON and UTF-8 of strangers, as they are checked before they are handed on.
-#include "server/json_text.h"
-#include "server/untrusted_json.h"
-#include "server/utf8.h"
+#include "server/base/utf8.h"
+#include "server/json/json_text.h"
+#include "server/json/untrusted_json.h"
 #include "tests/fuzz/fuzz.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

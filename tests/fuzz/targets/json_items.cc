@@ -1,5 +1,5 @@
 // The body of a batch. However it is cut into pieces, its items are the same.
-#include "server/json_items.h"
+#include "server/json/json_items.h"
 
 #include <algorithm>
 

@@ -1,6 +1,6 @@
 // Names of files and variables, base64 and numbers, each as a field of a request has them.
-#include "server/input_rules.h"
-#include "server/whole_number.h"
+#include "server/base/whole_number.h"
+#include "server/job/input_rules.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace pyexec {

@@ -1,5 +1,5 @@
 // The body of a push of Pub/Sub.
-#include "server/queue_message.h"
+#include "server/api/queue/queue_message.h"
 
 #include "tests/fuzz/fuzz.h"
 

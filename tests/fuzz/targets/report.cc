@@ -1,8 +1,8 @@
 // What a worker that has run a stranger's code says of it, and the judgement.
-#include "server/input_rules.h"
-#include "server/judge.h"
-#include "server/untrusted_json.h"
-#include "server/utf8.h"
+#include "server/base/utf8.h"
+#include "server/job/input_rules.h"
+#include "server/job/judge.h"
+#include "server/json/untrusted_json.h"
 #include "tests/fuzz/fuzz.h"
 #include "worker/protocol/frame.h"
 

@@ -1,5 +1,5 @@
 // The target of a request line, and the value of Host.
-#include "server/request_target.h"
+#include "server/http/request_target.h"
 
 #include "tests/fuzz/fuzz.h"
 

@@ -1,0 +1,69 @@
+#include "server/api/batch_state.h"
+
+#include <utility>
+
+#include "server/api/batch.h"
+
+namespace pyexec {
+
+Batch::Batch(net::any_io_executor executor, Service& the_service, Exchange& the_exchange,
+             JsonItems::Form form)
+    : service(the_service),
+      exchange(the_exchange),
+      answer(form),
+      defaults(plain_request(the_service.job_caps)),
+      more_answer(executor),
+      less_answer(executor),
+      written(executor) {
+  service.drain_watchers.insert(&more_answer);
+}
+
+void Batch::cut_off() {
+  if (std::exchange(is_broken, true)) return;
+  for (Cancellation* job : std::set(jobs)) job->request(Cancellation::By::client);
+  more_answer.set();
+  less_answer.set();
+}
+
+bool Batch::is_full() {
+  const std::uint64_t waiting = answer.bytes() + sending_bytes;
+  return waiting > kMostWaitingBytes || !exchange.hold(waiting);
+}
+
+Members batch_entry(std::uint64_t index, std::string_view id_json, OutcomeKind outcome,
+                    unsigned status) {
+  Members members;
+  members.number("index", index);
+  members.json("id", id_json);
+  members.text("outcome", outcome_name(outcome));
+  members.number("status", status);
+  return members;
+}
+
+void Batch::add(std::uint64_t index, OutcomeKind outcome, Members members) {
+  answer.add(index, members.object());
+  ++done;
+  if (outcome != OutcomeKind::ok) ++failed;
+  const bool is_gone = is_broken && !exchange.cancellation().requested(Cancellation::By::service);
+  service.metrics.count_answer(outcome, is_gone ? Metrics::Client::gone : Metrics::Client::there);
+  more_answer.set();
+}
+
+void Batch::refuse(std::string_view id_json, unsigned status, std::string_view why) {
+  const std::uint64_t index = read++;
+  Members members = batch_entry(index, id_json, OutcomeKind::invalid_request, status);
+  members.text("error", why);
+  add(index, OutcomeKind::invalid_request, std::move(members));
+}
+
+void Batch::add_progress() {
+  Members inner, note;
+  inner.number("read", read);
+  inner.number("running", running);
+  inner.number("done", done);
+  inner.number("failed", failed);
+  note.json("progress", inner.object());
+  answer.add_note(note.object());
+}
+
+}  // namespace pyexec

@@ -1,0 +1,55 @@
+// What the coroutines of one batch share, and the entries of its answer. On the server's thread.
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+
+#include "server/api/batch_answer.h"
+#include "server/app/service.h"
+#include "server/http/exchange.h"
+
+namespace pyexec {
+
+struct Batch {
+  Batch(net::any_io_executor executor, Service& the_service, Exchange& the_exchange,
+        JsonItems::Form form);
+  ~Batch() { service.drain_watchers.erase(&more_answer); }
+  Batch(const Batch&) = delete;
+  Batch& operator=(const Batch&) = delete;
+
+  // Nobody takes the answer: whatever still runs ends.
+  void cut_off();
+  // No job is begun any more.
+  bool is_closing() const { return is_broken || service.draining; }
+  // Whether the client has to read before more is done for it.
+  bool is_full();
+
+  // An entry of the answer, which is that of a job, or of a line that is none.
+  void add(std::uint64_t index, OutcomeKind outcome, Members members);
+  void refuse(std::string_view id_json, unsigned status, std::string_view why);
+  void add_progress();
+
+  Service& service;
+  Exchange& exchange;
+  BatchAnswer answer;
+  JobRequest defaults;
+  std::optional<std::string> defaults_problem;
+  std::uint64_t defaults_bytes = 0, sending_bytes = 0;
+  std::uint64_t read = 0, done = 0, failed = 0, running = 0;
+  std::uint64_t progress_ms = 0;
+  bool has_defaults = false;
+  bool is_whole = false;   // all of the body was read
+  bool is_read = false;    // no job begins any more
+  bool is_broken = false;  // the client is gone, or an answer cannot be told
+  bool is_told = false;    // to its end
+  std::set<Cancellation*> jobs;
+  Signal more_answer, less_answer;
+  Event written;
+};
+
+// The members that every entry begins with.
+Members batch_entry(std::uint64_t index, std::string_view id_json, OutcomeKind outcome,
+                    unsigned status);
+
+}  // namespace pyexec

@@ -1,0 +1,204 @@
+#include "server/api/live.h"
+
+#include <algorithm>
+#include <array>
+
+#include "server/base/utf8.h"
+#include "server/engine/perform.h"
+#include "server/http/accept.h"
+#include "server/http/quality.h"
+#include "server/job/answer.h"
+#include "server/job/judge.h"
+
+namespace pyexec {
+namespace {
+
+namespace http = boost::beast::http;
+
+struct FormatRow {
+  LiveFormat format;
+  std::string_view media_type;
+};
+constexpr FormatRow kFormats[] = {{LiveFormat::event_stream, "text/event-stream"},
+                                  {LiveFormat::json_lines, "application/x-ndjson"}};
+
+// `fill` adds the event's own members.
+template <typename Fill>
+std::string event(LiveFormat format, std::string_view name, Fill fill) {
+  Members members;
+  if (format == LiveFormat::json_lines) members.text("event", name);
+  fill(members);
+  if (format == LiveFormat::json_lines) return members.object() + "\n";
+  return "event: " + std::string(name) + "\ndata: " + members.object() + "\n\n";
+}
+
+std::string ping(LiveFormat format) {
+  return format == LiveFormat::event_stream ? ": ping\n\n" : "{\"event\": \"ping\"}\n";
+}
+
+// What of a job's output has been told.
+class Told {
+ public:
+  // Of one event; others have their turn between two.
+  static constexpr std::size_t kMostBytes = 256 << 10;
+
+  Told(const OutputCapture& capture, std::string_view name) : capture_(capture), name_(name) {}
+
+  // The next event's text, if there is more; a character of which only a part has come waits for
+  // the rest, but for the last time.
+  enum class Turn { one_of_many, last };
+  std::optional<std::string> next(Turn turn) {
+    std::string_view rest = capture_.text();
+    rest.remove_prefix(std::min(told_, rest.size()));
+    if (rest.size() > kMostBytes) {
+      rest = rest.substr(0, kMostBytes);
+      turn = Turn::one_of_many;
+    }
+    if (turn == Turn::one_of_many) rest = without_cut_character(rest);
+    told_ += rest.size();
+    if (rest.empty()) return std::nullopt;
+    return to_valid_utf8(rest);
+  }
+  std::string_view name() const { return name_; }
+
+ private:
+  const OutputCapture& capture_;
+  std::string_view name_;
+  std::size_t told_ = 0;
+};
+
+struct LiveJob {
+  LiveJob(net::any_io_executor executor, Admission::Permit taken)
+      : news(std::move(executor)), permit(std::move(taken)) {}
+
+  Signal news;                              // output, or the outcome
+  std::optional<Admission::Permit> permit;  // until there is one: who reads slowly holds no place
+  std::optional<Outcome> outcome;
+};
+
+class Teller {
+ public:
+  Teller(Exchange& exchange, LiveFormat format, const JobOutput& output)
+      : exchange_(exchange),
+        format_(format),
+        told_{Told(output.standard, "stdout"), Told(output.errors, "stderr")} {}
+
+  // Each does nothing once the client is gone, but for asking that the job should end.
+  awaitable<void> ping() { co_await send(pyexec::ping(format_)); }
+  Deadline last_told() const { return last_told_; }
+  awaitable<void> output(Told::Turn turn) {
+    for (bool is_all = false; !is_all;) {
+      std::string events;
+      for (Told& told : told_)
+        if (const auto text = told.next(turn))
+          events += event(format_, told.name(), [&](Members& to) { to.text("text", *text); });
+      is_all = events.empty() || is_gone_;
+      if (!is_all) co_await send(std::move(events));
+    }
+  }
+  std::string end(const Outcome& outcome, const JobOutput& output,
+                  const JobRequest& request) const {
+    const bool is_ok = outcome.kind == OutcomeKind::ok;
+    std::string events = event(format_, is_ok ? "result" : "error", [&](Members& to) {
+      add_result(to, outcome);
+      if (!is_ok) add_error_detail(to, outcome);
+    });
+    if (!request.job.wants.return_files.empty())
+      events += event(format_, "files", [&](Members& to) { add_files(to, outcome); });
+    events += event(format_, "end", [&](Members& to) {
+      to.text("outcome", outcome_name(outcome.kind));
+      to.number("status", outcome_status(outcome.kind));
+      if (output.standard.truncated()) to.yes("stdout_truncated");
+      if (output.errors.truncated()) to.yes("stderr_truncated");
+      to.json("usage", usage_object(outcome.usage));
+      to.json("limits", limits_object(request));
+    });
+    return events;
+  }
+  // Does nothing once the client is gone, but for asking that the job should end.
+  awaitable<void> send(std::string events) {
+    if (is_gone_) co_return;
+    last_told_ = Clock::now();
+    is_gone_ = !co_await exchange_.write(events);
+    if (is_gone_) exchange_.cancellation().request(Cancellation::By::client);
+  }
+
+ private:
+  Exchange& exchange_;
+  LiveFormat format_;
+  std::array<Told, 2> told_;
+  Deadline last_told_ = Clock::now();
+  bool is_gone_ = false;
+};
+
+// What is printed within this time is one event: `print` alone writes a text and its end apart.
+constexpr std::chrono::milliseconds kGather{5};
+
+awaitable<void> gather(LiveJob& job) {
+  const Deadline end = Clock::now() + kGather;
+  while (!job.outcome && Clock::now() < end) co_await job.news.wait_until(end);
+}
+
+// Until the job is over.
+awaitable<void> follow(LiveJob& job, Teller& teller, std::chrono::milliseconds between_pings) {
+  while (!job.outcome) {
+    const Deadline next_ping = teller.last_told() + between_pings;
+    if (co_await job.news.wait_until(next_ping)) {
+      co_await gather(job);
+      co_await teller.output(Told::Turn::one_of_many);
+    }
+    if (Clock::now() >= teller.last_told() + between_pings) co_await teller.ping();
+  }
+}
+
+}  // namespace
+
+std::optional<LiveFormat> live_format(const Exchange::Head& head) {
+  constexpr std::string_view kTypes[] = {"application/json", kFormats[0].media_type,
+                                         kFormats[1].media_type};
+  const auto best = best_type(joined(head, http::field::accept), kTypes);
+  if (!best || *best == 0) return std::nullopt;
+  return kFormats[*best - 1].format;
+}
+
+awaitable<void> perform_live(Service& service, Exchange& exchange, LiveRequest live) {
+  const auto executor = co_await net::this_coro::executor;
+  JobRequest& wanted = live.request;
+  wanted.detail = AnswerDetail::verbose;
+  wanted.job.wants.error_detail = 1;
+  const auto output = output_for(wanted);
+  const auto job = std::make_shared<LiveJob>(executor, std::move(live.permit));
+  output->on_more = [job] { job->news.set(); };
+  net::co_spawn(executor, perform(service, wanted, Rank::single, output, exchange.cancellation()),
+                [job](std::exception_ptr exception, Outcome outcome) {
+                  if (exception) outcome = failed(OutcomeKind::internal, "internal error");
+                  job->outcome = std::move(outcome);
+                  job->permit.reset();
+                  job->news.set();
+                });
+
+  Teller teller(exchange, live.format, *output);
+  Response head = {200, ""};
+  head.content_type = kFormats[static_cast<std::size_t>(live.format)].media_type;
+  head.headers = {{"Cache-Control", "no-store"}, {"X-Accel-Buffering", "no"}};
+  try {
+    if (!co_await exchange.begin(std::move(head)))
+      exchange.cancellation().request(Cancellation::By::client);
+    co_await follow(*job, teller, std::chrono::milliseconds(service.config.ping_ms));
+  } catch (const std::bad_alloc&) {
+    exchange.cancellation().request(Cancellation::By::service);
+  }
+  // The job refers to what lives here.
+  while (!job->outcome) co_await job->news.wait_until(Deadline::max());
+  output->on_more = nullptr;
+  service.metrics.count_answer(job->outcome->kind, client_of(exchange.cancellation()));
+  exchange.record().add_job(*job->outcome);
+  const std::uint64_t bytes = answer_bytes(*job->outcome, *output);
+  exchange.hold_anyway(bytes);
+  co_await teller.output(Told::Turn::last);
+  const auto tell = [&] { return teller.end(*job->outcome, *output, wanted); };
+  std::string events = co_await service.offload.run(bytes, tell);
+  co_await teller.send(std::move(events));
+}
+
+}  // namespace pyexec

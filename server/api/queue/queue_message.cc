@@ -1,0 +1,60 @@
+#include "server/api/queue/queue_message.h"
+
+#include "server/job/input_rules.h"
+#include "server/json/json_fields.h"
+
+namespace pyexec {
+namespace {
+
+// What is of use in what Pub/Sub sends; as events, since a body may be large and anything.
+class Envelope {
+ public:
+  void begin_field(std::string_view name) { field_ = name; }
+  void take(const JsonEvent& event) {
+    using What = JsonEvent::What;
+    if (field_ == "subscription" && event.level == 0 && event.what == What::string)
+      subscription = event.text;
+    if (field_ != "message") return;
+    if (event.level == 0) has_message = has_message || event.what == What::object;
+    if (event.level != 1) return;
+    if (event.what == What::key) {
+      name_ = event.text;
+    } else if (event.what == What::string) {
+      if (name_ == "data") data = event.text;
+      if (name_ == "messageId" || name_ == "message_id") id = event.text;
+    }
+  }
+
+  bool has_message = false;
+  std::string subscription, id, data;
+
+ private:
+  std::string field_, name_;
+};
+
+}  // namespace
+
+std::optional<QueueMessage> queue_message_of(const boost::beast::http::request_header<>& head) {
+  using Source = QueueMessage::Source;
+  const auto named = [&](std::string_view name) { return std::string(head[name]); };
+  if (std::string task = named("X-CloudTasks-TaskName"); !task.empty())
+    return QueueMessage{Source::cloud_tasks, named("X-CloudTasks-QueueName"), std::move(task)};
+  if (std::string id = named("x-goog-pubsub-message-id"); !id.empty())
+    return QueueMessage{Source::pubsub, named("x-goog-pubsub-subscription-name"), std::move(id)};
+  return std::nullopt;
+}
+
+std::optional<boost::system::result<Wrapped, BadRequest>> unwrap(std::string_view body) {
+  Envelope envelope;
+  if (read_fields(body, envelope) || !envelope.has_message || envelope.subscription.empty())
+    return std::nullopt;
+  if (envelope.id.empty()) return BadRequest{400, "the Pub/Sub message has no 'messageId'"};
+  auto job = decode_base64(envelope.data);
+  if (!job || job->empty())
+    return BadRequest{400, "'data' of the Pub/Sub message must be a job, as base64"};
+  return Wrapped{
+      {QueueMessage::Source::pubsub, std::move(envelope.subscription), std::move(envelope.id)},
+      *std::move(job)};
+}
+
+}  // namespace pyexec

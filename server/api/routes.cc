@@ -1,0 +1,185 @@
+#include "server/api/routes.h"
+
+#include <boost/algorithm/string/predicate.hpp>
+#include <boost/algorithm/string/trim.hpp>
+
+#include "server/api/batch.h"
+#include "server/api/execute.h"
+#include "server/api/health.h"
+#include "server/api/queue/queue_message.h"
+#include "server/api/route_table.h"
+#include "server/http/content_encoding.h"
+#include "server/http/request_target.h"
+
+namespace pyexec {
+namespace {
+
+namespace http = boost::beast::http;
+
+struct Call {
+  Service& service;
+  Exchange& exchange;
+};
+using Handler = awaitable<std::optional<Response>> (*)(Call call);
+
+bool is_json(const Exchange::Head& head) {
+  const std::string_view sent = head[http::field::content_type];
+  return boost::iequals(boost::trim_copy(std::string(sent.substr(0, sent.find(';')))),
+                        "application/json");
+}
+
+Response unauthorized(Service& service) {
+  service.metrics.count_refusal(Refusal::unauthorized);
+  Response response = execute_error(OutcomeKind::unauthorized, 401,
+                                    "this service wants an API key: Authorization: Bearer KEY");
+  response.headers.emplace_back("WWW-Authenticate", "Bearer realm=\"pyexec\"");
+  return response;
+}
+
+void admit(Exchange& exchange, const Grant& grant) {
+  exchange.record().key = grant.key;
+  exchange.belongs_to(grant.subject,
+                      grant.key.empty() ? Seats::Guest::stranger : Seats::Guest::known);
+}
+
+Response unserved_encoding(const Exchange::Head& head) {
+  Response response = execute_error(OutcomeKind::invalid_request, 415, problem_with_encoding(head));
+  response.headers.emplace_back("Accept-Encoding", kServedEncodings);
+  return response;
+}
+
+Response too_often(const char* why, const Headers& headers) {
+  Response response = execute_error(OutcomeKind::rate_limited, 429, why);
+  response.headers = headers;
+  response.headers.emplace_back("Pyexec-Outcome", outcome_name(OutcomeKind::rate_limited));
+  return response;
+}
+
+awaitable<std::optional<Response>> answer_execute(Call call) {
+  auto& [service, exchange] = call;
+  const auto grant = service.access.identify(exchange);
+  if (!grant) co_return unauthorized(service);
+  admit(exchange, *grant);
+  if (const auto verdict = service.access.take_token(*grant)) {
+    const Headers headers = rate_limit_headers(*verdict);
+    if (!verdict->allowed) {
+      service.metrics.count_refusal(Refusal::rate_limit);
+      co_return too_often("too many requests; try again later", headers);
+    }
+    exchange.add_headers(headers);
+  }
+  const auto running = service.access.try_run(*grant);
+  if (!running) {
+    service.metrics.count_refusal(Refusal::running_limit);
+    co_return too_often("too many jobs of this API key are running; try again later",
+                        {{"Retry-After", "1"}});
+  }
+  // What queues deliver may have another type, or none.
+  if (!is_json(exchange.head()) && !queue_message_of(exchange.head()))
+    co_return execute_error(OutcomeKind::invalid_request, 415,
+                            "Content-Type must be application/json");
+  if (!content_encoding(exchange.head())) co_return unserved_encoding(exchange.head());
+  co_return co_await execute(service, exchange);
+}
+
+awaitable<std::optional<Response>> answer_batch(Call call) {
+  auto& [service, exchange] = call;
+  const auto grant = service.access.identify(exchange);
+  if (!grant) co_return unauthorized(service);
+  admit(exchange, *grant);
+  if (!content_encoding(exchange.head())) co_return unserved_encoding(exchange.head());
+  co_return co_await execute_batch(service, exchange, *grant);
+}
+
+awaitable<std::optional<Response>> answer_health(Call call) {
+  co_return health(call.service);
+}
+awaitable<std::optional<Response>> answer_healthz(Call call) {
+  co_return healthz(call.service);
+}
+awaitable<std::optional<Response>> answer_metrics(Call call) {
+  co_return metrics(call.service);
+}
+awaitable<std::optional<Response>> answer_openapi(Call call) {
+  co_return Response{200, call.service.openapi};
+}
+awaitable<std::optional<Response>> answer_page(Call call) {
+  Response response = {200, call.service.page};
+  response.content_type = "text/html; charset=utf-8";
+  response.headers.emplace_back("Content-Security-Policy",
+                                "default-src 'none'; style-src 'unsafe-inline'");
+  co_return response;
+}
+
+// In the order of kRoutes.
+constexpr Handler kHandlers[] = {
+#define X(name, method, path, whose, summary) answer_##name,
+    PYEXEC_ROUTES(X)
+#undef X
+};
+
+const Route* find_route(std::string_view target) {
+  const std::string_view path = path_of(target);
+  const auto known = std::find_if(std::begin(kRoutes), std::end(kRoutes),
+                                  [&](const Route& row) { return row.path == path; });
+  return known == std::end(kRoutes) ? nullptr : &*known;
+}
+
+std::string methods_of(const Route& route) {
+  return route.method == http::verb::get ? "GET, HEAD, OPTIONS" : "POST, OPTIONS";
+}
+
+// What may be sent here; to a page of another origin, what it may send.
+Response options(const Service& service, const Exchange& exchange, const Route* route) {
+  const Exchange::Head& head = exchange.head();
+  Response response = {204, ""};
+  if (route != nullptr) response.headers.emplace_back("Allow", methods_of(*route));
+  const auto wanted = head[http::field::access_control_request_method];
+  if (!wanted.empty())
+    for (auto& [name, value] : service.cors.preflight(head[http::field::origin], wanted))
+      // Every answer to an allowed page has these; a browser refuses an origin that is said twice.
+      if (name != "Access-Control-Allow-Origin" && name != "Vary")
+        response.headers.emplace_back(name, std::move(value));
+  return response;
+}
+
+Response refuse(const Route* route, unsigned status, const std::string& message) {
+  return route != nullptr && route->of == RouteOf::jobs
+             ? execute_error(OutcomeKind::invalid_request, status, message)
+             : error_response(status, message);
+}
+
+}  // namespace
+
+awaitable<std::optional<Response>> route(Service& service, Exchange& exchange) {
+  const Exchange::Head& head = exchange.head();
+  const Route* known = find_route(head.target());
+  if (head.method() == http::verb::options && (known != nullptr || head.target() == "*"))
+    co_return options(service, exchange, known);
+  if (known == nullptr) co_return error_response(404, "no such path; try POST /execute, or GET /");
+  // HEAD is GET without the body, which is left out later.
+  const auto method = head.method() == http::verb::head ? http::verb::get : head.method();
+  if (method != known->method) {
+    Response response = refuse(known, 405, "method not allowed; use " + methods_of(*known));
+    response.headers.emplace_back("Allow", methods_of(*known));
+    co_return response;
+  }
+  co_return co_await kHandlers[static_cast<std::size_t>(known->name)]({service, exchange});
+}
+
+Response too_busy(Service& service, std::string_view target) {
+  service.metrics.count_refusal(Refusal::too_many_bytes);
+  constexpr const char* kWhy =
+      "too many bytes of requests of this client are being read; try again later";
+  const Route* known = find_route(target);
+  return known != nullptr && known->of == RouteOf::jobs ? busy_response(kWhy)
+                                                        : error_response(429, kWhy);
+}
+
+Response too_large(const Service& service, std::string_view target) {
+  const auto limit = largest_body_bytes(service.job_caps);
+  return refuse(find_route(target), 413,
+                "request body is larger than the limit of " + std::to_string(limit) + " bytes");
+}
+
+}  // namespace pyexec

@@ -1,0 +1,92 @@
+#include "server/app/selftest.h"
+
+#include <rapidjson/document.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "selftest_source.h"  // generated: python_env/selftest.py as a string literal
+#include "server/workers/isolation.h"
+#include "server/workers/run_job.h"
+
+namespace pyexec {
+namespace {
+
+constexpr std::chrono::seconds kTime{60};  // it takes some 30 ms; under gVisor, a second
+constexpr std::uint64_t kFewestAttacks = 40;
+
+// What a job may find in its jail, if it finds the host's: by the numbers that tell it is the same.
+constexpr const char* kHostFiles[] = {"/usr/lib",  "/usr/bin",  "/usr/bin/env", "/dev/null",
+                                      "/dev/zero", "/dev/full", "/dev/random",  "/dev/urandom"};
+
+std::string host_files() {
+  std::string text = "{";
+  for (const char* path : kHostFiles) {
+    struct stat state = {};
+    if (::stat(path, &state) == -1) continue;
+    text.append("'").append(path).append("': (").append(std::to_string(state.st_dev));
+    text.append(", ").append(std::to_string(state.st_ino)).append("), ");
+  }
+  return text + "}";
+}
+
+}  // namespace
+
+SelftestTargets::SelftestTargets(net::any_io_executor executor)
+    : tcp_(executor, {net::ip::address_v4::loopback(), 0}),
+      abstract_(executor),
+      name_("pyexec-selftest-" + std::to_string(::getpid())),
+      host_files_(host_files()) {
+  abstract_.open();
+  abstract_.bind(net::local::stream_protocol::endpoint(std::string(1, '\0') + name_));
+  abstract_.listen();
+}
+
+std::string SelftestTargets::python(pid_t launcher) const {
+  return "TARGET = {'server_pid': " + std::to_string(::getpid()) +
+         ", 'zygote_pid': " + std::to_string(launcher) +
+         ", 'tcp_port': " + std::to_string(tcp_.local_endpoint().port()) + ", 'abstract_name': '" +
+         name_ + "', 'host_files': " + host_files_ + ", 'platform': '" + platform() + "'}\n";
+}
+
+awaitable<std::optional<std::string>> run_selftest(Service& service, const SelftestTargets& targets,
+                                                   pid_t launcher) {
+  Cancellation never;
+  const Deadline deadline = Clock::now() + kTime;
+  auto lease = co_await service.pool.take({Warmth::basic, Rank::single}, deadline, never);
+  if (!lease) co_return "the self-test got no worker";
+  const Job job = {targets.python(launcher) + kSelftestSource};
+  JobRun what = {job,
+                 {1 << 20, 8},
+                 deadline,
+                 Accounting::quick,
+                 service.offload,
+                 std::make_shared<JobOutput>(1 << 16)};
+  const Outcome outcome =
+      co_await run_job(*std::move(lease), std::move(what), never, service.metrics);
+  if (outcome.kind != OutcomeKind::ok)
+    co_return "the self-test did not finish: " + std::string(outcome_name(outcome.kind)) + ": " +
+        outcome.error;
+
+  rapidjson::Document answer;
+  answer.Parse(outcome.result_json.c_str());
+  if (answer.HasParseError() || !answer.IsObject() || !answer.HasMember("attacks") ||
+      !answer["attacks"].IsObject())
+    co_return "the self-test's answer is malformed";
+  std::string worked;
+  for (const auto& attack : answer["attacks"].GetObject()) {
+    ++service.isolation.selftest_run;
+    if (attack.value.IsNull()) {
+      ++service.isolation.selftest_blocked;
+      continue;
+    }
+    worked += std::string(worked.empty() ? "" : "; ") + attack.name.GetString();
+    if (attack.value.IsString()) worked += std::string(" (") + attack.value.GetString() + ")";
+  }
+  if (service.isolation.selftest_run < kFewestAttacks)
+    co_return "the self-test made only " + std::to_string(service.isolation.selftest_run) +
+        " attacks";
+  if (!worked.empty()) co_return "the self-test broke out: " + worked;
+  co_return std::nullopt;
+}
+
+}  // namespace pyexec

@@ -1,0 +1,31 @@
+// The service attacks itself before it serves anybody: python_env/selftest.py, in a real worker.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "server/app/service.h"
+
+namespace pyexec {
+
+// What the attacks aim at: this process, and two listeners of its own on the host. Made before this
+// process gives up the right to make them; they close with this object.
+class SelftestTargets {
+ public:
+  explicit SelftestTargets(net::any_io_executor executor);
+  // The line that goes in front of the script.
+  std::string python(pid_t launcher) const;
+
+ private:
+  net::ip::tcp::acceptor tcp_;
+  net::local::stream_protocol::acceptor abstract_;
+  std::string name_, host_files_;
+};
+
+// The pool is full. Sets service.isolation's counts. The text names the attacks that worked, or
+// says why there is no answer; nothing if all were blocked.
+awaitable<std::optional<std::string>> run_selftest(Service& service, const SelftestTargets& targets,
+                                                   pid_t launcher);
+
+}  // namespace pyexec

@@ -1,0 +1,65 @@
+// Who may ask for jobs, and how often: API keys and rate limits. On the server's thread.
+#pragma once
+
+#include <boost/system/result.hpp>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "server/auth/api_keys.h"
+#include "server/auth/rate_limit.h"
+#include "server/http/exchange.h"
+
+namespace pyexec {
+
+struct Config;
+
+// Who a request is from, and what they may.
+struct Grant {
+  std::string subject;  // "key NAME", or "address ..."
+  std::string key;      // its name, or empty
+  std::optional<Rate> rate;
+  std::optional<std::uint64_t> running_jobs;
+};
+
+class Access {
+ public:
+  // keys: nothing where everybody may ask.
+  Access(const Config& config, std::optional<ApiKeys> keys);
+
+  bool has_keys() const { return keys_.has_value(); }
+  // Reads the file of keys again. The text says what is wrong; the keys then stay as they were.
+  std::optional<std::string> reload();
+
+  // Nothing for one without a key, where keys are wanted.
+  std::optional<Grant> identify(const Exchange& exchange) const;
+
+  // A place among the jobs of this subject that run at the same time; given back at its end.
+  class Running {
+   public:
+    Running() = default;
+    Running(Access& access, const std::string& subject);
+    Running(Running&& other) noexcept
+        : access_(std::exchange(other.access_, nullptr)), subject_(std::move(other.subject_)) {}
+    Running& operator=(Running&&) = delete;
+    ~Running();
+
+   private:
+    Access* access_ = nullptr;
+    std::string subject_;
+  };
+  // For a request: the verdict of its rate limit, if it has one, and whether it may run.
+  std::optional<Verdict> take_token(const Grant& grant);
+  std::optional<Running> try_run(const Grant& grant);
+  // For one of many: waits for them. Ends early, without, once cancelled.
+  awaitable<void> await_token(const Grant& grant, const Cancellation& cancellation);
+  awaitable<Running> await_place(const Grant& grant, const Cancellation& cancellation);
+
+ private:
+  const Config& config_;
+  std::optional<ApiKeys> keys_;
+  RateLimiter limiter_;
+  std::map<std::string, std::uint64_t> running_;  // only of subjects with a limit
+};
+
+}  // namespace pyexec

@@ -1,0 +1,16 @@
+#include "server/base/sha256.h"
+
+#include <openssl/evp.h>
+
+namespace pyexec {
+
+std::optional<Sha256> sha256(std::string_view text) {
+  Sha256 hash;
+  unsigned size = 0;
+  if (EVP_Digest(text.data(), text.size(), hash.data(), &size, EVP_sha256(), nullptr) != 1 ||
+      size != hash.size())
+    return std::nullopt;
+  return hash;
+}
+
+}  // namespace pyexec

@@ -1,0 +1,37 @@
+// Looks whether a client is still there while its answer is being made.
+#pragma once
+
+#include <memory>
+
+#include "server/base/asio.h"
+
+namespace pyexec {
+
+// A client has gone when it has closed or reset its connection, or its sending half.
+class ClientWatch {
+ public:
+  // The socket must outlive the watch.
+  explicit ClientWatch(net::ip::tcp::socket& socket) : socket_(socket) {}
+  ~ClientWatch() { stop(); }
+  ClientWatch(const ClientWatch&) = delete;
+  ClientWatch& operator=(const ClientWatch&) = delete;
+
+  // Looks four times a second, whatever else is done with the socket meanwhile, and asks for the
+  // cancellation once the client has gone.
+  void start(Cancellation& cancellation);
+  void stop();
+
+ private:
+  // Outlives the watch until Asio has let go of it.
+  struct Look {
+    explicit Look(net::any_io_executor executor) : timer(std::move(executor)) {}
+    net::steady_timer timer;
+    Cancellation* cancellation = nullptr;  // nullptr: stopped
+  };
+  void look_later(std::shared_ptr<Look> look);
+
+  net::ip::tcp::socket& socket_;
+  std::shared_ptr<Look> look_;
+};
+
+}  // namespace pyexec

@@ -1,0 +1,120 @@
+#include "server/http/cors.h"
+
+#include <algorithm>
+#include <boost/algorithm/string/case_conv.hpp>
+#include <charconv>
+#include <cstdint>
+#include <optional>
+
+#include "server/base/ascii.h"
+#include "server/job/input_rules.h"
+
+namespace pyexec {
+namespace {
+
+constexpr std::string_view kMethods[] = {"POST", "GET", "HEAD", "OPTIONS"};
+constexpr const char* kAllowMethods = "POST, GET, HEAD, OPTIONS";
+// "*" would not stand for Authorization.
+constexpr const char* kAllowHeaders =
+    "Authorization, Content-Type, Content-Encoding, X-Request-Id, Accept";
+constexpr const char* kMaxAgeSeconds = "600";
+constexpr const char* kExposeHeaders =
+    "Pyexec-Outcome, Pyexec-Hint, Server-Timing, X-Request-Id, Retry-After, RateLimit-Limit, "
+    "RateLimit-Remaining, RateLimit-Reset";
+
+struct DefaultPort {
+  std::string_view scheme, port;
+};
+constexpr DefaultPort kDefaultPorts[] = {{"http", "80"}, {"https", "443"}};
+
+bool is_scheme(std::string_view text) {
+  return !text.empty() && !is_ascii_digit(text.front()) && is_alphanumeric_or(text, "+.-");
+}
+
+bool is_host(std::string_view text) {
+  if (!text.starts_with('[')) return !text.empty() && is_alphanumeric_or(text, "._-");
+  const auto end = text.find_first_not_of("0123456789abcdef:.", 1);
+  return end > 1 && end == text.size() - 1 && text[end] == ']';
+}
+
+bool is_port(std::string_view text) {
+  std::uint16_t port = 0;
+  const char* const last = text.data() + text.size();
+  const auto [end, error] = std::from_chars(text.data(), last, port);
+  return error == std::errc() && end == last && port > 0 && text.front() != '0';
+}
+
+// As a browser writes it in an Origin header; nothing if it is none.
+std::optional<std::string> to_origin(std::string_view entry) {
+  constexpr std::string_view kSlashes = "://";
+  const std::string text = boost::to_lower_copy(std::string(entry));
+  const auto slashes = text.find(kSlashes);
+  if (slashes == std::string::npos) return std::nullopt;
+  const auto host_at = slashes + kSlashes.size();
+  // A colon in [brackets] is the host's.
+  const auto bracket = text.find(']', host_at);
+  const auto colon = text.find(':', bracket == std::string::npos ? host_at : bracket);
+  const std::string scheme = text.substr(0, slashes);
+  const std::string host =
+      text.substr(host_at, colon == std::string::npos ? colon : colon - host_at);
+  if (!is_scheme(scheme) || !is_host(host)) return std::nullopt;
+  if (colon == std::string::npos) return text;
+  const std::string port = text.substr(colon + 1);
+  if (!is_port(port)) return std::nullopt;
+  const bool is_default =
+      std::any_of(std::begin(kDefaultPorts), std::end(kDefaultPorts),
+                  [&](const DefaultPort& row) { return row.scheme == scheme && row.port == port; });
+  return is_default ? text.substr(0, colon) : text;
+}
+
+}  // namespace
+
+boost::system::result<CorsPolicy, Problem> CorsPolicy::parse(std::string_view origins) {
+  constexpr std::string_view kSpaces = " \t", kEvery = "*";
+  CorsPolicy policy;
+  const std::string_view list = trimmed(origins, kSpaces);
+  policy.any_ = list == kEvery;
+  if (list.empty() || policy.any_) return policy;
+  for (std::size_t at = 0; at <= list.size();) {
+    const auto end = std::min(list.find(',', at), list.size());
+    const std::string_view entry = trimmed(list.substr(at, end - at), kSpaces);
+    if (entry == kEvery) return Problem{"'*' is every origin, and stands alone"};
+    auto origin = to_origin(entry);
+    if (!origin)
+      return Problem{quoted(entry) + " is not an origin: scheme://host or scheme://host:port"};
+    policy.origins_.push_back(*std::move(origin));
+    at = end + 1;
+  }
+  return policy;
+}
+
+bool CorsPolicy::allows(std::string_view origin) const {
+  return any_ || std::find(origins_.begin(), origins_.end(), origin) != origins_.end();
+}
+
+Headers CorsPolicy::allowed_origin(std::string_view origin) const {
+  if (any_) return {{"Access-Control-Allow-Origin", "*"}};
+  return {{"Access-Control-Allow-Origin", std::string(origin)}, {"Vary", "Origin"}};
+}
+
+Headers CorsPolicy::headers_for(std::string_view origin) const {
+  if (!is_on()) return {};
+  // Without it a cache would give this answer to a page that may read it.
+  if (!allows(origin)) return {{"Vary", "Origin"}};
+  Headers headers = allowed_origin(origin);
+  headers.emplace_back("Access-Control-Expose-Headers", kExposeHeaders);
+  return headers;
+}
+
+Headers CorsPolicy::preflight(std::string_view origin, std::string_view requested_method) const {
+  if (origin.empty() || !allows(origin)) return {};
+  if (std::find(std::begin(kMethods), std::end(kMethods), requested_method) == std::end(kMethods))
+    return {};
+  Headers headers = allowed_origin(origin);
+  headers.emplace_back("Access-Control-Allow-Methods", kAllowMethods);
+  headers.emplace_back("Access-Control-Allow-Headers", kAllowHeaders);
+  headers.emplace_back("Access-Control-Max-Age", kMaxAgeSeconds);
+  return headers;
+}
+
+}  // namespace pyexec

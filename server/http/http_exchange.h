@@ -1,0 +1,117 @@
+// A request and its answer on one connection: what Exchange promises, over HTTP/1.
+#pragma once
+
+#include <boost/beast/core.hpp>
+#include <boost/beast/http.hpp>
+#include <memory>
+
+#include "server/app/service.h"
+#include "server/http/client_watch.h"
+#include "server/http/exchange.h"
+#include "server/http/gunzip.h"
+
+namespace pyexec {
+
+// What a connection keeps between its requests.
+struct HttpConnection {
+  boost::beast::tcp_stream stream;
+  boost::beast::flat_buffer buffer;  // read, and not yet understood
+  net::ip::address client;
+  Seats::Seat* seat;
+};
+
+class HttpExchange final : public Exchange, private UnreadAnswers::Answer {
+ public:
+  HttpExchange(HttpConnection& connection, Service& service);
+  ~HttpExchange() override;
+
+  // The head of a request whose first bytes are in the connection's buffer, or on their way.
+  awaitable<boost::system::error_code> read_head();
+  // What to answer to a request that is not HTTP; nothing if nobody is there to hear it.
+  std::optional<Response> refuse_head(boost::system::error_code error) const;
+
+  bool has_head() const;
+  const Head& head() const override;
+  net::ip::address client() const override { return connection_.client; }
+  Cancellation& cancellation() override { return cancellation_; }
+  awaitable<std::optional<std::string_view>> whole_body() override;
+  std::optional<Response> refusal() override { return std::exchange(refusal_, std::nullopt); }
+  awaitable<Body> read_body(std::string& out) override;
+  void stop_reading() override;
+  awaitable<bool> begin(Response head) override;
+  awaitable<bool> write(std::string_view piece) override;
+  RequestRecord& record() override { return record_; }
+  void belongs_to(const std::string& subject, Seats::Guest guest) override;
+  const std::string& owner() const override { return subject_; }
+  bool hold(std::uint64_t bytes) override { return answer_room_.resize(bytes); }
+  void hold_anyway(std::uint64_t bytes) override;
+  void break_off() override;
+  awaitable<void> leave_off() override;
+  void add_headers(const Headers& headers) override {
+    headers_.insert(headers_.end(), headers.begin(), headers.end());
+  }
+
+  // The answer, or the end of what was begun. Whether the connection is good for another request.
+  enum class After { keep, close };
+  awaitable<bool> finish(std::optional<Response> response, After after);
+
+ private:
+  using HeadParser = boost::beast::http::request_parser<boost::beast::http::empty_body>;
+  using WholeParser = boost::beast::http::request_parser<boost::beast::http::string_body>;
+  using PieceParser = boost::beast::http::request_parser<boost::beast::http::buffer_body>;
+  using Message = boost::beast::http::response<boost::beast::http::string_body>;
+
+  void received(std::size_t bytes);
+  void sent(std::size_t bytes);
+  // On the parser that has the request by now.
+  template <typename Do>
+  auto on_parser(Do action) const {
+    if (pieces_) return action(*pieces_);
+    if (whole_) return action(*whole_);
+    return action(head_);
+  }
+  bool wants_to_stay() const;
+  bool body_is_read() const;
+  awaitable<bool> go_on();
+  awaitable<boost::system::error_code> read_all();
+  awaitable<boost::system::error_code> unpack_all(std::uint64_t most);
+  awaitable<Body> read_piece(std::string& out);
+  awaitable<Body> read_packed(std::string& out);
+  awaitable<bool> skip_body();
+  Message to_http(Response response) const;
+  template <typename Answered>
+  awaitable<bool> send(Answered& answer);
+  std::string_view subject() const override { return subject_; }
+  bool is_stalled() const override;
+  void give_way() override;
+  awaitable<void> linger();
+
+  HttpConnection& connection_;
+  Service& service_;
+  ClientWatch watch_;
+  std::string subject_;     // whose room it takes
+  Shares::Hold body_room_;  // grows as the body comes
+  Shares::Hold answer_room_;
+  std::optional<UnreadAnswers::Entry> unread_;
+  Deadline sending_since_ = Deadline::max();
+  HeadParser head_;
+  std::optional<WholeParser> whole_;   // instead of head_, once the body is wanted
+  std::optional<PieceParser> pieces_;  // the same, piece by piece
+  struct Packed {
+    Gunzip gunzip;
+    std::string piece;           // as it came
+    std::string_view rest = {};  // of the piece
+    bool is_complete = false;    // no other piece comes
+  };
+  std::unique_ptr<Packed> packed_;  // of a body that comes compressed, piece by piece
+  std::string unpacked_;            // all of a body that came compressed
+  Cancellation cancellation_;
+  RequestRecord record_;
+  Headers headers_;
+  std::optional<Response> refusal_;
+  std::string_view head_problem_;
+  bool is_told_to_go_on_ = false, is_chunked_ = false, has_begun_ = false, is_broken_ = false;
+  bool is_reading_stopped_ = false;
+};
+
+}  // namespace pyexec

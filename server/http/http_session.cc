@@ -1,0 +1,193 @@
+#include "server/http/http_session.h"
+
+#include "sandbox/base/phases.h"
+#include "server/api/routes.h"
+#include "server/http/http_exchange.h"
+#include "server/telemetry/log.h"
+
+namespace pyexec {
+
+using net::ip::tcp;
+
+namespace {
+
+constexpr std::size_t kFirstReadBytes = 8 << 10;
+// What is read ahead of the parser. No limit of the parser's covers chunk extensions and trailers,
+// which it wants in one piece; a header that fits its limit fits in here.
+constexpr std::size_t kBufferBytes = 64 << 10;
+
+net::ip::address address_of(const tcp::socket& socket) {
+  error_code ignored;
+  return socket.remote_endpoint(ignored).address();
+}
+
+}  // namespace
+
+class HttpSession {
+ public:
+  HttpSession(tcp::socket socket, Service& service, Sessions& sessions)
+      : connection_{boost::beast::tcp_stream(std::move(socket)),
+                    boost::beast::flat_buffer(kBufferBytes),
+                    {},
+                    nullptr},
+        service_(service),
+        sessions_(sessions) {
+    connection_.client = address_of(connection_.stream.socket());
+    seat_.emplace(service.seats, client_subject(connection_.client), [this] { close(); });
+    connection_.seat = &*seat_;
+    sessions_.add(*this);
+    ++service_.connections;
+  }
+  ~HttpSession() {
+    sessions_.remove(*this);
+    --service_.connections;
+  }
+  HttpSession(const HttpSession&) = delete;
+  HttpSession& operator=(const HttpSession&) = delete;
+
+  awaitable<void> run() {
+    error_code ignored;
+    connection_.stream.socket().set_option(tcp::no_delay(true), ignored);
+    limit_silence();
+    while (co_await serve_request()) {
+    }
+    connection_.stream.socket().shutdown(tcp::socket::shutdown_send, ignored);
+  }
+
+  // Ends the wait for what has not come. What has been read, whose coroutine has not gone on yet,
+  // is a request: a read that is over cannot be cancelled.
+  void end_if_idle() {
+    if (idle_ && is_silent()) connection_.stream.cancel();
+  }
+  void end_if_unbegun() {
+    if (!has_head_ && is_silent()) connection_.stream.cancel();
+  }
+  void close() {
+    error_code ignored;
+    connection_.stream.socket().close(ignored);
+  }
+
+ private:
+  bool is_silent() {
+    error_code ignored;
+    return connection_.stream.socket().available(ignored) == 0;
+  }
+
+  // A client whose machine is gone, which says nothing any more, not even that.
+  void limit_silence() {
+    using UserTimeout = net::detail::socket_option::integer<IPPROTO_TCP, TCP_USER_TIMEOUT>;
+    error_code ignored;
+    const auto ms = static_cast<int>(service_.config.read_timeout_ms);
+    connection_.stream.socket().set_option(UserTimeout(ms), ignored);
+  }
+
+  // Two clocks: a connection may be idle for long, a request that has begun may not.
+  awaitable<bool> await_request() {
+    if (connection_.buffer.size() > 0) co_return true;
+    if (sessions_.closes_idle() && has_served_ && is_silent()) co_return false;
+    error_code error;
+    do {
+      idle_ = true;
+      connection_.stream.expires_after(std::chrono::milliseconds(service_.config.idle_timeout_ms));
+      const auto [read_error, size] = co_await connection_.stream.async_read_some(
+          connection_.buffer.prepare(kFirstReadBytes), kAsTuple);
+      idle_ = false;
+      error = read_error;
+      if (!error) connection_.buffer.commit(size);
+    } while (error == net::error::operation_aborted && !is_silent());  // it came just then
+    co_return !error;
+  }
+
+  // Whether the connection is good for another request.
+  awaitable<bool> serve_request() {
+    seat_->wait(Clock::now());
+    if (!co_await await_request()) co_return false;
+    HttpExchange exchange(connection_, service_);
+    std::optional<Response> response;
+    const error_code error = co_await exchange.read_head();
+    has_head_ = true;
+    if (error)
+      response = exchange.refuse_head(error);
+    else
+      response = co_await answer(exchange);
+    const bool is_job = response && response->outcome;
+    if (!response && error) co_return false;  // nobody asks
+    const bool may_stay = !error && sessions_.keeps();
+    const bool is_good = co_await exchange.finish(
+        std::move(response), may_stay ? HttpExchange::After::keep : HttpExchange::After::close);
+    account(exchange);
+    // There may have been no room for the answer: then it was another one.
+    if (is_job)
+      service_.metrics.count_answer(*exchange.record().outcome, client_of(exchange.cancellation()));
+    has_head_ = false;
+    has_served_ = true;
+    co_return is_good;
+  }
+
+  void account(HttpExchange& exchange) {
+    RequestRecord& record = exchange.record();
+    record.ended_ns = sandbox::monotonic_ns();
+    // Whatever the kernel took of an answer.
+    if (client_of(exchange.cancellation()) == Metrics::Client::gone) record.status = 0;
+    if (record.outcome && !record.batch_done)
+      service_.metrics.observe_request(record.ended_ns - record.began_ns);
+    service_.request_log.write(exchange.has_head() ? &exchange.head() : nullptr, record);
+  }
+
+  awaitable<std::optional<Response>> answer(HttpExchange& exchange) {
+    try {
+      co_return co_await route(service_, exchange);
+    } catch (const std::exception& error) {
+      log_line(std::string("a request failed: ") + error.what());
+      co_return execute_error(OutcomeKind::internal, 500, "internal error");
+    }
+  }
+
+  HttpConnection connection_;
+  std::optional<Seats::Seat> seat_;
+  Service& service_;
+  Sessions& sessions_;
+  bool idle_ = false, has_head_ = false, has_served_ = false;
+};
+
+void Sessions::end_unbegun() {
+  for (HttpSession* session : open_) session->end_if_unbegun();
+}
+
+void Sessions::end_idle() {
+  closes_idle_ = true;
+  for (HttpSession* session : open_) session->end_if_idle();
+}
+
+void Sessions::close_all() {
+  for (HttpSession* session : open_) session->close();
+}
+
+void Sessions::remove(HttpSession& session) {
+  open_.erase(&session);
+  for (net::steady_timer* timer : waiting_) timer->cancel();
+}
+
+awaitable<void> Sessions::wait_fewer_than(std::size_t count, Deadline deadline) {
+  net::steady_timer timer(co_await net::this_coro::executor);
+  waiting_.insert(&timer);
+  while (open_.size() >= count && Clock::now() < deadline) {
+    timer.expires_at(deadline);
+    co_await timer.async_wait(kAsTuple);
+  }
+  waiting_.erase(&timer);
+}
+
+namespace {
+
+awaitable<void> run(std::unique_ptr<HttpSession> session) {
+  co_await session->run();
+}
+
+}  // namespace
+
+awaitable<void> serve_connection(tcp::socket socket, Service& service, Sessions& sessions) {
+  return run(std::make_unique<HttpSession>(std::move(socket), service, sessions));
+}
+
+}  // namespace pyexec

@@ -1,0 +1,109 @@
+#include "server/http/listener.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "server/telemetry/log.h"
+
+namespace pyexec {
+
+using net::ip::tcp;
+
+namespace {
+
+constexpr std::chrono::milliseconds kPause{50}, kBetweenLooks{50};
+constexpr std::chrono::seconds kBetweenComplaints{10};
+constexpr int kBacklog = 4096;
+constexpr std::size_t kMostAtOnce = 64;  // then others have their turn
+
+void serve_detached(tcp::socket socket, Service& service, Sessions& sessions) try {
+  const auto executor = socket.get_executor();
+  net::co_spawn(executor, serve_connection(std::move(socket), service, sessions),
+                [](std::exception_ptr exception) {
+                  try {
+                    if (exception) std::rethrow_exception(exception);
+                  } catch (const std::exception& error) {
+                    log_line(std::string("a connection failed: ") + error.what());
+                  }
+                });
+} catch (const std::bad_alloc&) {  // without a session the socket is closed
+}
+
+// Those that the kernel has accepted already, one after the other, until `most`, or
+// PYEXEC_CONNECTIONS, are open; or until an error, which is would_block when there are no more.
+error_code accept_waiting(tcp::acceptor& acceptor, Service& service, Sessions& sessions,
+                          std::size_t most) {
+  error_code error;
+  for (std::size_t i = 0; i < most && sessions.open() < service.config.connections; ++i) {
+    tcp::socket socket(acceptor.get_executor());
+    acceptor.accept(socket, error);
+    if (error == net::error::connection_aborted) continue;
+    if (error) return error;
+    serve_detached(std::move(socket), service, sessions);
+  }
+  return error_code();
+}
+
+// Until there is room for one more: that somebody leaves, or has waited long enough to be asked to.
+awaitable<void> make_room(Service& service, Sessions& sessions) {
+  while (sessions.open() >= service.config.connections) {
+    const Deadline now = Clock::now(), leave = service.seats.next_leave();
+    Deadline look = now + kBetweenLooks;
+    if (leave <= now)
+      service.seats.ask_to_leave();  // and not another one before it is gone
+    else
+      look = std::min(look, leave);
+    co_await sessions.wait_fewer_than(service.config.connections, look);
+  }
+}
+
+}  // namespace
+
+tcp::acceptor bind_listener(net::any_io_executor executor, const Config& config) {
+  error_code error;
+  const auto address = net::ip::make_address(config.address, error);
+  if (error)
+    throw std::runtime_error("PYEXEC_ADDRESS='" + config.address + "' is not an IP address");
+  const tcp::endpoint endpoint(address, static_cast<unsigned short>(config.port));
+  tcp::acceptor acceptor(executor, endpoint.protocol());
+  acceptor.set_option(net::socket_base::reuse_address(true));
+  if (acceptor.bind(endpoint, error); error)
+    throw std::runtime_error("cannot listen on " + config.address + " port " +
+                             std::to_string(config.port) + ": " + error.message());
+  return acceptor;
+}
+
+void start_listening(tcp::acceptor& acceptor) {
+  error_code error;
+  const auto endpoint = acceptor.local_endpoint();
+  acceptor.non_blocking(true);
+  if (acceptor.listen(kBacklog, error); error)
+    throw std::runtime_error("cannot listen on " + endpoint.address().to_string() + " port " +
+                             std::to_string(endpoint.port()) + ": " + error.message());
+}
+
+// Waits for readiness rather than for a connection: no accepted socket is ever where nobody looks.
+awaitable<void> accept_connections(tcp::acceptor& acceptor, Service& service, Sessions& sessions) {
+  net::steady_timer pause(acceptor.get_executor());
+  Deadline next_complaint = Clock::now();
+  while (acceptor.is_open()) {
+    auto [error] = co_await acceptor.async_wait(tcp::acceptor::wait_read, kAsTuple);
+    if (!acceptor.is_open()) break;
+    if (!error) co_await make_room(service, sessions);
+    if (!acceptor.is_open()) break;
+    if (!error) error = accept_waiting(acceptor, service, sessions, kMostAtOnce);
+    if (!error || error == net::error::would_block) continue;
+    if (Clock::now() >= next_complaint) {
+      log_line("cannot accept a connection: " + error.message());
+      next_complaint = Clock::now() + kBetweenComplaints;
+    }
+    pause.expires_after(kPause);
+    co_await pause.async_wait(kAsTuple);
+  }
+}
+
+bool accept_all(tcp::acceptor& acceptor, Service& service, Sessions& sessions) {
+  return !!accept_waiting(acceptor, service, sessions, service.config.connections);
+}
+
+}  // namespace pyexec

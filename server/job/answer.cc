@@ -1,0 +1,154 @@
+#include "server/job/answer.h"
+
+#include <array>
+#include <boost/beast/core/detail/base64.hpp>
+#include <cinttypes>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+
+#include "server/base/utf8.h"
+#include "server/job/media_type.h"
+#include "server/json/untrusted_json.h"
+
+namespace pyexec {
+namespace {
+
+std::string base64_of(std::string_view bytes) {
+  namespace base64 = boost::beast::detail::base64;
+  std::string out(base64::encoded_size(bytes.size()), '\0');
+  out.resize(base64::encode(out.data(), bytes.data(), bytes.size()));
+  return out;
+}
+
+std::string signal_name(int signal) {
+  const char* name = ::sigabbrev_np(signal);
+  return name != nullptr ? std::string("SIG") + name : std::to_string(signal);
+}
+
+void add_verbose(Members& members, const Outcome& outcome, const JobOutput& output,
+                 const JobRequest& request) {
+  members.text("stderr", output.errors.text());
+  if (output.errors.truncated()) members.yes("stderr_truncated");
+  add_error_detail(members, outcome);
+  members.json("usage", usage_object(outcome.usage));
+  members.json("limits", limits_object(request));
+}
+
+}  // namespace
+
+void Members::begin(std::string_view name) {
+  if (out_.size() > 1) out_ += ", ";
+  out_ += '"';
+  out_ += name;
+  out_ += "\": ";
+}
+
+void Members::text(std::string_view name, std::string_view value) {
+  begin(name);
+  append_json_string(out_, to_valid_utf8(value));
+}
+
+void Members::number(std::string_view name, std::uint64_t value) {
+  begin(name);
+  out_ += std::to_string(value);
+}
+
+void Members::number(std::string_view name, const std::optional<std::uint64_t>& value) {
+  if (value)
+    number(name, *value);
+  else
+    json(name, "null");
+}
+
+void Members::milliseconds(std::string_view name, std::uint64_t ns) {
+  std::array<char, 40> digits;
+  std::snprintf(digits.data(), digits.size(), "%" PRIu64 ".%03" PRIu64, ns / 1'000'000,
+                ns / 1'000 % 1'000);
+  json(name, digits.data());
+}
+
+void Members::json(std::string_view name, std::string_view value) {
+  begin(name);
+  out_ += value;
+}
+
+void add_result(Members& members, const Outcome& outcome) {
+  if (outcome.kind == OutcomeKind::ok)
+    members.json("result", outcome.result_json);
+  else
+    members.text("error", outcome.error);
+}
+
+void add_error_detail(Members& members, const Outcome& outcome) {
+  if (!outcome.error_detail) return members.json("error_detail", "null");
+  const ErrorDetail& detail = *outcome.error_detail;
+  Members inner;
+  inner.text("type", detail.type);
+  inner.text("message", detail.message);
+  inner.number("line", detail.line);
+  inner.number("column", detail.column);
+  inner.text("traceback", detail.traceback);
+  inner.text("source", detail.source);
+  inner.number("source_line", detail.source_line);
+  members.json("error_detail", inner.object());
+}
+
+void add_files(Members& members, const Outcome& outcome) {
+  std::string files = "{";
+  for (const NamedBytes& file : outcome.files) {
+    Members inner;
+    inner.text("base64", base64_of(file.bytes));
+    inner.number("size", file.bytes.size());
+    inner.text("media_type", media_type(file.name));
+    if (files.size() > 1) files += ", ";
+    append_json_string(files, file.name);
+    files += ": " + inner.object();
+  }
+  members.json("files", files + "}");
+}
+
+std::string usage_object(const JobUsage& usage) {
+  Members members;
+  members.milliseconds("queue_ms", usage.queue_ns);
+  members.milliseconds("run_ms", usage.run_ns);
+  members.milliseconds("total_ms", usage.total_ns);
+  if (usage.cpu_ns)
+    members.milliseconds("cpu_ms", *usage.cpu_ns);
+  else
+    members.json("cpu_ms", "null");
+  members.number("peak_memory_bytes", usage.peak_memory_bytes);
+  members.json("exit_code", usage.exit_code ? std::to_string(*usage.exit_code) : "null");
+  if (usage.signal)
+    members.text("signal", signal_name(*usage.signal));
+  else
+    members.json("signal", "null");
+  return members.object();
+}
+
+std::string limits_object(const JobRequest& request) {
+  Members members;
+  members.number("timeout_ms", request.timeout_ms);
+  members.number("memory_mb", request.memory_mb);
+  members.number("output_bytes", request.output_bytes);
+  return members.object();
+}
+
+void add_answer(Members& members, const Outcome& outcome, const JobOutput& output,
+                const JobRequest& request) {
+  add_result(members, outcome);
+  if (outcome.kind == OutcomeKind::busy) return;  // there was no job
+  members.text("stdout", output.standard.text());
+  if (output.standard.truncated()) members.yes("stdout_truncated");
+  if (request.detail == AnswerDetail::verbose) add_verbose(members, outcome, output, request);
+  if (!request.job.wants.return_files.empty()) add_files(members, outcome);
+}
+
+std::uint64_t answer_bytes(const Outcome& outcome, const JobOutput& output) {
+  std::uint64_t bytes = outcome.result_json.size() + outcome.error.size() +
+                        output.standard.text().size() + output.errors.text().size();
+  for (const NamedBytes& file : outcome.files) bytes += 2 * file.bytes.size();
+  return bytes;
+}
+
+}  // namespace pyexec

@@ -1,0 +1,128 @@
+#include "server/job/input_events.h"
+
+#include <algorithm>
+#include <map>
+
+#include "server/job/input_rules.h"
+
+namespace pyexec {
+
+using What = JsonEvent::What;
+
+std::optional<std::string> ArgsWriter::take(const JsonEvent& event) {
+  const bool opens = event.what == What::object || event.what == What::array;
+  if (opens && static_cast<std::uint64_t>(event.level) >= most_levels_)
+    return "'args' is nested deeper than the limit of " + std::to_string(most_levels_) + " levels";
+  const auto size = static_cast<rapidjson::SizeType>(event.text.size());
+  switch (event.what) {
+    case What::null:
+      writer_.Null();
+      break;
+    case What::boolean:
+      writer_.Bool(event.text == "true");
+      break;
+    case What::number:
+      writer_.RawValue(event.text.data(), event.text.size(), rapidjson::kNumberType);
+      break;
+    case What::string:
+      writer_.String(event.text.data(), size);
+      break;
+    case What::key:
+      writer_.Key(event.text.data(), size);
+      break;
+    case What::object:
+      open_.push_back(event.what);
+      writer_.StartObject();
+      break;
+    case What::array:
+      open_.push_back(event.what);
+      writer_.StartArray();
+      break;
+    case What::end:
+      if (open_.empty()) break;  // of what was refused
+      open_.back() == What::object ? writer_.EndObject() : writer_.EndArray();
+      open_.pop_back();
+      break;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> InputFiles::take(const JsonEvent& event) {
+  if (event.what == What::key) {
+    (event.level == 1 ? name_ : inner_) = event.text;
+  } else if (event.level == 1) {
+    if (event.what == What::string) return add(std::string(event.text));
+    if (event.what == What::end && decoded_) return add(*std::move(decoded_));
+    if (event.what != What::object)
+      return "'files' entry " + quoted(name_) + " must be a string or {\"base64\": \"...\"}";
+    decoded_.reset();
+  } else if (event.level == 2) {
+    if (inner_ != "base64")
+      return "unknown field " + quoted(inner_) + " in 'files' entry " + quoted(name_);
+    decoded_ = event.what == What::string ? decode_base64(event.text) : std::nullopt;
+    if (!decoded_) return "'base64' of 'files' entry " + quoted(name_) + " is not base64";
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> InputFiles::add(std::string bytes) {
+  constexpr std::size_t kMostFiles = 1000;
+  std::string name = plain_path(name_);
+  if (const auto problem = problem_with_name(name))
+    return "name of 'files' entry " + quoted(name_) + " " + *problem;
+  if (files_.size() == kMostFiles)
+    return "'files' has more than " + std::to_string(kMostFiles) + " entries";
+  files_.push_back({std::move(name), std::move(bytes)});
+  given_.push_back(name_);
+  return std::nullopt;
+}
+
+std::optional<std::string> InputFiles::check() const {
+  std::map<std::string_view, std::size_t> names;
+  for (std::size_t i = 0; i < files_.size(); ++i) {
+    const auto [first, is_new] = names.emplace(files_[i].name, i);
+    if (is_new) continue;
+    const std::string& other = given_[first->second];
+    if (other == given_[i]) return "'files' entry " + quoted(other) + " is given twice";
+    return "'files' entries " + quoted(other) + " and " + quoted(given_[i]) + " are the same file";
+  }
+  for (const auto& [name, index] : names)
+    for (std::size_t at = name.find('/'); at != std::string_view::npos; at = name.find('/', at + 1))
+      if (names.contains(name.substr(0, at)))
+        return "'files' entry " + quoted(name.substr(0, at)) + " is a file and, for " +
+               quoted(name) + ", a directory";
+  return std::nullopt;
+}
+
+std::optional<std::string> Variables::take(const JsonEvent& event) {
+  constexpr std::size_t kMostVariables = 100;
+  if (event.what == What::key && event.level == 1) name_ = event.text;
+  if (event.what == What::key || event.what == What::end || event.level != 1) return std::nullopt;
+  if (event.what != What::string)
+    return "'env' entry " + quoted(name_) + " must be a string, not " + name_of(event.what);
+  if (const auto problem = problem_with_variable(name_, event.text, allowed_))
+    return "'env' entry " + quoted(name_) + " " + *problem;
+  if (variables_.size() == kMostVariables)
+    return "'env' has more than " + std::to_string(kMostVariables) + " entries";
+  if (std::any_of(variables_.begin(), variables_.end(),
+                  [&](const auto& entry) { return entry.name == name_; }))
+    return "'env' entry " + quoted(name_) + " is given twice";
+  variables_.push_back({name_, std::string(event.text)});
+  return std::nullopt;
+}
+
+std::optional<std::string> Patterns::take(const JsonEvent& event) {
+  constexpr std::size_t kMostPatterns = 100;
+  if (event.level == 0) return std::nullopt;
+  if (event.what != What::string || event.level > 1)
+    return std::string("'return_files' entries must be strings, not ") + name_of(event.what);
+  std::string pattern = plain_path(event.text);
+  if (const auto problem = problem_with_name(pattern))
+    return "'return_files' entry " + quoted(event.text) + " " + *problem;
+  if (patterns_.size() == kMostPatterns)
+    return "'return_files' has more than " + std::to_string(kMostPatterns) + " entries";
+  patterns_.push_back(std::move(pattern));
+  return std::nullopt;
+}
+
+}  // namespace pyexec

@@ -1,0 +1,78 @@
+// The fields `args`, `files`, `env` and `return_files` of a request, event by event. Pure.
+#pragma once
+
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "server/json/json_fields.h"
+#include "worker/protocol/job.h"
+
+namespace pyexec {
+
+// What a field that has parts is as a whole.
+struct Whole {
+  JsonEvent::What what;
+  const char* shown;
+};
+inline constexpr Whole kObject = {JsonEvent::What::object, "an object"};
+
+// Each `take` returns what is wrong, if anything; the rest of the field is then of no interest.
+class ArgsWriter {
+ public:
+  explicit ArgsWriter(std::uint64_t most_levels) : most_levels_(most_levels), writer_(out_) {}
+
+  std::optional<std::string> take(const JsonEvent& event);
+  std::string json() const { return {out_.GetString(), out_.GetSize()}; }
+
+ private:
+  std::uint64_t most_levels_;
+  rapidjson::StringBuffer out_;
+  rapidjson::Writer<rapidjson::StringBuffer> writer_;
+  std::vector<JsonEvent::What> open_;
+};
+
+class InputFiles {
+ public:
+  std::optional<std::string> take(const JsonEvent& event);
+  // Of all of them together.
+  std::optional<std::string> check() const;
+  std::vector<NamedBytes> release() { return std::move(files_); }
+
+ private:
+  std::optional<std::string> add(std::string bytes);
+
+  std::vector<NamedBytes> files_;
+  std::vector<std::string> given_;  // their names as they were sent
+  std::string name_, inner_;        // of the entry, and of what is in it
+  std::optional<std::string> decoded_;
+};
+
+class Variables {
+ public:
+  // allowed: of is_allowed_name. Outlives this.
+  explicit Variables(std::string_view allowed) : allowed_(allowed) {}
+
+  std::optional<std::string> take(const JsonEvent& event);
+  std::vector<NamedBytes> release() { return std::move(variables_); }
+
+ private:
+  std::string_view allowed_;
+  std::vector<NamedBytes> variables_;
+  std::string name_;  // of the entry
+};
+
+class Patterns {
+ public:
+  std::optional<std::string> take(const JsonEvent& event);
+  std::vector<std::string> release() { return std::move(patterns_); }
+
+ private:
+  std::vector<std::string> patterns_;
+};
+
+}  // namespace pyexec

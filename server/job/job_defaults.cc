@@ -1,0 +1,42 @@
+#include "server/job/job_defaults.h"
+
+namespace pyexec {
+
+JobRequest plain_request(const JobCaps& caps) {
+  JobRequest request;
+  request.timeout_ms = caps.timeout_ms;
+  request.memory_mb = caps.memory_mb;
+  request.output_bytes = caps.output_bytes;
+  request.job.wants.denied_imports = caps.denied_imports;
+  return request;
+}
+
+void take_over(const JobRequest& defaults, const std::set<std::string_view>& said,
+               JobRequest& request) {
+  Job& job = request.job;
+  const Job& other = defaults.job;
+  if (!said.contains("script")) job.script = other.script;
+  if (!said.contains("args")) job.args = other.args;
+  if (!said.contains("stdin")) job.stdin_text = other.stdin_text;
+  if (!said.contains("files")) job.files = other.files;
+  if (!said.contains("env")) job.environment = other.environment;
+  if (!said.contains("timeout_ms")) request.timeout_ms = defaults.timeout_ms;
+  if (!said.contains("output_bytes")) request.output_bytes = defaults.output_bytes;
+  if (!said.contains("memory_mb")) {
+    request.memory_mb = defaults.memory_mb;
+    job.memory_bytes = other.memory_bytes;
+  }
+  if (!said.contains("return_files")) {
+    const Wants own = job.wants;
+    job.wants = other.wants;
+    job.wants.error_detail = own.error_detail;
+    job.wants.nan_is_null = own.nan_is_null;
+  }
+  if (!said.contains("nan")) job.wants.nan_is_null = other.wants.nan_is_null;
+  if (!said.contains("verbose")) {
+    request.detail = defaults.detail;
+    job.wants.error_detail = other.wants.error_detail;
+  }
+}
+
+}  // namespace pyexec

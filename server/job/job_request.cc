@@ -1,0 +1,297 @@
+#include "server/job/job_request.h"
+
+#include <algorithm>
+#include <optional>
+#include <set>
+#include <span>
+#include <stdexcept>
+#include <vector>
+
+#include "server/base/whole_number.h"
+#include "server/job/field_hints.h"
+#include "server/job/input_events.h"
+#include "server/job/input_rules.h"
+#include "server/job/job_defaults.h"
+#include "server/json/json_fields.h"
+#include "server/json/json_text.h"
+#include "server/json/untrusted_json.h"
+
+namespace pyexec {
+namespace {
+
+constexpr std::size_t kIdBytes = 256;
+constexpr std::uint64_t kLeastProgressMs = 100, kMostProgressMs = 3'600'000;
+
+enum class Body { request, batch_line };
+
+// The contract has the answer to a request with `code` and without `script`, byte for byte.
+constexpr std::string_view kFixedMistake = "code";
+
+// Takes the members of the outermost object, each by its own function.
+class JobHandler {
+ public:
+  // Of `defaults` no more is copied than a request that is good takes.
+  JobHandler(const JobCaps& caps, Body body, const JobRequest& defaults)
+      : caps_(caps),
+        body_(body),
+        defaults_(defaults),
+        args_(caps.args_depth),
+        variables_(caps.env_names),
+        request_(plain_request(caps)) {}
+
+  void begin_field(std::string_view name) {
+    const auto known = std::find_if(fields().begin(), fields().end(),
+                                    [&](const Field& field) { return field.name == name; });
+    field_ = known != fields().end() && is_taken(*known) ? &*known : nullptr;
+    if (field_ == nullptr && !unknown_field_) unknown_field_ = name;
+    if (field_ == nullptr) return;
+    if (!named_.insert(field_->name).second) report(quoted(name) + " field is given twice");
+    seen_.insert(field_->name);
+  }
+  void take(const JsonEvent& event) {
+    if (field_ == nullptr) return;
+    // As if it were not there.
+    if (event.level == 0 && event.what == JsonEvent::What::null) {
+      seen_.erase(field_->name);
+      return;
+    }
+    // Wanted even of a line that has a problem.
+    if (!problem_ || field_->of == Body::batch_line) (this->*field_->take)(event);
+  }
+
+  boost::system::result<JobRequest, BadRequest> finish() {
+    if (auto problem = find_problem()) {
+      problem->id_json = request_.id_json;
+      problem->line = request_.line;
+      return *std::move(problem);
+    }
+    return std::move(request_);
+  }
+
+ private:
+  struct Field {
+    std::string_view name;
+    void (JobHandler::*take)(const JsonEvent& event);
+    Body of = Body::request;
+  };
+  static std::span<const Field> fields();
+  bool is_taken(const Field& field) const {
+    return field.of == Body::request || body_ == Body::batch_line;
+  }
+
+  std::optional<BadRequest> find_problem() {
+    Job& job = request_.job;
+    const bool is_job = request_.line == JobRequest::Line::job;
+    if (is_job && !seen_.contains("script") && defaults_.job.script.empty()) return no_script();
+    if (is_job && seen_.contains("progress_ms"))
+      report("'progress_ms' field is for a first line with \"defaults\": true");
+    report(files_.check());
+    if (problem_) return BadRequest{400, *problem_};
+    if (unknown_field_)
+      return BadRequest{400, "unknown field " + quoted(*unknown_field_) + meant(*unknown_field_)};
+    if (seen_.contains("args")) job.args = args_.json();
+    if (seen_.contains("files")) job.files = files_.release();
+    if (seen_.contains("env")) job.environment = variables_.release();
+    if (seen_.contains("return_files")) want_files(job.wants);
+    const std::size_t script = source_of("script").job.script.size();
+    if (script > caps_.script_bytes)
+      return BadRequest{413, "script is " + std::to_string(script) +
+                                 " bytes, more than the limit of " +
+                                 std::to_string(caps_.script_bytes)};
+    const std::uint64_t input = input_bytes();
+    if (input > caps_.input_bytes)
+      return BadRequest{413, "args, stdin, files and env are " + std::to_string(input) +
+                                 " bytes together, more than the limit of " +
+                                 std::to_string(caps_.input_bytes)};
+    take_over(defaults_, seen_, request_);
+    return std::nullopt;
+  }
+
+  void want_files(Wants& wants) {
+    wants.return_files = patterns_.release();
+    wants.files_bytes = caps_.files_bytes;
+    wants.files_count = caps_.files_count;
+    wants.files_depth = caps_.files_depth;
+  }
+  BadRequest no_script() const {
+    if (named_.contains("script")) return {400, "'script' field must be a string, not null"};
+    BadRequest problem = {400, "'script' field is required"};
+    const std::string meaning = unknown_field_ ? meant(*unknown_field_) : "";
+    if (meaning.empty()) return problem;
+    const std::string hint = "unknown field " + quoted(*unknown_field_) + meaning;
+    const bool is_fixed = unknown_field_ == kFixedMistake && body_ == Body::request;
+    is_fixed ? problem.hint = hint : problem.message += "; " + hint;
+    return problem;
+  }
+  // The end of a sentence about a name that is no field here; may be empty.
+  std::string meant(std::string_view name) const {
+    std::vector<std::string_view> known;
+    for (const Field& field : fields()) {
+      if (is_taken(field)) known.push_back(field.name);
+      if (!is_taken(field) && field.name == name) return ", which is for lines of a batch";
+    }
+    const std::string_view field = meant_field(name, known);
+    return field.empty() ? "" : "; did you mean " + quoted(field) + "?";
+  }
+
+  // Whose value of this field counts.
+  const JobRequest& source_of(std::string_view field) const {
+    return seen_.contains(field) ? request_ : defaults_;
+  }
+  std::uint64_t input_bytes() const {
+    std::uint64_t bytes =
+        source_of("args").job.args.size() + source_of("stdin").job.stdin_text.size();
+    for (const auto* list : {&source_of("files").job.files, &source_of("env").job.environment})
+      for (const NamedBytes& entry : *list) bytes += entry.name.size() + entry.bytes.size();
+    return bytes;
+  }
+  void report(std::optional<std::string> problem) {
+    if (!problem_) problem_ = std::move(problem);
+  }
+  void report_type(const JsonEvent& event, const char* wanted) {
+    report(quoted(field_->name) + " field must be " + wanted + ", not " + name_of(event.what));
+  }
+
+  void take_script(const JsonEvent& event) {
+    take_text(event, request_.job.script);
+    std::string& script = request_.job.script;
+    script.erase(0, script.size() - without_byte_order_mark(script).size());
+  }
+  void take_stdin(const JsonEvent& event) { take_text(event, request_.job.stdin_text); }
+  void take_text(const JsonEvent& event, std::string& out) {
+    if (event.level > 0 || event.what == JsonEvent::What::end) return;
+    if (event.what != JsonEvent::What::string) return report_type(event, "a string");
+    out = event.text;
+  }
+
+  void take_timeout(const JsonEvent& event) {
+    take_number(event, caps_.timeout_ms, request_.timeout_ms);
+  }
+  void take_output(const JsonEvent& event) {
+    take_number(event, caps_.output_bytes, request_.output_bytes);
+  }
+  void take_memory(const JsonEvent& event) {
+    take_number(event, caps_.memory_mb, request_.memory_mb);
+    request_.job.memory_bytes = request_.memory_mb << 20;
+  }
+  void take_progress(const JsonEvent& event) {
+    take_number(event, kMostProgressMs, request_.progress_ms);
+    if (request_.progress_ms < kLeastProgressMs)
+      report("'progress_ms' field must be at least " + std::to_string(kLeastProgressMs));
+  }
+
+  void take_verbose(const JsonEvent& event) {
+    if (event.level > 0 || event.what == JsonEvent::What::end) return;
+    if (event.what != JsonEvent::What::boolean) return report_type(event, "true or false");
+    request_.detail = event.text == "true" ? AnswerDetail::verbose : AnswerDetail::plain;
+    request_.job.wants.error_detail = event.text == "true" ? 1 : 0;
+  }
+  void take_nan(const JsonEvent& event) {
+    if (event.level > 0 || event.what == JsonEvent::What::end) return;
+    if (event.what != JsonEvent::What::string || (event.text != "null" && event.text != "error"))
+      return report("'nan' field must be \"error\" or \"null\"");
+    request_.job.wants.nan_is_null = event.text == "null" ? 1 : 0;
+  }
+  void take_defaults(const JsonEvent& event) {
+    if (event.level > 0 || event.what == JsonEvent::What::end) return;
+    if (event.what != JsonEvent::What::boolean || event.text != "true")
+      return report("'defaults' field must be true");
+    request_.line = JobRequest::Line::defaults;
+  }
+  void take_id(const JsonEvent& event) {
+    using What = JsonEvent::What;
+    if (event.level > 0 || event.what == What::end) return;
+    const bool is_whole =
+        event.what == What::number && parse_whole(event.text).is != WholeNumber::Is::fraction;
+    if (event.what != What::string && !is_whole)
+      return report_type(event, "a string or a whole number");
+    if (event.text.size() > kIdBytes)
+      return report("'id' is longer than " + std::to_string(kIdBytes) + " bytes");
+    request_.id_json.clear();
+    if (is_whole)
+      request_.id_json = event.text;
+    else
+      append_json_string(request_.id_json, event.text);
+  }
+
+  void take_number(const JsonEvent& event, std::uint64_t most, std::uint64_t& out) {
+    if (event.level > 0 || event.what == JsonEvent::What::end) return;
+    if (event.what != JsonEvent::What::number) return report_type(event, "a number");
+    const auto value = parse_limit(field_->name, event.text, most);
+    if (!value) return report(value.error().message);
+    out = *value;
+  }
+
+  void take_args(const JsonEvent& event) {
+    if (event.level > 0 || event.what != JsonEvent::What::object)
+      return take_parts(event, {JsonEvent::What::array, "an array or an object"}, args_);
+    report(args_.take(event));
+  }
+  void take_files(const JsonEvent& event) { take_parts(event, kObject, files_); }
+  void take_env(const JsonEvent& event) { take_parts(event, kObject, variables_); }
+  void take_return_files(const JsonEvent& event) {
+    take_parts(event, {JsonEvent::What::array, "an array"}, patterns_);
+  }
+  template <typename Parts>
+  void take_parts(const JsonEvent& event, Whole wanted, Parts& parts) {
+    if (event.level == 0 && event.what != wanted.what && event.what != JsonEvent::What::end)
+      return report_type(event, wanted.shown);
+    report(parts.take(event));
+  }
+
+  const JobCaps& caps_;
+  Body body_;
+  const JobRequest& defaults_;
+  ArgsWriter args_;
+  InputFiles files_;
+  Variables variables_;
+  Patterns patterns_;
+  JobRequest request_;
+  const Field* field_ = nullptr;             // nullptr: one that is not known
+  std::set<std::string_view> named_, seen_;  // those that are there; and are not null
+  std::optional<std::string> unknown_field_, problem_;
+};
+
+std::span<const JobHandler::Field> JobHandler::fields() {
+  static constexpr Field kFields[] = {
+      {"script", &JobHandler::take_script},
+      {"args", &JobHandler::take_args},
+      {"stdin", &JobHandler::take_stdin},
+      {"files", &JobHandler::take_files},
+      {"env", &JobHandler::take_env},
+      {"timeout_ms", &JobHandler::take_timeout},
+      {"memory_mb", &JobHandler::take_memory},
+      {"output_bytes", &JobHandler::take_output},
+      {"verbose", &JobHandler::take_verbose},
+      {"nan", &JobHandler::take_nan},
+      {"return_files", &JobHandler::take_return_files},
+      {"id", &JobHandler::take_id, Body::batch_line},
+      {"defaults", &JobHandler::take_defaults, Body::batch_line},
+      {"progress_ms", &JobHandler::take_progress, Body::batch_line},
+  };
+  return kFields;
+}
+
+}  // namespace
+
+void throw_exception_from_error(const BadRequest& error, const boost::source_location&) {
+  throw std::logic_error(error.message);
+}
+
+boost::system::result<JobRequest, BadRequest> parse_job(std::string_view body,
+                                                        const JobCaps& caps) {
+  const JobRequest plain = plain_request(caps);
+  JobHandler handler(caps, Body::request, plain);
+  if (const auto problem = read_fields(body, handler)) return BadRequest{400, *problem};
+  return handler.finish();
+}
+
+boost::system::result<JobRequest, BadRequest> parse_batch_line(std::string_view line,
+                                                               const JobCaps& caps,
+                                                               const JobRequest& defaults) {
+  JobHandler handler(caps, Body::batch_line, defaults);
+  if (const auto problem = read_fields(line, handler)) return BadRequest{400, *problem};
+  return handler.finish();
+}
+
+}  // namespace pyexec

@@ -1,0 +1,25 @@
+// From what a worker said and how it died to an outcome. Pure.
+#pragma once
+
+#include <optional>
+
+#include "server/job/outcome.h"
+#include "server/workers/run_job.h"
+#include "worker/protocol/job.h"
+
+namespace pyexec {
+
+Outcome failed(OutcomeKind kind, std::string error);
+
+// Of limits: perform.cc adds which they were.
+Outcome time_exceeded();
+Outcome memory_exceeded();
+
+// A report is hostile: what it says counts for this job alone, and every byte is checked. `wants`
+// bounds its files.
+Outcome judge_report(const Untrusted<Report>& report, const Wants& wants, const RunCaps& caps);
+
+// A worker that ended by itself, with a status as of waitpid(2).
+Outcome judge_death(int wait_status);
+
+}  // namespace pyexec

@@ -1,0 +1,38 @@
+#include "server/job/outcome.h"
+
+#include <cstddef>
+
+namespace pyexec {
+namespace {
+
+struct OutcomeRow {
+  std::string_view name;
+  unsigned status;
+  std::string_view when;
+};
+
+constexpr OutcomeRow kRows[] = {
+#define X(name, status, when) {#name, status, when},
+    PYEXEC_OUTCOMES(X)
+#undef X
+};
+
+const OutcomeRow& row(OutcomeKind kind) {
+  return kRows[static_cast<std::size_t>(kind)];
+}
+
+}  // namespace
+
+std::string_view outcome_name(OutcomeKind kind) {
+  return row(kind).name;
+}
+
+unsigned outcome_status(OutcomeKind kind) {
+  return row(kind).status;
+}
+
+std::string_view outcome_meaning(OutcomeKind kind) {
+  return row(kind).when;
+}
+
+}  // namespace pyexec

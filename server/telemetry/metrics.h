@@ -1,0 +1,111 @@
+// What the service counts and times, as GET /metrics tells it: names and buckets in metrics.cc. All
+// on the server's thread.
+#pragma once
+
+#include <prometheus/counter.h>
+#include <prometheus/family.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "server/api/queue/queue_message.h"
+#include "server/job/outcome.h"
+#include "server/job/phases.h"
+#include "worker/protocol/frame.h"
+
+namespace pyexec {
+
+// Why a request, or a job, was not run. 429 but for unauthorized.
+#define PYEXEC_REFUSALS(X)                                                   \
+  X(queue_full, "too many jobs run and wait")                                \
+  X(no_worker, "none became free within the job's time")                     \
+  X(too_many_bytes, "bodies that come in, or answers that nobody takes")     \
+  X(rate_limit, "too many requests of an API key or address")                \
+  X(running_limit, "too many jobs of an API key at the same time")           \
+  X(log_full, "results go to the log, and nobody reads it")                  \
+  X(duplicate, "a message of a queue whose first delivery is still in work") \
+  X(stopping, "the service stops")                                           \
+  X(unauthorized, "no API key, or a wrong one")
+
+enum class Refusal : std::uint8_t {
+#define X(name, help) name,
+  PYEXEC_REFUSALS(X)
+#undef X
+      count
+};
+
+enum class Direction : std::uint8_t { received, sent };
+
+struct PoolState {
+  std::uint64_t target, ready, starting, running, waiting;
+  std::uint64_t zygote_starts, worker_failures;
+};
+
+// What is so at the moment, as opposed to what was counted.
+struct Present {
+  PoolState pool;
+  std::uint64_t running_limit;  // jobs
+  std::uint64_t body_bytes, answer_bytes, connections, dropped_log_lines;
+  bool is_ready;  // as /health says
+  std::uint64_t isolation_level;
+  std::map<std::string, std::string> info;  // versions, by name
+};
+
+class Metrics {
+ public:
+  Metrics();
+  Metrics(const Metrics&) = delete;
+  Metrics& operator=(const Metrics&) = delete;
+
+  void observe(RequestPhase phase, std::uint64_t ns);
+  void observe(RefillPhase phase, std::uint64_t ns);
+  void observe(const sandbox::JailTimes& times);  // of a jail that was built before its worker
+  void observe(const StartTimes& times);
+  // A job has a worker; whether one was parked when it came, and a job was allowed to run.
+  void count_take(bool hit);
+  enum class Client : std::uint8_t { there, gone };
+  // `internal`, where the client had gone, is a job that was cancelled.
+  void count_answer(OutcomeKind outcome, Client client = Client::there);
+  void count_refusal(Refusal reason);
+  void count_bytes(Direction direction, std::uint64_t bytes);
+  enum class Taken : std::uint8_t { run, duplicate, in_work, put_back, count };
+  void count_message(QueueMessage::Source source, Taken how);
+  // Of a request to /execute, from its head to the end of its answer.
+  void observe_request(std::uint64_t ns);
+  enum class Replaced : std::uint8_t { lost, jobs, age, count };
+  void count_zygote_replaced(Replaced why);
+
+  // In the text format of Prometheus, version 0.0.4.
+  std::string text(const Present& present);
+
+ private:
+  template <typename Phase>
+  using Histograms = std::array<prometheus::Histogram*, static_cast<std::size_t>(Phase::count)>;
+
+  template <typename Reason>
+  using Counters = std::array<prometheus::Counter*, static_cast<std::size_t>(Reason::count)>;
+
+  prometheus::Registry registry_;
+  Histograms<RequestPhase> phases_ = {};
+  Histograms<RefillPhase> refill_ = {};
+  prometheus::Histogram* request_;
+  prometheus::Counter *hits_, *misses_, *zygote_starts_, *worker_failures_, *dropped_log_lines_,
+      *cpu_seconds_;
+  std::array<prometheus::Counter*, kOutcomes> answers_ = {};
+  prometheus::Counter* cancelled_;
+  Counters<Refusal> refusals_ = {};
+  Counters<Replaced> replaced_ = {};
+  std::array<Counters<Taken>, static_cast<std::size_t>(QueueMessage::Source::count)> messages_ = {};
+  std::array<prometheus::Counter*, 2> bytes_ = {};  // by Direction
+  std::array<prometheus::Gauge*, 4> workers_ = {};
+  prometheus::Gauge *waiting_, *load_, *body_bytes_, *answer_bytes_, *connections_, *is_ready_,
+      *isolation_level_, *resident_bytes_;
+  prometheus::Family<prometheus::Gauge>* info_;
+};
+
+}  // namespace pyexec

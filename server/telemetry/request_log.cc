@@ -1,0 +1,153 @@
+#include "server/telemetry/request_log.h"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <algorithm>
+
+#include "server/http/request_target.h"
+#include "server/job/answer.h"
+#include "server/telemetry/trace.h"
+
+namespace pyexec {
+namespace {
+
+namespace http = boost::beast::http;
+
+constexpr std::size_t kShownBytes = 200;
+constexpr unsigned kClientHasGone = 499;  // as nginx has it
+constexpr unsigned kTooMany = 429, kServerErrors = 500;
+
+double milliseconds(std::uint64_t ns) {
+  return static_cast<double>(ns) / 1e6;
+}
+
+// What a client chose: no more than fits a line, and nothing that a terminal obeys. A query may
+// hold what is nobody's business.
+std::string shown(std::string_view text) {
+  std::string out(text.substr(0, kShownBytes));
+  std::replace_if(
+      out.begin(), out.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
+  return out;
+}
+// The same as one word, so that it cannot look like another one of ours.
+std::string shown_word(std::string_view text) {
+  std::string out = shown(text);
+  std::replace(out.begin(), out.end(), ' ', '?');
+  return out;
+}
+std::string path_of(const Exchange::Head& head) {
+  return shown(pyexec::path_of(head.target()));
+}
+
+unsigned status_of(const RequestRecord& record) {
+  return record.status == 0 ? kClientHasGone : record.status;
+}
+// Of a job that was cancelled, what its client would have been told says nothing.
+std::optional<std::string_view> outcome_of(const RequestRecord& record) {
+  if (!record.outcome) return std::nullopt;
+  if (record.status == 0 && record.outcome == OutcomeKind::internal) return "cancelled";
+  return outcome_name(*record.outcome);
+}
+
+const char* severity_of(unsigned status) {
+  if (status >= kServerErrors) return "ERROR";
+  return status == kTooMany ? "WARNING" : "INFO";
+}
+
+std::string sentence(const Exchange::Head* head, const RequestRecord& record) {
+  std::string out = head != nullptr
+                        ? fmt::format("{} {}", shown(head->method_string()), path_of(*head))
+                        : "no HTTP";
+  out += fmt::format(" {}", status_of(record));
+  if (const auto outcome = outcome_of(record)) out += fmt::format(" {}", *outcome);
+  out += fmt::format(" {:.1f} ms", milliseconds(record.ended_ns - record.began_ns));
+  return out;
+}
+
+std::string as_text(const Exchange::Head* head, const RequestRecord& record) {
+  std::string out = sentence(head, record);
+  if (record.has_run)
+    out += fmt::format(" (queue {:.1f}, run {:.1f})", milliseconds(record.queue_ns),
+                       milliseconds(record.run_ns));
+  if (record.batch_done)
+    out += fmt::format(" lines={} failed={}", *record.batch_done, record.batch_failed.value_or(0));
+  if (!record.key.empty()) out += " key=" + record.key;
+  if (!record.message_id.empty()) out += " message=" + shown_word(record.message_id);
+  if (!record.request_id.empty()) out += " id=" + record.request_id;
+  return out;
+}
+
+std::string http_request(const Exchange::Head* head, const RequestRecord& record) {
+  Members members;
+  if (head != nullptr) {
+    members.text("requestMethod", shown(head->method_string()));
+    members.text("requestUrl", path_of(*head));
+    members.text("userAgent", shown((*head)[http::field::user_agent]));
+    members.text("protocol", head->version() == 10 ? "HTTP/1.0" : "HTTP/1.1");
+  }
+  members.text("requestSize", std::to_string(record.received_bytes));
+  members.number("status", status_of(record));
+  members.text("responseSize", std::to_string(record.sent_bytes));
+  members.text("remoteIp", record.client);
+  members.text("latency",
+               fmt::format("{:.6f}s", milliseconds(record.ended_ns - record.began_ns) / 1e3));
+  return members.object();
+}
+
+std::string phases(const RequestRecord& record) {
+  Members members;
+  for (std::size_t i = 0; i < record.phases.ns.size(); ++i)
+    if (record.phases.ns[i] > 0) members.milliseconds(kRequestPhases[i].name, record.phases.ns[i]);
+  return members.object();
+}
+
+// Scrapes and probes ask every few seconds.
+bool is_of_interest(const Exchange::Head* head, const RequestRecord& record) {
+  if (head == nullptr || head->method() == http::verb::post) return true;
+  return status_of(record) >= 400;
+}
+
+}  // namespace
+
+void RequestLog::write(const Exchange::Head* head, const RequestRecord& record) const {
+  if (format_ == LogFormat::quiet || !is_of_interest(head, record)) return;
+  if (format_ == LogFormat::text)
+    log_request(as_text(head, record));
+  else
+    log_request(as_json(head, record));
+}
+
+// Field names are those that Cloud Logging knows, and beside them ours.
+std::string RequestLog::as_json(const Exchange::Head* head, const RequestRecord& record) const {
+  Members members;
+  members.text("severity", severity_of(status_of(record)));
+  members.text("time", log_time());
+  members.text("message", sentence(head, record));
+  members.json("httpRequest", http_request(head, record));
+  if (head != nullptr) add_trace(members, *head);
+  if (!record.request_id.empty()) members.text("request_id", record.request_id);
+  if (const auto outcome = outcome_of(record)) members.text("outcome", *outcome);
+  if (!record.key.empty()) members.text("key", record.key);
+  if (!record.message_id.empty()) members.text("message_id", shown(record.message_id));
+  if (record.has_run) {
+    members.milliseconds("queue_ms", record.queue_ns);
+    members.milliseconds("run_ms", record.run_ns);
+    members.json("phases_ms", phases(record));
+  }
+  if (record.batch_done) {
+    members.number("lines", record.batch_done);
+    members.number("failed_lines", record.batch_failed);
+  }
+  return members.object();
+}
+
+void RequestLog::add_trace(Members& members, const Exchange::Head& head) const {
+  const auto trace = trace_of(head["traceparent"], head["X-Cloud-Trace-Context"]);
+  if (!trace) return;
+  const std::string prefix = project_.empty() ? "" : "projects/" + project_ + "/traces/";
+  members.text("logging.googleapis.com/trace", prefix + trace->trace_id);
+  if (!trace->span_id.empty()) members.text("logging.googleapis.com/spanId", trace->span_id);
+  members.json("logging.googleapis.com/trace_sampled", trace->is_sampled ? "true" : "false");
+}
+
+}  // namespace pyexec

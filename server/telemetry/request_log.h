@@ -1,0 +1,30 @@
+// One line for each request, when its answer is out.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "server/http/exchange.h"
+#include "server/telemetry/log.h"
+#include "server/telemetry/request_record.h"
+
+namespace pyexec {
+
+class RequestLog {
+ public:
+  // project: of Google Cloud, so that its log finds the trace of a request; may be empty.
+  RequestLog(LogFormat format, std::string project)
+      : format_(format), project_(std::move(project)) {}
+
+  // head: nothing where what came was no HTTP request.
+  void write(const Exchange::Head* head, const RequestRecord& record) const;
+
+ private:
+  std::string as_json(const Exchange::Head* head, const RequestRecord& record) const;
+  void add_trace(class Members& members, const Exchange::Head& head) const;
+
+  LogFormat format_;
+  std::string project_;
+};
+
+}  // namespace pyexec

@@ -1,0 +1,36 @@
+// What is to be known of a request afterwards. Filled by whoever works on it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "server/job/outcome.h"
+
+namespace pyexec {
+
+struct RequestRecord {
+  void add_job(const Outcome& job) {
+    outcome = job.kind;
+    has_run = job.usage.run_ns > 0;
+    queue_ns = job.usage.queue_ns;
+    run_ns = job.usage.run_ns;
+    for (std::size_t i = 0; i < phases.ns.size(); ++i)
+      if (job.phases.ns[i] > 0) phases.ns[i] = job.phases.ns[i];
+  }
+
+  std::uint64_t began_ns = 0, ended_ns = 0;  // of CLOCK_MONOTONIC, from its head to its answer
+  std::uint64_t received_bytes = 0, sent_bytes = 0;
+  unsigned status = 0;  // 0: there was nobody to answer
+  std::string client, request_id;
+  std::string key;  // the name of its API key
+  std::optional<OutcomeKind> outcome;
+  bool has_run = false;  // a worker had it: phases and usage are so
+  PhaseTimes phases;
+  std::uint64_t queue_ns = 0, run_ns = 0;
+  std::optional<std::uint64_t> batch_done, batch_failed;  // lines
+  std::string message_id;                                 // of a queue
+};
+
+}  // namespace pyexec

@@ -1,0 +1,44 @@
+// Starts pyexec-worker, which becomes the launcher (worker/launcher.h), and talks to it. All that
+// the service does with rights is done there.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "sandbox/base/unique_fd.h"
+#include "server/base/asio.h"
+#include "server/config/config.h"
+#include "worker/protocol/control.h"
+
+namespace pyexec {
+
+class Launcher {
+ public:
+  // Throws std::system_error if the program cannot be started. To be called before this process
+  // gives its own rights up.
+  Launcher(net::any_io_executor executor, const Config& config);
+
+  // Once: how jails are made here. Nothing if the launcher ended without a word.
+  awaitable<std::optional<Probed>> probe();
+
+  // A zygote that listens on the other end of `control`. The caller keeps `control` open until this
+  // returns. If none can be started, its other end closes. Returns its number.
+  std::uint32_t start_zygote(int control);
+  // Kills it, if it is still there.
+  void end_zygote(std::uint32_t number);
+  // The launcher and all it has started end.
+  void close();
+
+  pid_t pid() const { return pid_; }
+
+ private:
+  pid_t pid_ = -1;  // set by the initialiser of control_
+  net::posix::stream_descriptor control_;
+  std::uint32_t zygotes_ = 0;  // started so far
+};
+
+// What the server asks of every worker, from its knobs.
+Configure configuration(const Config& config);
+inline constexpr std::uint64_t kErrorBytes = 64 << 10;  // of a job's error text
+
+}  // namespace pyexec

@@ -1,0 +1,300 @@
+#include "server/workers/pool.h"
+
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <system_error>
+
+#include "server/telemetry/log.h"
+
+namespace pyexec {
+
+Pool::Pool(net::any_io_executor executor, const Config& config, Launcher& launcher,
+           Metrics& metrics)
+    : executor_(executor),
+      config_(config),
+      metrics_(metrics),
+      zygotes_({executor, launcher, metrics}, config,
+               {.on_ready =
+                    [this] {
+                      ids_.make_stale();
+                      std::erase_if(workers_, [](const auto& w) { return w.second.expired(); });
+                      fill();
+                    },
+                .on_worker = [this](const WorkerSpawned& spawned,
+                                    FdMessage& message) { accept_worker(spawned, message); },
+                .on_spawn_failed =
+                    [this](const SpawnFailed& failed) {
+                      starting_.erase(failed.worker_id);
+                      ids_.release(failed.worker_id);
+                      worker_failed("cannot build a jail: " + sandbox::describe(failed.error));
+                    },
+                .on_exited = [this](const WorkerExited& exited) { worker_exited(exited); },
+                .on_lost = [this](const std::set<std::uint32_t>& workers,
+                                  Zygotes::Events::Was was) { zygote_lost(workers, was); }}),
+      retry_(executor),
+      refill_(executor),
+      start_decided_(executor) {}
+
+awaitable<std::optional<std::string>> Pool::start(std::uint32_t job_uids) {
+  ids_.limit(job_uids);
+  start_zygote();
+  co_await start_decided_.wait();
+  co_return start_problem_;
+}
+
+void Pool::start_zygote() {
+  try {
+    zygotes_.start();
+  } catch (const std::system_error& error) {
+    worker_failed(error.what());
+  }
+}
+
+std::uint64_t Pool::fresh() const {
+  std::uint64_t count = 0;
+  for (const auto& worker : parked_) count += ids_.is_fresh(worker->id()) ? 1 : 0;
+  for (const auto& [id, wanted] : starting_) count += ids_.is_fresh(id) ? 1 : 0;
+  return count;
+}
+
+void Pool::fill() {
+  if (closed_ || !zygotes_.hello()) return;
+  zygotes_.consider_replacing();
+  while (zygotes_.hello() && starting_.size() < kMaxStarting && fresh() < config_.pool_workers) {
+    const auto id = ids_.take();
+    wants_id_ = !id;
+    if (!id) return;
+    const Warmth warmth = next_warmth();
+    starting_[*id] = {warmth, sandbox::monotonic_ns()};
+    zygotes_.spawn(*id, {warmth, is_at_leisure() ? warmth : Warmth::basic});
+  }
+}
+
+// One of the zygote before is not needed any more.
+void Pool::park(std::shared_ptr<WorkerHandle> worker) {
+  parked_.push_back(std::move(worker));
+  if (parked_.size() <= config_.pool_workers) return;
+  const auto stale = std::find_if(parked_.begin(), parked_.end(),
+                                  [&](const auto& other) { return !ids_.is_fresh(other->id()); });
+  if (stale == parked_.end()) return;
+  discard(std::move(*stale));
+  parked_.erase(stale);
+}
+
+// To run pandas in a worker that is made for it saves its job much, but costs the machine more than
+// it saves: worth it while there is time to spare.
+bool Pool::is_at_leisure() const {
+  return 8 * running_ < config_.running_jobs && 2 * parked_.size() >= config_.pool_workers;
+}
+
+// How many more of them there are than of late would have been used.
+double Pool::surplus(Warmth warmth) const {
+  std::uint64_t count = 0;
+  for (const auto& worker : parked_)
+    count += worker->warmth() == warmth && ids_.is_fresh(worker->id()) ? 1 : 0;
+  for (const auto& [id, wanted] : starting_)
+    count += wanted.warmth == warmth && ids_.is_fresh(id) ? 1 : 0;
+  const double share = warmth == Warmth::pandas ? pandas_share_ : 1 - pandas_share_;
+  return static_cast<double>(count) - share * static_cast<double>(config_.pool_workers);
+}
+
+Warmth Pool::next_warmth() const {
+  return surplus(Warmth::pandas) + 0.5 < 0 ? Warmth::pandas : Warmth::basic;
+}
+
+// After a failure: a pause that grows while failures go on, so that a host in trouble is not
+// hammered.
+void Pool::fill_later() {
+  if (closed_ || retry_pending_) return;
+  retry_pending_ = true;
+  retry_.expires_after(pause_);
+  pause_ = std::min(2 * pause_, kLongestPause);
+  retry_.async_wait([this](error_code error) {
+    retry_pending_ = false;
+    if (error || closed_) return;
+    if (zygotes_.has_current())
+      fill();
+    else
+      start_zygote();
+  });
+}
+
+void Pool::accept_worker(const WorkerSpawned& spawned, FdMessage& message) {
+  const auto wanted = starting_.find(spawned.worker_id);
+  const Warmth warmth = wanted == starting_.end() ? Warmth::basic : wanted->second.warmth;
+  auto worker = std::make_shared<WorkerHandle>(
+      executor_, WorkerHandle::Identity{spawned.worker_id, warmth}, message);
+  worker->on_end = [this, id = spawned.worker_id] {
+    ids_.release(id);
+    if (closed_) return;
+    zygotes_.release(id);
+    if (wants_id_) net::post(executor_, [this] { fill(); });
+  };
+  workers_[spawned.worker_id] = worker;
+  metrics_.observe(spawned.jail_times);
+  metrics_.observe(RefillPhase::fork, spawned.fork_ns);
+  net::co_spawn(executor_, await_ready(std::move(worker)), net::detached);
+}
+
+awaitable<void> Pool::await_ready(std::shared_ptr<WorkerHandle> worker) {
+  const auto first_words = co_await worker->await_ready();
+  const auto wanted = starting_.extract(worker->id());
+  if (wanted.empty() || closed_) co_return;  // its zygote is gone
+  const auto& times = first_words.times;
+  if (!times) {
+    discard(std::move(worker));
+    co_return worker_failed(first_words.problem);
+  }
+  metrics_.observe(*times);
+  metrics_.observe(RefillPhase::total, sandbox::monotonic_ns() - wanted.mapped().asked_ns);
+  worker->set_ready(times->usage);
+  pause_ = kFirstPause;
+  last_ready_ = Clock::now();
+  park(std::move(worker));
+  if (!started_ && is_full()) {
+    started_ = true;
+    start_decided_.set();
+  }
+  hand_out();
+  fill();
+  if (is_full())
+    for (const auto& waiting : std::exchange(awaiting_full_, {})) waiting->set();
+}
+
+awaitable<void> Pool::wait_full(Deadline deadline) {
+  if (is_full()) co_return;
+  const auto full = std::make_shared<Event>(executor_);
+  awaiting_full_.push_back(full);
+  co_await full->wait_until(deadline);
+  awaiting_full_.remove(full);
+}
+
+void Pool::worker_failed(const std::string& why) {
+  ++worker_failures_;
+  if (!started_) {
+    if (!start_problem_) start_problem_ = why;
+    start_decided_.set();
+    return;
+  }
+  log_line(why);
+  fill_later();
+}
+
+void Pool::worker_exited(const WorkerExited& exited) {
+  const auto entry = workers_.find(exited.worker_id);
+  if (entry == workers_.end()) return;
+  const auto worker = entry->second.lock();
+  workers_.erase(entry);
+  if (!worker) return;
+  worker->set_exited(exited);
+  // One that was parked: nobody asked it to end.
+  if (std::erase(parked_, worker) > 0) {
+    discard(worker);
+    log_line("a parked worker ended");
+    fill();
+  }
+}
+
+void Pool::zygote_lost(const std::set<std::uint32_t>& workers, Zygotes::Events::Was was) {
+  std::erase_if(parked_, [&](const auto& worker) { return workers.contains(worker->id()); });
+  for (const std::uint32_t id : workers) {
+    starting_.erase(id);
+    ids_.release(id);
+    const auto entry = workers_.extract(id);
+    const auto worker = entry.empty() ? nullptr : entry.mapped().lock();
+    if (worker) worker->set_lost();
+  }
+  if (was == Zygotes::Events::Was::other) return fill();  // some may have been on their way
+  if (closed_) return;
+  if (!started_) return worker_failed("the zygote ended before the pool was full");
+  log_line("the zygote ended; starting another");
+  // At once the first time: every request waits for it.
+  if (pause_ == kFirstPause) {
+    pause_ *= 2;
+    start_zygote();
+  } else {
+    fill_later();
+  }
+}
+
+awaitable<std::optional<Pool::Lease>> Pool::take(Wish wish, Deadline deadline,
+                                                 Cancellation& cancellation) {
+  constexpr double kMemory = 32;  // jobs
+  pandas_share_ += ((wish.warmth == Warmth::pandas ? 1 : 0) - pandas_share_) / kMemory;
+  const auto waiter = std::make_shared<Waiter>(Waiter{wish, Event(executor_), nullptr});
+  const auto place = wish.rank == Rank::batch
+                         ? waiters_.end()
+                         : std::find_if(waiters_.begin(), waiters_.end(), [](const auto& other) {
+                             return other->wish.rank == Rank::batch;
+                           });
+  waiters_.insert(place, waiter);
+  hand_out();
+  const bool hit = waiter->worker != nullptr;
+  if (!hit) {
+    cancellation.listen([waiter] { waiter->wake.set(); });
+    co_await waiter->wake.wait_until(deadline);
+    cancellation.listen(nullptr);
+  }
+  if (!waiter->worker) {
+    waiters_.remove(waiter);
+    co_return std::nullopt;
+  }
+  metrics_.count_take(hit);
+  co_return Lease(*this, std::move(waiter->worker));
+}
+
+// The last that was made: what it has written to is nearest to the processors. One of the other
+// kind too where those are left over from other times: nobody else would ever take them.
+std::shared_ptr<WorkerHandle> Pool::take_parked(Warmth warmth) {
+  constexpr double kLeftOver = 2;
+  const Warmth other = warmth == Warmth::pandas ? Warmth::basic : Warmth::pandas;
+  const Warmth wanted = surplus(other) >= kLeftOver ? other : warmth;
+  const auto found = std::find_if(parked_.rbegin(), parked_.rend(),
+                                  [&](const auto& worker) { return worker->warmth() == wanted; });
+  const auto chosen = std::prev(found == parked_.rend() ? parked_.end() : found.base());
+  auto worker = std::move(*chosen);
+  parked_.erase(chosen);
+  return worker;
+}
+
+void Pool::hand_out() {
+  while (!waiters_.empty() && !parked_.empty() && running_ < config_.running_jobs) {
+    const auto waiter = waiters_.front();
+    waiters_.pop_front();
+    waiter->worker = take_parked(waiter->wish.warmth);
+    ++running_;
+    waiter->wake.set();
+  }
+  if (fresh() < config_.pool_workers) refill_soon();
+}
+
+// Making a worker costs as much as a short job and slows it down by half (the fork and the job's
+// first writes meet on the same kernel locks), so while there are plenty it waits until the job is
+// over, and no longer than kRefillDelay.
+void Pool::refill_soon() {
+  if (2 * parked_.size() < config_.pool_workers) return fill();
+  if (refill_pending_) return;
+  refill_pending_ = true;
+  refill_.expires_after(kRefillDelay);
+  refill_.async_wait([this](error_code) {
+    refill_pending_ = false;
+    fill();
+  });
+}
+
+void Pool::give_back() {
+  --running_;
+  hand_out();
+  refill_.cancel();
+}
+
+void Pool::close() {
+  closed_ = true;
+  retry_.cancel();
+  refill_.cancel();
+  parked_.clear();
+  zygotes_.close();
+}
+
+}  // namespace pyexec

@@ -1,0 +1,96 @@
+#include "server/workers/worker_handle.h"
+
+#include "sandbox/base/leash.h"
+#include "server/telemetry/log.h"
+
+namespace pyexec {
+
+WorkerHandle::WorkerHandle(net::any_io_executor executor, Identity identity, FdMessage& message)
+    : identity_(identity),
+      job_(executor, net::local::stream_protocol(), message.fds[0].release()),
+      output_(executor, message.fds[1].release()),
+      errors_(executor, message.fds[2].release()),
+      leash_(executor, net::local::stream_protocol(), message.fds[3].release()),
+      init_(executor, message.fds[4].release()),
+      gone_(executor) {}
+
+awaitable<bool> WorkerHandle::kill_job() {
+  error_code ignored;
+  leash_.shutdown(net::local::stream_protocol::socket::shutdown_send, ignored);
+  co_return co_await hear();
+}
+
+awaitable<bool> WorkerHandle::await_empty() {
+  if (!empty_) co_await hear();
+  co_return empty_;
+}
+
+// The next word of the init, or, if it ended without one, the end of its jail.
+awaitable<bool> WorkerHandle::hear() {
+  net::steady_timer limit(co_await net::this_coro::executor, kKillTime);
+  limit.async_wait([weak = weak_from_this()](error_code error) {
+    const auto self = weak.lock();
+    if (error || !self) return;
+    self->leash_.cancel();
+    self->init_.cancel();
+  });
+  char word = 0;
+  const auto [error, size] = co_await leash_.async_receive(net::buffer(&word, 1), kAsTuple);
+  if (!error && word == sandbox::kWorkerStopped) co_return true;
+  empty_ = !error && word == sandbox::kJailEmpty;
+  if (empty_ || limit.expiry() <= Clock::now()) co_return empty_;
+  jail_broke_ = true;
+  // The kernel empties the jail of an init that ended in another way: its pidfd tells when that is
+  // done.
+  const auto [wait_error] =
+      co_await init_.async_wait(net::posix::stream_descriptor::wait_read, kAsTuple);
+  empty_ = !wait_error;
+  co_return empty_;
+}
+
+void WorkerHandle::set_exited(const WorkerExited& exited) {
+  out_of_memory_ = exited.out_of_memory == 1;
+  wait_status_ = exited.wait_status;
+  used_ = exited.usage;
+  announce();
+}
+
+void WorkerHandle::set_lost() {
+  if (wait_status_) return;
+  announce();
+}
+
+void WorkerHandle::announce() {
+  gone_.set();
+  if (auto call = std::exchange(on_gone, nullptr)) call();
+}
+
+awaitable<WorkerHandle::FirstWords> WorkerHandle::await_ready() {
+  std::array<std::byte, kFrameHeaderBytes> bytes;
+  const auto [error, size] = co_await net::async_read(job_, net::buffer(bytes), kAsTuple);
+  const auto header = error ? std::nullopt : decode_header(bytes);
+  std::string body;
+  if (header && header->body_bytes <= kMaxMessageBytes) {
+    body.resize(header->body_bytes);
+    const auto [body_error, body_size] =
+        co_await net::async_read(job_, net::buffer(body), kAsTuple);
+    if (body_error) body.clear();
+  }
+  const auto times = header && header->type == FrameType::ready ? decode_ready(body) : std::nullopt;
+  FirstWords words = {times, ""};
+  if (times && !gone_.is_set()) co_return words;
+  const auto failed =
+      header && header->type == FrameType::setup_failed ? decode_setup_failed(body) : std::nullopt;
+  words = {std::nullopt, failed ? "a worker could not enter its jail: " + sandbox::describe(*failed)
+                                : "a worker ended before it was ready"};
+  co_return words;
+}
+
+awaitable<void> bury(std::shared_ptr<WorkerHandle> worker) {
+  // One await a statement: g++ 12 makes a trap of two in an if.
+  bool is_empty = co_await worker->kill_job();
+  is_empty = is_empty && co_await worker->await_empty();
+  if (!is_empty) log_line("a jail could not be emptied");
+}
+
+}  // namespace pyexec

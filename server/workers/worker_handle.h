@@ -1,0 +1,93 @@
+// The server's hold on one worker and its jail: all that is left of them dies with this object.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "sandbox/base/fd_message.h"
+#include "server/base/asio.h"
+#include "worker/protocol/control.h"
+#include "worker/protocol/frame.h"
+
+namespace pyexec {
+
+class WorkerHandle : public std::enable_shared_from_this<WorkerHandle> {
+ public:
+  struct Identity {
+    std::uint32_t id;
+    Warmth warmth;
+  };
+
+  // Takes the five descriptors of a WORKER message.
+  WorkerHandle(net::any_io_executor executor, Identity identity, FdMessage& message);
+  ~WorkerHandle() {
+    if (on_end) on_end();
+  }
+  WorkerHandle(const WorkerHandle&) = delete;
+  WorkerHandle& operator=(const WorkerHandle&) = delete;
+
+  std::uint32_t id() const { return identity_.id; }
+  Warmth warmth() const { return identity_.warmth; }
+  net::local::stream_protocol::socket& job_socket() { return job_; }
+  net::posix::stream_descriptor& output() { return output_; }
+  net::posix::stream_descriptor& errors() { return errors_; }
+
+  // To be called once, first. The times, or why there is no worker.
+  struct FirstWords {
+    std::optional<StartTimes> times;
+    std::string problem;
+  };
+  awaitable<FirstWords> await_ready();
+
+  // Ends the job. After `kill_job` none of its processes is left, or only the worker, alone and
+  // stopped, which is killed a moment later (sandbox/base/leash.h). After `await_empty`, which
+  // follows it, none is left, not even as a zombie. Each is false if that takes longer than
+  // kKillTime, which only a kernel in trouble needs.
+  awaitable<bool> kill_job();
+  awaitable<bool> await_empty();
+  static constexpr std::chrono::seconds kKillTime{10};
+
+  // The jail ended without its init's word: somebody else ended it, not the job.
+  bool jail_broke() const { return jail_broke_; }
+
+  // Told by the pool: the worker process itself has ended, with a status as of waitpid(2), or its
+  // zygote has, and nobody will ever know.
+  void set_exited(const WorkerExited& exited);
+  void set_lost();
+  std::optional<int> wait_status() const { return wait_status_; }
+  bool out_of_memory() const { return out_of_memory_; }  // the kernel ended it, or a child of it
+  // What it had used when it was ready, and, once it has ended, all in all.
+  void set_ready(const sandbox::Usage& usage) { when_ready_ = usage; }
+  const sandbox::Usage& when_ready() const { return when_ready_; }
+  const std::optional<sandbox::Usage>& used() const { return used_; }
+  Event& gone() { return gone_; }
+  // Called once, at either.
+  std::function<void()> on_gone;
+  // Called as this object ends, which its holders put off until the jail is empty.
+  std::function<void()> on_end;
+
+ private:
+  void announce();
+  awaitable<bool> hear();
+
+  bool empty_ = false, jail_broke_ = false;
+
+  Identity identity_;
+  net::local::stream_protocol::socket job_;
+  net::posix::stream_descriptor output_;
+  net::posix::stream_descriptor errors_;
+  net::local::stream_protocol::socket leash_;
+  net::posix::stream_descriptor init_;
+  std::optional<int> wait_status_;
+  sandbox::Usage when_ready_ = {};
+  std::optional<sandbox::Usage> used_;
+  bool out_of_memory_ = false;
+  Event gone_;
+};
+
+// Ends the job, if there is one, and holds `worker` until its jail is empty.
+awaitable<void> bury(std::shared_ptr<WorkerHandle> worker);
+
+}  // namespace pyexec

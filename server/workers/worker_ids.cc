@@ -1,0 +1,18 @@
+#include "server/workers/worker_ids.h"
+
+namespace pyexec {
+
+std::optional<std::uint32_t> WorkerIds::take() {
+  if (uids_ > 0 && taken_.size() == uids_) return std::nullopt;
+  while (uids_ > 0 && !taken_.try_emplace(next_ % uids_, next_).second) ++next_;
+  if (next_ - first_fresh_ > kMostFresh) first_fresh_ = next_ - kMostFresh / 2;
+  return next_++;
+}
+
+void WorkerIds::release(std::uint32_t id) {
+  if (uids_ == 0) return;
+  const auto holder = taken_.find(id % uids_);
+  if (holder != taken_.end() && holder->second == id) taken_.erase(holder);
+}
+
+}  // namespace pyexec

@@ -1,0 +1,52 @@
+// Has a zygote started and talks to it: the server's side of worker/protocol/control.h.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "sandbox/base/fd_message.h"
+#include "server/base/asio.h"
+#include "server/workers/launcher.h"
+#include "worker/protocol/control.h"
+
+namespace pyexec {
+
+struct ZygoteEvents {
+  std::function<void(const Hello&)> on_hello;
+  std::function<void(const WorkerSpawned&, FdMessage&)> on_worker;
+  std::function<void(const SpawnFailed&)> on_spawn_failed;
+  std::function<void(const WorkerExited&)> on_exited;
+  std::function<void()> on_lost;  // the zygote is gone, and every jail with it
+};
+
+// One zygote process. Closing (or destroying) it ends the process and all of its jails.
+class ZygoteClient : public std::enable_shared_from_this<ZygoteClient> {
+ public:
+  // Throws std::system_error if this process has no descriptors left for it.
+  static std::shared_ptr<ZygoteClient> start(net::any_io_executor executor, Launcher& launcher,
+                                             ZygoteEvents events);
+
+  // The answer is on_worker or on_spawn_failed. Keep the number of open requests small: both sides
+  // queue them in socket buffers.
+  void spawn(std::uint32_t worker_id, const Readiness& readiness);
+  void close();
+  // Does not wait for it any longer: on_lost.
+  void give_up() { lose(); }
+  // As the launcher knows it.
+  std::uint32_t number() const { return number_; }
+
+ private:
+  ZygoteClient(net::any_io_executor executor, int control_fd, ZygoteEvents events);
+  void listen();
+  void read_messages();
+  bool dispatch(FdMessage& message);
+  void lose();
+
+  net::posix::stream_descriptor control_;
+  ZygoteEvents events_;
+  FdMessage message_;
+  std::uint32_t number_ = 0;
+  bool open_ = true;
+};
+
+}  // namespace pyexec

@@ -1,0 +1,147 @@
+#include "server/workers/zygotes.h"
+
+#include <system_error>
+
+#include "server/telemetry/log.h"
+
+namespace pyexec {
+namespace {
+
+constexpr std::chrono::seconds kAfterFailure{60};
+
+}  // namespace
+
+Zygotes::Zygotes(Host host, const Config& config, Events events)
+    : host_(std::move(host)), config_(config), events_(std::move(events)) {}
+
+const std::optional<Hello>& Zygotes::hello() const {
+  static const std::optional<Hello> none;
+  return current_ ? current_->hello : none;
+}
+
+void Zygotes::start() {
+  if (!current_) current_ = begin(Metrics::Replaced::lost);
+}
+
+Zygotes::Handle Zygotes::begin(Metrics::Replaced why) {
+  const auto zygote = std::make_shared<Zygote>(host_.executor);
+  zygote->why = why;
+  zygote->since = Clock::now();
+  ++starts_;
+  // Not held by its own client.
+  const std::weak_ptr<Zygote> weak = zygote;
+  const auto alive = [weak](auto action) {
+    return [weak, action](const auto&... what) {
+      if (const Handle self = weak.lock()) action(self, what...);
+    };
+  };
+  zygote->client = ZygoteClient::start(
+      host_.executor, host_.launcher,
+      {.on_hello = alive([this](const Handle& self, const Hello& hello) { is_warm(self, hello); }),
+       .on_worker = events_.on_worker,
+       .on_spawn_failed = alive([this](const Handle& self, const SpawnFailed& failed) {
+         events_.on_spawn_failed(failed);
+         is_gone(self, failed.worker_id);
+       }),
+       .on_exited = events_.on_exited,
+       .on_lost = alive([this](const Handle& self) { is_lost(self); })});
+  limit_warming(zygote);
+  return zygote;
+}
+
+// One that hangs would be waited for as long as the service runs.
+void Zygotes::limit_warming(const Handle& zygote) {
+  zygote->patience.expires_after(std::chrono::milliseconds(config_.zygote_start_ms));
+  zygote->patience.async_wait([this, weak = std::weak_ptr(zygote)](error_code error) {
+    const Handle late = weak.lock();
+    if (error || !late || late->hello) return;
+    log_line("a zygote was not warm within " + std::to_string(config_.zygote_start_ms) + " ms");
+    host_.launcher.end_zygote(late->client->number());
+    late->client->give_up();
+  });
+}
+
+// Age counts once it has made more than the pool that waits: nothing was learned from workers that
+// nobody had.
+std::optional<Metrics::Replaced> Zygotes::due() const {
+  using std::chrono::minutes;
+  if (config_.zygote_jobs > 0 && current_->made >= config_.zygote_jobs + config_.pool_workers)
+    return Metrics::Replaced::jobs;
+  if (config_.zygote_minutes > 0 && current_->made > config_.pool_workers &&
+      Clock::now() >= current_->since + minutes(config_.zygote_minutes))
+    return Metrics::Replaced::age;
+  return std::nullopt;
+}
+
+void Zygotes::consider_replacing() {
+  if (successor_ || !hello() || Clock::now() < next_try_) return;
+  const auto why = due();
+  if (!why) return;
+  try {
+    successor_ = begin(*why);
+  } catch (const std::system_error& error) {
+    log_line(std::string("the next zygote cannot be started: ") + error.what());
+    next_try_ = Clock::now() + kAfterFailure;
+  }
+}
+
+void Zygotes::spawn(std::uint32_t worker_id, const Readiness& readiness) {
+  current_->workers.insert(worker_id);
+  ++current_->made;
+  current_->client->spawn(worker_id, readiness);
+}
+
+void Zygotes::release(std::uint32_t worker_id) {
+  if (current_ && current_->workers.erase(worker_id) > 0) return;
+  for (const Handle& zygote : retiring_)
+    if (zygote->workers.contains(worker_id)) return is_gone(Handle(zygote), worker_id);
+}
+
+void Zygotes::is_warm(const Handle& zygote, const Hello& hello) {
+  zygote->hello = hello;
+  zygote->patience.cancel();
+  if (zygote == successor_) {
+    host_.metrics.count_zygote_replaced(zygote->why);
+    const Handle before = std::exchange(current_, std::exchange(successor_, nullptr));
+    if (before) {
+      retiring_.insert(before);
+      close_if_empty(before);
+    }
+  }
+  if (zygote == current_) events_.on_ready();
+}
+
+void Zygotes::is_gone(const Handle& zygote, std::uint32_t worker_id) {
+  zygote->workers.erase(worker_id);
+  close_if_empty(zygote);
+}
+
+void Zygotes::close_if_empty(const Handle& zygote) {
+  if (!zygote->workers.empty() || retiring_.erase(zygote) == 0) return;
+  zygote->client->close();
+}
+
+void Zygotes::is_lost(const Handle& zygote) {
+  if (zygote == successor_) {
+    log_line("the next zygote ended before it was warm");
+    successor_.reset();
+    next_try_ = Clock::now() + kAfterFailure;
+    return;
+  }
+  const bool was_current = zygote == current_;
+  retiring_.erase(zygote);
+  if (was_current) {
+    if (zygote->hello) host_.metrics.count_zygote_replaced(Metrics::Replaced::lost);
+    // The next one may be on its way already.
+    current_ = std::exchange(successor_, nullptr);
+  }
+  events_.on_lost(zygote->workers, was_current ? Events::Was::current : Events::Was::other);
+}
+
+void Zygotes::close() {
+  for (const Handle& zygote : {current_, successor_})
+    if (zygote) zygote->client->close();
+  for (const Handle& zygote : retiring_) zygote->client->close();
+}
+
+}  // namespace pyexec
