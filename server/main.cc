@@ -5,6 +5,7 @@
 #include <system_error>
 
 #include "sandbox/front_end/confine.h"
+#include "server/app/application.h"
 #include "server/app/drain.h"
 #include "server/app/selftest.h"
 #include "server/base/process.h"
@@ -47,16 +48,16 @@ LogFormat log_format(const Config& config) {
 }
 
 // On standard output, whatever the format.
-void greet(const Service& service, const net::ip::tcp::acceptor& acceptor) {
+void greet(const Application& app, const net::ip::tcp::acceptor& acceptor) {
   const auto endpoint = acceptor.local_endpoint();
-  const auto level = service.isolation.probed.level;
+  const auto level = app.engine.isolation.probed.level;
   std::ostringstream out;
   out << "pyexec " PYEXEC_VERSION " listening on http://" << endpoint << ", isolation level "
-      << level << " (" << isolation_name(level) << "), " << service.isolation.selftest_blocked
-      << " of " << service.isolation.selftest_run << " attacks on itself blocked, "
-      << service.config.pool_workers << " workers ready"
-      << (service.access.has_keys() ? "" : "; no API keys: who reaches the port can run scripts");
-  if (log_format(service.config) == LogFormat::json)
+      << level << " (" << isolation_name(level) << "), " << app.engine.isolation.selftest_blocked
+      << " of " << app.engine.isolation.selftest_run << " attacks on itself blocked, "
+      << app.config.pool_workers << " workers ready"
+      << (app.access.has_keys() ? "" : "; no API keys: who reaches the port can run scripts");
+  if (log_format(app.config) == LogFormat::json)
     log_notice(out.str());
   else
     std::cout << out.str() << std::endl;
@@ -86,50 +87,52 @@ std::size_t large_work_threads() {
 
 // From nothing to a full pool of verified jails. In this order because each step needs a right that
 // the next gives up: to bind, to start the launcher, to be anybody.
-awaitable<net::ip::tcp::acceptor> start(Service& service, Launcher& launcher) {
+awaitable<net::ip::tcp::acceptor> start(Application& app, Launcher& launcher) {
   const auto executor = co_await net::this_coro::executor;
-  auto acceptor = bind_listener(executor, service.config);
+  auto acceptor =
+      bind_listener(executor, app.config.address, static_cast<std::uint16_t>(app.config.port));
   const SelftestTargets targets(executor);
   const auto probed = co_await launcher.probe();
   if (!probed) refuse_to_start("the launcher ended before it had looked at this host");
   if (const auto problem = shortage(*probed)) refuse_to_start(*problem);
-  service.isolation.probed = *probed;
-  if (const auto problem = below_minimum(*probed, service.config)) refuse_to_start(*problem);
+  app.engine.isolation.probed = *probed;
+  if (const auto problem = below_minimum(*probed, app.config)) refuse_to_start(*problem);
   if (const auto error = sandbox::confine_front_end(probed->front_end_uid); error.failed())
     refuse_to_start("the server cannot give up its rights: " + sandbox::describe(error));
   // Now rather than when it is changed and SIGHUP comes.
-  if (service.access.has_keys())
-    if (const auto problem = service.access.reload())
+  if (app.access.has_keys())
+    if (const auto problem = app.access.reload())
       refuse_to_start("uid " + std::to_string(probed->front_end_uid) +
                       ", under which the server runs, must be able to read the file of API keys, "
                       "which holds hashes only: " +
                       *problem);
-  if (const auto problem = co_await service.pool.start(probed->job_uids))
+  if (const auto problem = co_await app.engine.pool.start(probed->job_uids))
     refuse_to_start("cannot provide isolation level " + std::to_string(probed->level) + " (" +
                     isolation_name(probed->level) + "): " + *problem);
-  if (const auto problem = co_await run_selftest(service, targets, launcher.pid()))
+  if (const auto problem =
+          co_await run_selftest(app.engine, app.offload, app.metrics, targets, launcher.pid()))
     refuse_to_start(*problem);
   co_return acceptor;
 }
 
 // Until SIGTERM or SIGINT, and the end that drain.h describes.
-awaitable<int> serve(Service& service, Launcher& launcher, Sessions& sessions,
+awaitable<int> serve(Application& app, Launcher& launcher, Sessions& sessions,
                      net::signal_set& stop) {
   const auto executor = co_await net::this_coro::executor;
   net::signal_set children(executor, SIGCHLD);
   net::signal_set reload(executor, SIGHUP);
   watch_children(children);
-  reload_on_request(reload, service.access);
+  reload_on_request(reload, app.access);
 
-  auto acceptor = co_await start(service, launcher);
+  auto acceptor = co_await start(app, launcher);
   write_log_in_background();
-  service.offload.start(large_work_threads());
+  app.offload.start(large_work_threads());
   start_listening(acceptor);
-  net::co_spawn(executor, accept_connections(acceptor, service, sessions), net::detached);
-  greet(service, acceptor);
+  net::co_spawn(executor, accept_connections(acceptor, app.http, sessions), net::detached);
+  greet(app, acceptor);
 
   co_await stop.async_wait(kAsTuple);
-  co_await drain(service, sessions, acceptor);
+  co_await drain(app.config, app.lifecycle, app.http, sessions, acceptor);
   co_return 0;
 }
 
@@ -186,9 +189,9 @@ void tell_failure(const Config& config, const std::exception& error) {
     std::_Exit(kExitFailure);
   }
   Launcher& launcher = *started;
-  Service service(context.get_executor(), config, launcher, *std::move(policy));
+  Application app(context.get_executor(), config, launcher, *std::move(policy));
   Sessions sessions;
-  auto life = is_to_serve ? serve(service, launcher, sessions, *stop) : probe(launcher);
+  auto life = is_to_serve ? serve(app, launcher, sessions, *stop) : probe(launcher);
   net::co_spawn(context, std::move(life), [&](std::exception_ptr exception, int code) {
     exit_code = code;
     try {
@@ -197,7 +200,7 @@ void tell_failure(const Config& config, const std::exception& error) {
       tell_failure(config, error);
       exit_code = kExitFailure;
     }
-    service.pool.close();
+    app.engine.pool.close();
     launcher.close();
     context.stop();
   });

@@ -4,7 +4,6 @@
 #include <boost/algorithm/string/trim.hpp>
 
 #include "server/api/batch_state.h"
-#include "server/engine/perform.h"
 #include "server/http/content_encoding.h"
 #include "server/job/judge.h"
 #include "server/telemetry/log.h"
@@ -48,6 +47,11 @@ struct BatchJob {
   Access::Running running;
 };
 
+void fail(Batch& batch, const std::exception& error) {
+  log_line(std::string("a batch is broken off: ") + error.what());
+  batch.cut_off();
+}
+
 awaitable<void> run(std::shared_ptr<Batch> batch, BatchJob job) {
   Cancellation cancellation;
   batch->jobs.insert(&cancellation);
@@ -55,7 +59,7 @@ awaitable<void> run(std::shared_ptr<Batch> batch, BatchJob job) {
   try {
     const auto output = output_for(job.request);
     const Outcome outcome =
-        co_await perform(batch->service, job.request, Rank::batch, output, cancellation);
+        co_await batch->api.engine.run(job.request, Rank::batch, output, cancellation);
     const auto tell = [&] {
       Members members =
           batch_entry(job.index, job.request.id_json, outcome.kind, outcome_status(outcome.kind));
@@ -63,10 +67,10 @@ awaitable<void> run(std::shared_ptr<Batch> batch, BatchJob job) {
       return members;
     };
     const std::uint64_t bytes = answer_bytes(outcome, *output);
-    Members members = co_await batch->service.offload.run(bytes, tell);
+    Members members = co_await batch->api.offload.run(bytes, tell);
     batch->add(job.index, outcome.kind, std::move(members));
-  } catch (const std::exception&) {
-    batch->cut_off();  // without this entry the answer must not look whole
+  } catch (const std::exception& error) {
+    fail(*batch, error);  // without this entry the answer must not look whole
   }
   batch->jobs.erase(&cancellation);
   --batch->running;
@@ -75,11 +79,11 @@ awaitable<void> run(std::shared_ptr<Batch> batch, BatchJob job) {
 
 // Of a line that is a job: begins it, once there is a place for it.
 awaitable<void> begin(std::shared_ptr<Batch> batch, JobRequest request, const Grant& grant) {
-  auto running = co_await batch->service.access.await_place(grant, batch->exchange.cancellation());
-  auto place = co_await batch->service.batch_share.take();
+  auto running = co_await batch->api.access.await_place(grant, batch->exchange.cancellation());
+  auto place = co_await batch->api.engine.batch_share.take();
   if (batch->is_closing()) co_return;
-  if (batch->service.batch_share.has_company())
-    co_await batch->service.pool.wait_full(Clock::now() + kMostPolite);
+  if (batch->api.engine.batch_share.has_company())
+    co_await batch->api.engine.pool.wait_full(Clock::now() + kMostPolite);
   if (batch->is_closing()) co_return;
   ++batch->running;
   BatchJob job = {batch->read++, std::move(request), std::move(place), std::move(running)};
@@ -99,16 +103,16 @@ void take_defaults(Batch& batch, JobRequest request, std::uint64_t bytes) {
 awaitable<void> take_item(std::shared_ptr<Batch> batch, JsonItems::Item item, const Grant& grant) {
   using Line = JobRequest::Line;
   // A line that is wrong costs the service something, too.
-  co_await batch->service.access.await_token(grant, batch->exchange.cancellation());
+  co_await batch->api.access.await_token(grant, batch->exchange.cancellation());
   if (item.what != JsonItems::Item::What::item) {
     const bool is_large = item.what == JsonItems::Item::What::too_large;
     co_return batch->refuse("null", is_large ? 413 : 400, item.text);
   }
   const auto parse = [&] {
-    return parse_batch_line(item.text, batch->service.job_caps, batch->defaults);
+    return parse_batch_line(item.text, batch->api.engine.caps, batch->defaults);
   };
   const std::uint64_t line_bytes = item.text.size() + batch->defaults_bytes;
-  auto parsed = co_await batch->service.offload.run(line_bytes, parse);
+  auto parsed = co_await batch->api.offload.run(line_bytes, parse);
   if (!parsed) {
     const BadRequest& problem = parsed.error();
     if (problem.line == Line::defaults) batch->defaults_problem = problem.message;
@@ -125,16 +129,16 @@ awaitable<void> take_item(std::shared_ptr<Batch> batch, JsonItems::Item item, co
   if (batch->defaults_problem)
     co_return batch->refuse(request.id_json, 400,
                             "the line with 'defaults' was refused: " + *batch->defaults_problem);
-  if (const auto problem = problem_with_job(batch->service, request))
+  if (const auto problem = batch->api.engine.problem_with(request))
     co_return batch->refuse(request.id_json, 400, *problem);
   co_await begin(batch, std::move(request), grant);
 }
 
 awaitable<void> read(std::shared_ptr<Batch> batch, Form form, const Grant& grant) {
-  Service& service = batch->service;
+  Api& api = batch->api;
   const auto executor = co_await net::this_coro::executor;
-  JsonItems items(form, largest_body_bytes(service.job_caps));
-  Shares::Hold room(service.body_room, grant.subject);
+  JsonItems items(form, largest_body_bytes(api.engine.caps));
+  Shares::Hold room(api.http.body_room, grant.subject);
   std::string piece;
   for (auto state = Exchange::Body::more; state == Exchange::Body::more; piece.clear()) {
     state = co_await batch->exchange.read_body(piece);
@@ -148,7 +152,7 @@ awaitable<void> read(std::shared_ptr<Batch> batch, Form form, const Grant& grant
     if (state == Exchange::Body::complete) items.end();
     // No line can be told of this: what runs is answered, and the answer then breaks off.
     if (!room.resize(items.bytes() + batch->defaults_bytes)) {
-      service.metrics.count_refusal(Refusal::too_many_bytes);
+      api.metrics.count_refusal(Refusal::too_many_bytes);
       log_line("a batch is broken off: too many bytes of requests are being read");
       co_return;
     }
@@ -173,7 +177,7 @@ awaitable<void> write_all(std::shared_ptr<Batch> batch) {
       batch->add_progress();
       next_progress += std::chrono::milliseconds(batch->progress_ms);
     }
-    is_last = batch->running == 0 && (batch->is_read || batch->service.draining);
+    is_last = batch->running == 0 && (batch->is_read || batch->api.lifecycle.is_draining());
     const bool is_complete = is_last && batch->is_whole && !batch->is_broken;
     if (is_complete) {
       if (batch->progress_ms > 0) batch->add_progress();
@@ -201,8 +205,8 @@ void stop_reader(Batch& batch) {
 awaitable<void> write(std::shared_ptr<Batch> batch) {
   try {
     co_await write_all(batch);
-  } catch (const std::exception&) {
-    batch->cut_off();
+  } catch (const std::exception& error) {
+    fail(*batch, error);
   }
   if (!batch->is_read) stop_reader(*batch);
   batch->written.set();
@@ -210,18 +214,17 @@ awaitable<void> write(std::shared_ptr<Batch> batch) {
 
 }  // namespace
 
-awaitable<std::optional<Response>> execute_batch(Service& service, Exchange& exchange,
-                                                 const Grant& grant) {
+awaitable<std::optional<Response>> execute_batch(Api& api, Exchange& exchange, const Grant& grant) {
   const auto form = form_of(exchange.head());
   if (!form)
     co_return execute_error(OutcomeKind::invalid_request, 415,
                             "Content-Type must be application/x-ndjson or application/json");
-  if (service.draining) {
-    service.metrics.count_refusal(Refusal::stopping);
+  if (api.lifecycle.is_draining()) {
+    api.metrics.count_refusal(Refusal::stopping);
     co_return busy_response("the service stops; try again");
   }
   const auto executor = co_await net::this_coro::executor;
-  const auto batch = std::make_shared<Batch>(executor, service, exchange, *form);
+  const auto batch = std::make_shared<Batch>(executor, api, exchange, *form);
   exchange.cancellation().listen([batch] { batch->cut_off(); });
   Response head = {200, ""};
   head.content_type = *form == Form::lines ? "application/x-ndjson" : "application/json";
@@ -230,8 +233,8 @@ awaitable<std::optional<Response>> execute_batch(Service& service, Exchange& exc
   net::co_spawn(executor, write(batch), net::detached);
   try {
     co_await read(batch, *form, grant);
-  } catch (const std::exception&) {
-    batch->cut_off();
+  } catch (const std::exception& error) {
+    fail(*batch, error);
   }
   batch->is_read = true;
   batch->more_answer.set();

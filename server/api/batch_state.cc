@@ -6,17 +6,16 @@
 
 namespace pyexec {
 
-Batch::Batch(net::any_io_executor executor, Service& the_service, Exchange& the_exchange,
+Batch::Batch(net::any_io_executor executor, Api& the_api, Exchange& the_exchange,
              JsonItems::Form form)
-    : service(the_service),
+    : api(the_api),
       exchange(the_exchange),
       answer(form),
-      defaults(plain_request(the_service.job_caps)),
+      defaults(plain_request(the_api.engine.caps)),
       more_answer(executor),
       less_answer(executor),
-      written(executor) {
-  service.drain_watchers.insert(&more_answer);
-}
+      written(executor),
+      drain_watch(the_api.lifecycle, more_answer) {}
 
 void Batch::cut_off() {
   if (std::exchange(is_broken, true)) return;
@@ -45,7 +44,7 @@ void Batch::add(std::uint64_t index, OutcomeKind outcome, Members members) {
   ++done;
   if (outcome != OutcomeKind::ok) ++failed;
   const bool is_gone = is_broken && !exchange.cancellation().requested(Cancellation::By::service);
-  service.metrics.count_answer(outcome, is_gone ? Metrics::Client::gone : Metrics::Client::there);
+  api.metrics.count_answer(outcome, is_gone ? Metrics::Client::gone : Metrics::Client::there);
   more_answer.set();
 }
 

@@ -5,23 +5,20 @@
 #include <set>
 #include <string>
 
+#include "server/api/api.h"
 #include "server/api/batch_answer.h"
-#include "server/app/service.h"
-#include "server/http/exchange.h"
 
 namespace pyexec {
 
 struct Batch {
-  Batch(net::any_io_executor executor, Service& the_service, Exchange& the_exchange,
-        JsonItems::Form form);
-  ~Batch() { service.drain_watchers.erase(&more_answer); }
+  Batch(net::any_io_executor executor, Api& the_api, Exchange& the_exchange, JsonItems::Form form);
   Batch(const Batch&) = delete;
   Batch& operator=(const Batch&) = delete;
 
   // Nobody takes the answer: whatever still runs ends.
   void cut_off();
   // No job is begun any more.
-  bool is_closing() const { return is_broken || service.draining; }
+  bool is_closing() const { return is_broken || api.lifecycle.is_draining(); }
   // Whether the client has to read before more is done for it.
   bool is_full();
 
@@ -30,7 +27,7 @@ struct Batch {
   void refuse(std::string_view id_json, unsigned status, std::string_view why);
   void add_progress();
 
-  Service& service;
+  Api& api;
   Exchange& exchange;
   BatchAnswer answer;
   JobRequest defaults;
@@ -46,6 +43,7 @@ struct Batch {
   std::set<Cancellation*> jobs;
   Signal more_answer, less_answer;
   Event written;
+  Lifecycle::Watch drain_watch;
 };
 
 // The members that every entry begins with.

@@ -1,12 +1,11 @@
 // POST /execute: the chain from request to response.
 #pragma once
 
-#include "server/app/service.h"
-#include "server/http/exchange.h"
+#include "server/api/api.h"
 
 namespace pyexec {
 
 // Nothing if the answer was given live (live.h).
-awaitable<std::optional<Response>> execute(Service& service, Exchange& exchange);
+awaitable<std::optional<Response>> execute(Api& api, Exchange& exchange);
 
 }  // namespace pyexec

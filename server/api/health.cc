@@ -7,29 +7,29 @@ namespace pyexec {
 
 namespace {
 
-bool is_ready(const Service& service) {
-  return service.pool.zygote() && !service.is_leaving;
+bool is_ready(const Api& api) {
+  return api.engine.pool.zygote() && !api.lifecycle.is_leaving();
 }
 
 }  // namespace
 
-Response healthz(const Service& service) {
+Response healthz(const Api& api) {
   // Two zygotes have had their time to get warm. A supervisor may start the service anew.
-  const std::chrono::milliseconds bound(2 * service.config.zygote_start_ms);
-  if (service.pool.is_stuck(bound)) return {503, R"({"status": "unavailable"})"};
+  const std::chrono::milliseconds bound(2 * api.config.zygote_start_ms);
+  if (api.engine.pool.is_stuck(bound)) return {503, R"({"status": "unavailable"})"};
   return {200, R"({"status": "ok"})"};
 }
 
-Response health(const Service& service) {
-  const auto& zygote = service.pool.zygote();
-  const PoolState pool = service.pool.state();
+Response health(const Api& api) {
+  const auto& zygote = api.engine.pool.zygote();
+  const PoolState pool = api.engine.pool.state();
   rapidjson::StringBuffer buffer;
   rapidjson::Writer<rapidjson::StringBuffer> out(buffer);
   out.StartObject();
   out.Key("status");
-  out.String(service.is_leaving ? "draining" : zygote ? "healthy" : "unavailable");
+  out.String(api.lifecycle.is_leaving() ? "draining" : zygote ? "healthy" : "unavailable");
   out.Key("isolation");
-  const std::string isolation = isolation_document(service.isolation);
+  const std::string isolation = isolation_document(api.engine.isolation);
   out.RawValue(isolation.data(), isolation.size(), rapidjson::kObjectType);
   out.Key("pool");
   out.StartObject();
@@ -64,27 +64,27 @@ Response health(const Service& service) {
   }
   out.EndObject();
   out.EndObject();
-  return {is_ready(service) ? 200u : 503u, buffer.GetString()};
+  return {is_ready(api) ? 200u : 503u, buffer.GetString()};
 }
 
-Response metrics(Service& service) {
-  const auto& zygote = service.pool.zygote();
-  Present present = {.pool = service.pool.state(),
-                     .running_limit = service.config.running_jobs,
-                     .body_bytes = service.body_room.held(),
-                     .answer_bytes = service.answer_room.held(),
-                     .connections = service.connections,
+Response metrics(Api& api) {
+  const auto& zygote = api.engine.pool.zygote();
+  Present present = {.pool = api.engine.pool.state(),
+                     .running_limit = api.config.running_jobs,
+                     .body_bytes = api.http.body_room.held(),
+                     .answer_bytes = api.http.answer_room.held(),
+                     .connections = api.http.connections,
                      .dropped_log_lines = dropped_log_lines(),
-                     .is_ready = is_ready(service),
-                     .isolation_level = service.isolation.probed.level,
+                     .is_ready = is_ready(api),
+                     .isolation_level = api.engine.isolation.probed.level,
                      .info = {}};
   if (zygote)
     present.info = {{"version", PYEXEC_VERSION},
                     {"python", zygote->python.data()},
                     {"numpy", zygote->numpy.data()},
                     {"pandas", zygote->pandas.data()},
-                    {"isolation", isolation_name(service.isolation.probed.level)}};
-  Response response = {200, service.metrics.text(present)};
+                    {"isolation", isolation_name(api.engine.isolation.probed.level)}};
+  Response response = {200, api.metrics.text(present)};
   response.content_type = "text/plain; version=0.0.4; charset=utf-8";
   return response;
 }

@@ -1,17 +1,16 @@
 // GET /health, GET /healthz and GET /metrics.
 #pragma once
 
-#include "server/app/service.h"
-#include "server/http/response.h"
+#include "server/api/api.h"
 
 namespace pyexec {
 
 // 200 while the process answers.
-Response healthz(const Service& service);
+Response healthz(const Api& api);
 // 200 "healthy" while there is a zygote to make workers, else 503 "unavailable"; isolation, pool,
 // versions.
-Response health(const Service& service);
+Response health(const Api& api);
 // What the service has counted and timed (metrics.h).
-Response metrics(Service& service);
+Response metrics(Api& api);
 
 }  // namespace pyexec

@@ -4,7 +4,6 @@
 #include <array>
 
 #include "server/base/utf8.h"
-#include "server/engine/perform.h"
 #include "server/http/accept.h"
 #include "server/http/quality.h"
 #include "server/job/answer.h"
@@ -161,7 +160,7 @@ std::optional<LiveFormat> live_format(const Exchange::Head& head) {
   return kFormats[*best - 1].format;
 }
 
-awaitable<void> perform_live(Service& service, Exchange& exchange, LiveRequest live) {
+awaitable<void> execute_live(Api& api, Exchange& exchange, LiveRequest live) {
   const auto executor = co_await net::this_coro::executor;
   JobRequest& wanted = live.request;
   wanted.detail = AnswerDetail::verbose;
@@ -169,7 +168,7 @@ awaitable<void> perform_live(Service& service, Exchange& exchange, LiveRequest l
   const auto output = output_for(wanted);
   const auto job = std::make_shared<LiveJob>(executor, std::move(live.permit));
   output->on_more = [job] { job->news.set(); };
-  net::co_spawn(executor, perform(service, wanted, Rank::single, output, exchange.cancellation()),
+  net::co_spawn(executor, api.engine.run(wanted, Rank::single, output, exchange.cancellation()),
                 [job](std::exception_ptr exception, Outcome outcome) {
                   if (exception) outcome = failed(OutcomeKind::internal, "internal error");
                   job->outcome = std::move(outcome);
@@ -184,20 +183,20 @@ awaitable<void> perform_live(Service& service, Exchange& exchange, LiveRequest l
   try {
     if (!co_await exchange.begin(std::move(head)))
       exchange.cancellation().request(Cancellation::By::client);
-    co_await follow(*job, teller, std::chrono::milliseconds(service.config.ping_ms));
+    co_await follow(*job, teller, std::chrono::milliseconds(api.config.ping_ms));
   } catch (const std::bad_alloc&) {
     exchange.cancellation().request(Cancellation::By::service);
   }
   // The job refers to what lives here.
   while (!job->outcome) co_await job->news.wait_until(Deadline::max());
   output->on_more = nullptr;
-  service.metrics.count_answer(job->outcome->kind, client_of(exchange.cancellation()));
+  api.metrics.count_answer(job->outcome->kind, client_of(exchange.cancellation()));
   exchange.record().add_job(*job->outcome);
   const std::uint64_t bytes = answer_bytes(*job->outcome, *output);
   exchange.hold_anyway(bytes);
   co_await teller.output(Told::Turn::last);
   const auto tell = [&] { return teller.end(*job->outcome, *output, wanted); };
-  std::string events = co_await service.offload.run(bytes, tell);
+  std::string events = co_await api.offload.run(bytes, tell);
   co_await teller.send(std::move(events));
 }
 

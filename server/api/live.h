@@ -11,8 +11,7 @@
 
 #include <optional>
 
-#include "server/app/service.h"
-#include "server/http/exchange.h"
+#include "server/api/api.h"
 
 namespace pyexec {
 
@@ -26,6 +25,6 @@ struct LiveRequest {
   LiveFormat format;
   Admission::Permit permit;
 };
-awaitable<void> perform_live(Service& service, Exchange& exchange, LiveRequest live);
+awaitable<void> execute_live(Api& api, Exchange& exchange, LiveRequest live);
 
 }  // namespace pyexec

@@ -8,13 +8,15 @@
 namespace pyexec {
 
 // name, method, path, whose, what it is for
-#define PYEXEC_ROUTES(X)                                                                     \
-  X(execute, post, "/execute", jobs, "Run a script")                                         \
-  X(batch, post, "/execute/batch", jobs, "Run many scripts")                                 \
-  X(health, get, "/health", service, "Isolation level, features, self-test, pool, versions") \
-  X(healthz, get, "/healthz", service, "Whether the process answers")                        \
-  X(metrics, get, "/metrics", service, "Counters and times, for Prometheus")                 \
-  X(openapi, get, "/openapi.json", service, "This document")                                 \
+#define PYEXEC_ROUTES(X)                                                                       \
+  X(execute, post, "/execute", jobs, "Run a script")                                           \
+  X(batch, post, "/execute/batch", jobs, "Run many scripts")                                   \
+  X(queue_pubsub, post, "/queue/pubsub", jobs, "Run a script that a Pub/Sub push delivers")    \
+  X(queue_tasks, post, "/queue/tasks", jobs, "Run a script that a Cloud Tasks queue delivers") \
+  X(health, get, "/health", service, "Isolation level, features, self-test, pool, versions")   \
+  X(healthz, get, "/healthz", service, "Whether the process answers")                          \
+  X(metrics, get, "/metrics", service, "Counters and times, for Prometheus")                   \
+  X(openapi, get, "/openapi.json", service, "This document")                                   \
   X(page, get, "/", service, "A page for people")
 
 enum class RouteName : std::uint8_t {

@@ -6,7 +6,7 @@
 #include "server/api/batch.h"
 #include "server/api/execute.h"
 #include "server/api/health.h"
-#include "server/api/queue/queue_message.h"
+#include "server/api/queue/deliver.h"
 #include "server/api/route_table.h"
 #include "server/http/content_encoding.h"
 #include "server/http/request_target.h"
@@ -17,7 +17,7 @@ namespace {
 namespace http = boost::beast::http;
 
 struct Call {
-  Service& service;
+  Api& api;
   Exchange& exchange;
 };
 using Handler = awaitable<std::optional<Response>> (*)(Call call);
@@ -28,18 +28,22 @@ bool is_json(const Exchange::Head& head) {
                         "application/json");
 }
 
-Response unauthorized(Service& service) {
-  service.metrics.count_refusal(Refusal::unauthorized);
+Response unauthorized(Api& api) {
+  api.metrics.count_refusal(Refusal::unauthorized);
   Response response = execute_error(OutcomeKind::unauthorized, 401,
                                     "this service wants an API key: Authorization: Bearer KEY");
   response.headers.emplace_back("WWW-Authenticate", "Bearer realm=\"pyexec\"");
   return response;
 }
 
-void admit(Exchange& exchange, const Grant& grant) {
+void belongs_to(Exchange& exchange, const Grant& grant) {
   exchange.record().key = grant.key;
   exchange.belongs_to(grant.subject,
                       grant.key.empty() ? Seats::Guest::stranger : Seats::Guest::known);
+}
+
+std::optional<Grant> grant_of(Api& api, const Exchange& exchange) {
+  return api.access.identify(exchange.head()[http::field::authorization], exchange.client());
 }
 
 Response unserved_encoding(const Exchange::Head& head) {
@@ -55,56 +59,86 @@ Response too_often(const char* why, const Headers& headers) {
   return response;
 }
 
-awaitable<std::optional<Response>> answer_execute(Call call) {
-  auto& [service, exchange] = call;
-  const auto grant = service.access.identify(exchange);
-  if (!grant) co_return unauthorized(service);
-  admit(exchange, *grant);
-  if (const auto verdict = service.access.take_token(*grant)) {
+// A place among the jobs that the client may run now; or what to answer instead.
+boost::system::result<Access::Running, Response> let_in(Call call) {
+  auto& [api, exchange] = call;
+  const auto grant = grant_of(api, exchange);
+  if (!grant) return unauthorized(api);
+  belongs_to(exchange, *grant);
+  if (const auto verdict = api.access.take_token(*grant)) {
     const Headers headers = rate_limit_headers(*verdict);
     if (!verdict->allowed) {
-      service.metrics.count_refusal(Refusal::rate_limit);
-      co_return too_often("too many requests; try again later", headers);
+      api.metrics.count_refusal(Refusal::rate_limit);
+      return too_often("too many requests; try again later", headers);
     }
     exchange.add_headers(headers);
   }
-  const auto running = service.access.try_run(*grant);
+  auto running = api.access.try_run(*grant);
   if (!running) {
-    service.metrics.count_refusal(Refusal::running_limit);
-    co_return too_often("too many jobs of this API key are running; try again later",
-                        {{"Retry-After", "1"}});
+    api.metrics.count_refusal(Refusal::running_limit);
+    return too_often("too many jobs of this API key are running; try again later",
+                     {{"Retry-After", "1"}});
   }
-  // What queues deliver may have another type, or none.
-  if (!is_json(exchange.head()) && !queue_message_of(exchange.head()))
+  return *std::move(running);
+}
+
+// A queue that still delivers here would otherwise run each message as a plain job: again after
+// every answer that is not 2xx, and twice where it is delivered twice.
+const char* queue_path_of(const Exchange::Head& head) {
+  if (head.count("X-CloudTasks-TaskName") > 0) return "/queue/tasks";
+  return head.count("x-goog-pubsub-message-id") > 0 ? "/queue/pubsub" : nullptr;
+}
+
+awaitable<std::optional<Response>> answer_execute(Call call) {
+  const auto running = let_in(call);
+  if (!running) co_return running.error();
+  if (const char* path = queue_path_of(call.exchange.head()))
+    co_return execute_error(OutcomeKind::invalid_request, 400,
+                            std::string("messages of this queue go to POST ") + path);
+  if (!is_json(call.exchange.head()))
     co_return execute_error(OutcomeKind::invalid_request, 415,
                             "Content-Type must be application/json");
-  if (!content_encoding(exchange.head())) co_return unserved_encoding(exchange.head());
-  co_return co_await execute(service, exchange);
+  if (!content_encoding(call.exchange.head())) co_return unserved_encoding(call.exchange.head());
+  co_return co_await execute(call.api, call.exchange);
+}
+
+// What queues deliver may have any type, or none.
+awaitable<std::optional<Response>> answer_delivery(Call call, MessageSource source) {
+  const auto running = let_in(call);
+  if (!running) co_return running.error();
+  if (!content_encoding(call.exchange.head())) co_return unserved_encoding(call.exchange.head());
+  co_return co_await deliver(call.api, call.exchange, source);
+}
+awaitable<std::optional<Response>> answer_queue_pubsub(Call call) {
+  return answer_delivery(call, MessageSource::pubsub);
+}
+awaitable<std::optional<Response>> answer_queue_tasks(Call call) {
+  return answer_delivery(call, MessageSource::cloud_tasks);
 }
 
 awaitable<std::optional<Response>> answer_batch(Call call) {
-  auto& [service, exchange] = call;
-  const auto grant = service.access.identify(exchange);
-  if (!grant) co_return unauthorized(service);
-  admit(exchange, *grant);
+  auto& [api, exchange] = call;
+  const auto grant = grant_of(api, exchange);
+  if (!grant) co_return unauthorized(api);
+  belongs_to(exchange, *grant);
   if (!content_encoding(exchange.head())) co_return unserved_encoding(exchange.head());
-  co_return co_await execute_batch(service, exchange, *grant);
+  co_return co_await execute_batch(api, exchange, *grant);
 }
 
 awaitable<std::optional<Response>> answer_health(Call call) {
-  co_return health(call.service);
+  co_return health(call.api);
 }
 awaitable<std::optional<Response>> answer_healthz(Call call) {
-  co_return healthz(call.service);
+  co_return healthz(call.api);
 }
 awaitable<std::optional<Response>> answer_metrics(Call call) {
-  co_return metrics(call.service);
+  co_return metrics(call.api);
 }
 awaitable<std::optional<Response>> answer_openapi(Call call) {
-  co_return Response{200, call.service.openapi};
+  co_return Response{200, call.api.openapi};
 }
 awaitable<std::optional<Response>> answer_page(Call call) {
-  Response response = {200, call.service.page};
+  Response response = {200, call.api.page};
   response.content_type = "text/html; charset=utf-8";
   response.headers.emplace_back("Content-Security-Policy",
                                 "default-src 'none'; style-src 'unsafe-inline'");
@@ -130,13 +164,13 @@ std::string methods_of(const Route& route) {
 }
 
 // What may be sent here; to a page of another origin, what it may send.
-Response options(const Service& service, const Exchange& exchange, const Route* route) {
+Response options(const Api& api, const Exchange& exchange, const Route* route) {
   const Exchange::Head& head = exchange.head();
   Response response = {204, ""};
   if (route != nullptr) response.headers.emplace_back("Allow", methods_of(*route));
   const auto wanted = head[http::field::access_control_request_method];
   if (!wanted.empty())
-    for (auto& [name, value] : service.cors.preflight(head[http::field::origin], wanted))
+    for (auto& [name, value] : api.http.cors.preflight(head[http::field::origin], wanted))
       // Every answer to an allowed page has these; a browser refuses an origin that is said twice.
       if (name != "Access-Control-Allow-Origin" && name != "Vary")
         response.headers.emplace_back(name, std::move(value));
@@ -151,11 +185,11 @@ Response refuse(const Route* route, unsigned status, const std::string& message)
 
 }  // namespace
 
-awaitable<std::optional<Response>> route(Service& service, Exchange& exchange) {
+awaitable<std::optional<Response>> Router::answer(Exchange& exchange) {
   const Exchange::Head& head = exchange.head();
   const Route* known = find_route(head.target());
   if (head.method() == http::verb::options && (known != nullptr || head.target() == "*"))
-    co_return options(service, exchange, known);
+    co_return options(api_, exchange, known);
   if (known == nullptr) co_return error_response(404, "no such path; try POST /execute, or GET /");
   // HEAD is GET without the body, which is left out later.
   const auto method = head.method() == http::verb::head ? http::verb::get : head.method();
@@ -164,11 +198,11 @@ awaitable<std::optional<Response>> route(Service& service, Exchange& exchange) {
     response.headers.emplace_back("Allow", methods_of(*known));
     co_return response;
   }
-  co_return co_await kHandlers[static_cast<std::size_t>(known->name)]({service, exchange});
+  co_return co_await kHandlers[static_cast<std::size_t>(known->name)]({api_, exchange});
 }
 
-Response too_busy(Service& service, std::string_view target) {
-  service.metrics.count_refusal(Refusal::too_many_bytes);
+Response Router::too_busy(std::string_view target) {
+  api_.metrics.count_refusal(Refusal::too_many_bytes);
   constexpr const char* kWhy =
       "too many bytes of requests of this client are being read; try again later";
   const Route* known = find_route(target);
@@ -176,8 +210,8 @@ Response too_busy(Service& service, std::string_view target) {
                                                         : error_response(429, kWhy);
 }
 
-Response too_large(const Service& service, std::string_view target) {
-  const auto limit = largest_body_bytes(service.job_caps);
+Response Router::too_large(std::string_view target) {
+  const auto limit = api_.http.limits.body_bytes;
   return refuse(find_route(target), 413,
                 "request body is larger than the limit of " + std::to_string(limit) + " bytes");
 }

@@ -1,19 +1,21 @@
 // Which (path, method) is answered by whom.
 #pragma once
 
-#include <span>
-
-#include "server/app/service.h"
-#include "server/http/exchange.h"
+#include "server/api/api.h"
 
 namespace pyexec {
 
-// Nothing if the handler has answered itself, piece by piece, or nobody is there any more.
-awaitable<std::optional<Response>> route(Service& service, Exchange& exchange);
+class Router final : public RequestHandler {
+ public:
+  explicit Router(Api& api) : api_(api) {}
 
-// For a request whose body there is no room for now.
-Response too_busy(Service& service, std::string_view target);
-// For a request whose body is larger than any script: /execute's answer names its outcome.
-Response too_large(const Service& service, std::string_view target);
+  awaitable<std::optional<Response>> answer(Exchange& exchange) override;
+  Response too_busy(std::string_view target) override;
+  // An answer about a job names its outcome.
+  Response too_large(std::string_view target) override;
+
+ private:
+  Api& api_;
+};
 
 }  // namespace pyexec

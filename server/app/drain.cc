@@ -17,18 +17,18 @@ awaitable<void> pause(std::chrono::milliseconds time) {
 
 }  // namespace
 
-awaitable<void> drain(Service& service, Sessions& sessions, net::ip::tcp::acceptor& acceptor) {
-  const std::chrono::milliseconds lame_duck(service.config.lame_duck_ms);
-  service.is_leaving = true;
+awaitable<void> drain(const Config& config, Lifecycle& lifecycle, HttpServer& server,
+                      Sessions& sessions, net::ip::tcp::acceptor& acceptor) {
+  using State = Lifecycle::State;
+  lifecycle.advance(State::leaving);
   sessions.keep_none();
-  co_await pause(lame_duck);
+  co_await pause(std::chrono::milliseconds(config.lame_duck_ms));
 
-  service.draining = true;
-  for (Signal* watcher : service.drain_watchers) watcher->set();
-  const Deadline end = Clock::now() + std::chrono::milliseconds(service.config.drain_ms);
-  while (!accept_all(acceptor, service, sessions) && Clock::now() < end) {
-    co_await sessions.wait_fewer_than(service.config.connections, Clock::now() + kIdleGrace);
-    if (sessions.open() < service.config.connections) continue;
+  lifecycle.advance(State::draining);
+  const Deadline end = Clock::now() + std::chrono::milliseconds(config.drain_ms);
+  while (!accept_all(acceptor, server, sessions) && Clock::now() < end) {
+    co_await sessions.wait_fewer_than(server.limits.connections, Clock::now() + kIdleGrace);
+    if (sessions.open() < server.limits.connections) continue;
     sessions.end_idle();
   }
   error_code ignored;
@@ -41,8 +41,8 @@ awaitable<void> drain(Service& service, Sessions& sessions, net::ip::tcp::accept
     sessions.end_unbegun();
     co_await sessions.wait_fewer_than(1, std::min(end, Clock::now() + kIdleGrace));
   }
-  service.is_over = true;
-  for (Cancellation* job : std::set(service.jobs)) job->request(Cancellation::By::service);
+  lifecycle.advance(State::over);
+  for (Cancellation* job : std::set(server.requests)) job->request(Cancellation::By::service);
   co_await sessions.wait_fewer_than(1, Clock::now() + kLastAnswers);
   sessions.close_all();
 }

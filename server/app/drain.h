@@ -1,6 +1,7 @@
 // How the server stops: in an order in which no request that it has read goes unanswered.
 #pragma once
 
+#include "server/config/config.h"
 #include "server/http/http_session.h"
 
 namespace pyexec {
@@ -9,6 +10,7 @@ namespace pyexec {
 // PYEXEC_LAME_DUCK_MS everything else goes on, each answer a connection's last; what waits to be
 // accepted is, and the port closes; connections that stay idle are closed; accepted requests
 // finish, or are ended and answered after PYEXEC_DRAIN_MS.
-awaitable<void> drain(Service& service, Sessions& sessions, net::ip::tcp::acceptor& acceptor);
+awaitable<void> drain(const Config& config, Lifecycle& lifecycle, HttpServer& server,
+                      Sessions& sessions, net::ip::tcp::acceptor& acceptor);
 
 }  // namespace pyexec

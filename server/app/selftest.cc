@@ -48,21 +48,18 @@ std::string SelftestTargets::python(pid_t launcher) const {
          name_ + "', 'host_files': " + host_files_ + ", 'platform': '" + platform() + "'}\n";
 }
 
-awaitable<std::optional<std::string>> run_selftest(Service& service, const SelftestTargets& targets,
+awaitable<std::optional<std::string>> run_selftest(Engine& engine, Offload& offload,
+                                                   Metrics& metrics, const SelftestTargets& targets,
                                                    pid_t launcher) {
   Cancellation never;
   const Deadline deadline = Clock::now() + kTime;
-  auto lease = co_await service.pool.take({Warmth::basic, Rank::single}, deadline, never);
+  auto lease = co_await engine.pool.take({Warmth::basic, Rank::single}, deadline, never);
   if (!lease) co_return "the self-test got no worker";
   const Job job = {targets.python(launcher) + kSelftestSource};
-  JobRun what = {job,
-                 {1 << 20, 8},
-                 deadline,
-                 Accounting::quick,
-                 service.offload,
-                 std::make_shared<JobOutput>(1 << 16)};
-  const Outcome outcome =
-      co_await run_job(*std::move(lease), std::move(what), never, service.metrics);
+  JobRun what = {job,      {1 << 20, 8},
+                 deadline, Accounting::quick,
+                 offload,  std::make_shared<JobOutput>(1 << 16)};
+  const Outcome outcome = co_await run_job(*std::move(lease), std::move(what), never, metrics);
   if (outcome.kind != OutcomeKind::ok)
     co_return "the self-test did not finish: " + std::string(outcome_name(outcome.kind)) + ": " +
         outcome.error;
@@ -74,16 +71,16 @@ awaitable<std::optional<std::string>> run_selftest(Service& service, const Selft
     co_return "the self-test's answer is malformed";
   std::string worked;
   for (const auto& attack : answer["attacks"].GetObject()) {
-    ++service.isolation.selftest_run;
+    ++engine.isolation.selftest_run;
     if (attack.value.IsNull()) {
-      ++service.isolation.selftest_blocked;
+      ++engine.isolation.selftest_blocked;
       continue;
     }
     worked += std::string(worked.empty() ? "" : "; ") + attack.name.GetString();
     if (attack.value.IsString()) worked += std::string(" (") + attack.value.GetString() + ")";
   }
-  if (service.isolation.selftest_run < kFewestAttacks)
-    co_return "the self-test made only " + std::to_string(service.isolation.selftest_run) +
+  if (engine.isolation.selftest_run < kFewestAttacks)
+    co_return "the self-test made only " + std::to_string(engine.isolation.selftest_run) +
         " attacks";
   if (!worked.empty()) co_return "the self-test broke out: " + worked;
   co_return std::nullopt;

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "server/app/service.h"
+#include "server/engine/engine.h"
 
 namespace pyexec {
 
@@ -23,9 +23,10 @@ class SelftestTargets {
   std::string name_, host_files_;
 };
 
-// The pool is full. Sets service.isolation's counts. The text names the attacks that worked, or
+// The pool is full. Sets engine.isolation's counts. The text names the attacks that worked, or
 // says why there is no answer; nothing if all were blocked.
-awaitable<std::optional<std::string>> run_selftest(Service& service, const SelftestTargets& targets,
+awaitable<std::optional<std::string>> run_selftest(Engine& engine, Offload& offload,
+                                                   Metrics& metrics, const SelftestTargets& targets,
                                                    pid_t launcher);
 
 }  // namespace pyexec

@@ -3,10 +3,9 @@
 #include <algorithm>
 
 #include "server/config/config.h"
+#include "server/http/client_subject.h"
 
 namespace pyexec {
-
-namespace http = boost::beast::http;
 
 Access::Access(const Config& config, std::optional<ApiKeys> keys)
     : config_(config), keys_(std::move(keys)) {}
@@ -19,14 +18,15 @@ std::optional<std::string> Access::reload() {
   return std::nullopt;
 }
 
-std::optional<Grant> Access::identify(const Exchange& exchange) const {
+std::optional<Grant> Access::identify(std::string_view authorization,
+                                      const net::ip::address& client) const {
   if (keys_) {
-    const auto token = bearer_token(exchange.head()[http::field::authorization]);
+    const auto token = bearer_token(authorization);
     const ApiKey* key = token ? keys_->find(*token) : nullptr;
     if (key == nullptr) return std::nullopt;
     return Grant{"key " + key->name, key->name, key->rate, key->running_jobs};
   }
-  Grant grant = {"address " + client_subject(exchange.client()), "", std::nullopt, std::nullopt};
+  Grant grant = {"address " + client_subject(client), "", std::nullopt, std::nullopt};
   if (config_.rate_per_minute > 0)
     grant.rate = Rate{static_cast<double>(config_.rate_per_minute) / 60, config_.rate_burst};
   return grant;

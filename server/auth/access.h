@@ -5,10 +5,12 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "server/auth/api_keys.h"
 #include "server/auth/rate_limit.h"
-#include "server/http/exchange.h"
+#include "server/base/asio.h"
+#include "server/base/cancellation.h"
 
 namespace pyexec {
 
@@ -32,7 +34,9 @@ class Access {
   std::optional<std::string> reload();
 
   // Nothing for one without a key, where keys are wanted.
-  std::optional<Grant> identify(const Exchange& exchange) const;
+  // authorization: the value of that header; may be empty.
+  std::optional<Grant> identify(std::string_view authorization,
+                                const net::ip::address& client) const;
 
   // A place among the jobs of this subject that run at the same time; given back at its end.
   class Running {

@@ -2,7 +2,6 @@
 // Pure: time is passed in.
 #pragma once
 
-#include <boost/asio/ip/address.hpp>
 #include <boost/multi_index/hashed_index.hpp>
 #include <boost/multi_index/member.hpp>
 #include <boost/multi_index/ordered_index.hpp>
@@ -75,9 +74,5 @@ class RateLimiter {
 // RateLimit-Limit, -Remaining and -Reset (draft-ietf-httpapi-ratelimit-headers-03); Retry-After if
 // it is a refusal.
 Headers rate_limit_headers(const Verdict& verdict);
-
-// Who one client is: an IPv4 address, in IPv6's clothes or not; the /64 of an IPv6 address, of
-// which each client has 2^64.
-std::string client_subject(const boost::asio::ip::address& address);
 
 }  // namespace pyexec

@@ -7,7 +7,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "server/base/asio.h"
+#include "server/base/event.h"
 
 namespace pyexec {
 

@@ -18,11 +18,21 @@ const std::vector<Answered>& answers_of(RouteName name) {
   static const Answered method = {405, "not a method of this path: `Allow` names them", error};
   static const Answered header = {431, "the header of the request is too large", error};
   static const Answered failed = {500, "not the client's fault", error};
+  static const std::vector<Answered> delivery = {
+      {200, "what became of the job: not to be delivered again", {{kJson, REF("Delivery")}}},
+      {400, "", {{kJson, kAny}}},
+      {401, "", {{kJson, kAny}}},
+      {405, "", {{kJson, kAny}}},
+      {413, "", {{kJson, kAny}}},
+      {415, "", {{kJson, kAny}}},
+      {429, "", {{kJson, kAny}}},
+      {500, "", {{kJson, kAny}}},
+      header};
   static const std::map<RouteName, std::vector<Answered>> rows = {
       {RouteName::execute,
        {{200,
          "",
-         {{kJson, kAny, "", "Delivery"},
+         {{kJson, kAny},
           {kSentEvents, REF("ServerSentEvent"), "event"},
           {kLines, REF("Event"), "line"}}},
         {400, "", {{kJson, kAny}}},
@@ -44,6 +54,8 @@ const std::vector<Answered>& answers_of(RouteName name) {
         {415, "", {{kJson, kAny}}},
         {500, "", {{kJson, kAny}}},
         header}},
+      {RouteName::queue_pubsub, delivery},
+      {RouteName::queue_tasks, delivery},
       {RouteName::health,
        {{200, "jobs can be run", {{kJson, REF("Health")}}},
         {503, "no worker can be made", {{kJson, REF("Health")}}},
@@ -74,8 +86,10 @@ const std::vector<Answered>& answers_of(RouteName name) {
 
 const TakenBody* taken_by(RouteName name) {
   static const char* const kLine = R"({"oneOf": [)" REF("BatchDefaults") ", " REF("BatchLine") "]}";
-  static const TakenBody job = {"the script, and what it works with",
-                                {{kJson, R"({"oneOf": [)" REF("Job") ", " REF("PubSubPush") "]}"}}};
+  static const TakenBody job = {"the script, and what it works with", {{kJson, REF("Job")}}};
+  static const TakenBody push = {
+      "what Pub/Sub pushes: a job, wrapped, or unwrapped with its metadata",
+      {{kJson, R"({"oneOf": [)" REF("Job") ", " REF("PubSubPush") "]}"}}};
   static const TakenBody jobs = {
       "a job a line, or an array of jobs; the first may be the defaults of the others",
       {{kLines, kLine, "line"},
@@ -83,7 +97,8 @@ const TakenBody* taken_by(RouteName name) {
        {"application/jsonl", kLine, "line"},
        {kJson, R"({"type": "array", "items": {"oneOf": [)" REF("BatchDefaults") ", " REF(
                    "BatchLine") "]}}"}}};
-  if (name == RouteName::execute) return &job;
+  if (name == RouteName::execute || name == RouteName::queue_tasks) return &job;
+  if (name == RouteName::queue_pubsub) return &push;
   return name == RouteName::batch ? &jobs : nullptr;
 }
 
@@ -94,12 +109,17 @@ std::string_view description_of(RouteName name) {
              "and printed. With `Accept: text/event-stream` or `application/x-ndjson` the answer "
              "is told while the job runs: its status is then 200 as soon as the job is admitted, "
              "and the last event, `end`, has the outcome and the status that an ordinary answer "
-             "would have had. A client that goes has its job killed.\n\nA message of a queue is "
-             "answered "
-             "with 200 once its job is over, however it ended, and is not run again within a "
-             "window: what Pub/Sub pushes, wrapped or with its metadata in headers "
-             "(`x-goog-pubsub-message-id`), and requests of Cloud Tasks "
-             "(`X-CloudTasks-TaskName`). With 429 and 500 they are to be delivered again.";
+             "would have had. A client that goes has its job killed.";
+    case RouteName::queue_pubsub:
+      return "For a push subscription. A message is answered with 200 once its job is over, "
+             "however it ended, and is not run again within a window; with 429 and 500 it is to be "
+             "delivered again. The message comes wrapped, or unwrapped with its metadata in "
+             "headers "
+             "(`x-goog-pubsub-message-id`).";
+    case RouteName::queue_tasks:
+      return "For a queue of Cloud Tasks, which names the task in `X-CloudTasks-TaskName`; the "
+             "body "
+             "is the job. Answered as a push of Pub/Sub is.";
     case RouteName::batch:
       return "Runs each line as a job, several at a time, and answers to each as soon as it ends: "
              "lines to lines, in the order in which jobs end; an array to an array, in the order "

@@ -6,7 +6,7 @@
 #include <list>
 #include <memory>
 
-#include "server/base/asio.h"
+#include "server/base/event.h"
 
 namespace pyexec {
 

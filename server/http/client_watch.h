@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "server/base/asio.h"
+#include "server/base/cancellation.h"
 
 namespace pyexec {
 

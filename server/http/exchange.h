@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "server/base/asio.h"
+#include "server/base/cancellation.h"
 #include "server/http/response.h"
 #include "server/http/seats.h"
 #include "server/telemetry/request_record.h"

@@ -35,7 +35,7 @@ HttpExchange::Message HttpExchange::to_http(Response response) const {
 // Whether the connection is good for another request.
 template <typename Answered>
 awaitable<bool> HttpExchange::send(Answered& answer) {
-  connection_.stream.expires_after(std::chrono::milliseconds(service_.config.read_timeout_ms));
+  connection_.stream.expires_after(server_.limits.read_timeout);
   sending_since_ = Clock::now();
   const auto [error, size] = co_await http::async_write(connection_.stream, answer, kAsTuple);
   sent(size);
@@ -47,8 +47,8 @@ awaitable<bool> HttpExchange::send(Answered& answer) {
 void HttpExchange::hold_anyway(std::uint64_t bytes) {
   answer_room_.take(bytes);
   UnreadAnswers::Answer& self = *this;
-  if (answer_room_.counts() && !unread_) unread_.emplace(service_.unread_answers, self);
-  service_.unread_answers.settle();
+  if (answer_room_.counts() && !unread_) unread_.emplace(server_.unread_answers, self);
+  server_.unread_answers.settle();
 }
 
 bool HttpExchange::is_stalled() const {
@@ -75,9 +75,9 @@ awaitable<bool> HttpExchange::begin(Response response) {
   http::response<http::empty_body> start(message.base());
   start.version(head().version());
   start.chunked(is_chunked_);
-  start.keep_alive(is_chunked_ && wants_to_stay() && !service_.is_leaving);
+  start.keep_alive(is_chunked_ && wants_to_stay() && !server_.lifecycle.is_leaving());
   http::response_serializer<http::empty_body> serializer(start);
-  connection_.stream.expires_after(std::chrono::milliseconds(service_.config.read_timeout_ms));
+  connection_.stream.expires_after(server_.limits.read_timeout);
   const auto [error, size] =
       co_await http::async_write_header(connection_.stream, serializer, kAsTuple);
   sent(size);
@@ -88,7 +88,7 @@ awaitable<bool> HttpExchange::begin(Response response) {
 
 awaitable<bool> HttpExchange::write(std::string_view piece) {
   if (is_broken_ || piece.empty()) co_return !is_broken_;
-  connection_.stream.expires_after(std::chrono::milliseconds(service_.config.read_timeout_ms));
+  connection_.stream.expires_after(server_.limits.read_timeout);
   sending_since_ = Clock::now();
   const net::const_buffer bytes = net::buffer(piece);
   error_code error;
@@ -137,7 +137,7 @@ awaitable<bool> HttpExchange::finish(std::optional<Response> response, After aft
   if (!response) {
     const bool is_whole = body_is_read();
     if (!is_chunked_) co_return false;
-    connection_.stream.expires_after(std::chrono::milliseconds(service_.config.read_timeout_ms));
+    connection_.stream.expires_after(server_.limits.read_timeout);
     const auto last = http::make_chunk_last();
     const auto [error, size] = co_await net::async_write(connection_.stream, last, kAsTuple);
     sent(size);
@@ -156,7 +156,7 @@ awaitable<bool> HttpExchange::finish(std::optional<Response> response, After aft
   std::optional<std::string> compressed;
   const auto compress = [&] { return gzip(message.body()); };
   if (may_compress && accepts_gzip(joined(head(), http::field::accept_encoding)))
-    compressed = co_await service_.offload.run(bytes, compress);
+    compressed = co_await server_.offload.run(bytes, compress);
   if (may_compress) message.insert(http::field::vary, "Accept-Encoding");
   if (compressed) {
     message.set(http::field::content_encoding, "gzip");
@@ -173,8 +173,8 @@ awaitable<bool> HttpExchange::finish(std::optional<Response> response, After aft
   } else {
     is_good = co_await send(message);
     if (begun_ns)
-      service_.metrics.observe(RequestPhase::reply, record_.phases[RequestPhase::reply] =
-                                                        sandbox::monotonic_ns() - *begun_ns);
+      server_.metrics.observe(RequestPhase::reply, record_.phases[RequestPhase::reply] =
+                                                       sandbox::monotonic_ns() - *begun_ns);
   }
   if (!is_whole && !is_broken_) co_await linger();
   co_return is_good;

@@ -1,7 +1,7 @@
 #include "server/http/http_exchange.h"
 
 #include "sandbox/base/phases.h"
-#include "server/api/routes.h"
+#include "server/http/client_subject.h"
 #include "server/http/content_encoding.h"
 #include "server/http/request_target.h"
 
@@ -19,24 +19,30 @@ constexpr std::size_t kPieceBytes = 16 << 10;
 // What is unpacked at a time, in about a millisecond.
 constexpr std::size_t kUnpackedBytes = 256 << 10;
 
+RequestHead head_for_log(const Exchange::Head& head) {
+  return {std::string(head.method_string()),          std::string(path_of(head.target())),
+          std::string(head[http::field::user_agent]), std::string(head["traceparent"]),
+          std::string(head["X-Cloud-Trace-Context"]), head.version() == 10};
+}
+
 }  // namespace
 
-HttpExchange::HttpExchange(HttpConnection& connection, Service& service)
+HttpExchange::HttpExchange(HttpConnection& connection, HttpServer& server)
     : connection_(connection),
-      service_(service),
+      server_(server),
       watch_(connection.stream.socket()),
       subject_("address " + client_subject(connection.client)),
-      body_room_(service.body_room, subject_),
-      answer_room_(service.answer_room, subject_) {
+      body_room_(server.body_room, subject_),
+      answer_room_(server.answer_room, subject_) {
   head_.header_limit(kHeaderBytes);
   head_.body_limit(boost::none);  // set once it is known whose body it is
-  service_.jobs.insert(&cancellation_);
+  server_.requests.insert(&cancellation_);
   record_.began_ns = sandbox::monotonic_ns();
   record_.client = connection.client.to_string();
 }
 
 HttpExchange::~HttpExchange() {
-  service_.jobs.erase(&cancellation_);
+  server_.requests.erase(&cancellation_);
 }
 
 void HttpExchange::belongs_to(const std::string& subject, Seats::Guest guest) {
@@ -50,12 +56,12 @@ bool HttpExchange::has_head() const {
 
 void HttpExchange::received(std::size_t bytes) {
   record_.received_bytes += bytes;
-  service_.metrics.count_bytes(Direction::received, bytes);
+  server_.metrics.count_bytes(Direction::received, bytes);
 }
 
 void HttpExchange::sent(std::size_t bytes) {
   record_.sent_bytes += bytes;
-  service_.metrics.count_bytes(Direction::sent, bytes);
+  server_.metrics.count_bytes(Direction::sent, bytes);
 }
 
 const Exchange::Head& HttpExchange::head() const {
@@ -72,13 +78,14 @@ bool HttpExchange::body_is_read() const {
 
 awaitable<error_code> HttpExchange::read_head() {
   auto& parser = head_;
-  connection_.stream.expires_after(std::chrono::milliseconds(service_.config.read_timeout_ms));
+  connection_.stream.expires_after(server_.limits.read_timeout);
   const auto [error, size] =
       co_await http::async_read_header(connection_.stream, connection_.buffer, parser, kAsTuple);
   received(size);
   if (error) co_return error;
-  record_.request_id = service_.request_ids.id_for(parser.get()["X-Request-Id"]);
-  add_headers(service_.cors.headers_for(parser.get()[http::field::origin]));
+  record_.head = head_for_log(parser.get());
+  record_.request_id = server_.request_ids.id_for(parser.get()["X-Request-Id"]);
+  add_headers(server_.cors.headers_for(parser.get()[http::field::origin]));
   // Read as "no body" by the parser: what follows would be taken for the next request.
   const auto encoding = parser.get()[http::field::transfer_encoding];
   if (!encoding.empty() && (!beast::iequals(encoding, "chunked") || parser.get().version() < 11 ||
@@ -155,7 +162,7 @@ awaitable<std::optional<std::string_view>> HttpExchange::whole_body() {
     watch_.start(cancellation_);
     co_return std::string_view();
   }
-  const std::uint64_t limit = largest_body_bytes(service_.job_caps);
+  const std::uint64_t limit = server_.limits.body_bytes;
   const bool is_too_large = head_.content_length().value_or(0) > limit;
   head_.body_limit(limit);
   error_code error;
@@ -173,9 +180,9 @@ awaitable<std::optional<std::string_view>> HttpExchange::whole_body() {
     co_return is_packed ? unpacked_ : whole_->get().body();
   }
   if (error == http::error::body_limit)
-    refusal_ = too_large(service_, head().target());
+    refusal_ = server_.handler->too_large(head().target());
   else if (error == net::error::no_buffer_space)
-    refusal_ = too_busy(service_, head().target());
+    refusal_ = server_.handler->too_busy(head().target());
   else if (error == http::error::partial_message && body_is_read())
     refusal_ = execute_error(OutcomeKind::invalid_request, 400, kNotGzip);
   else
@@ -206,7 +213,7 @@ awaitable<Exchange::Body> HttpExchange::read_piece(std::string& out) {
   auto& parser = *pieces_;
   char piece[kPieceBytes];
   parser.get().body() = {piece, sizeof piece, true};
-  connection_.stream.expires_after(std::chrono::milliseconds(service_.config.idle_timeout_ms));
+  connection_.stream.expires_after(server_.limits.idle_timeout);
   const auto [error, size] =
       co_await http::async_read_some(connection_.stream, connection_.buffer, parser, kAsTuple);
   received(size);

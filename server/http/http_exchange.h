@@ -5,10 +5,10 @@
 #include <boost/beast/http.hpp>
 #include <memory>
 
-#include "server/app/service.h"
 #include "server/http/client_watch.h"
 #include "server/http/exchange.h"
 #include "server/http/gunzip.h"
+#include "server/http/http_server.h"
 
 namespace pyexec {
 
@@ -22,7 +22,7 @@ struct HttpConnection {
 
 class HttpExchange final : public Exchange, private UnreadAnswers::Answer {
  public:
-  HttpExchange(HttpConnection& connection, Service& service);
+  HttpExchange(HttpConnection& connection, HttpServer& server);
   ~HttpExchange() override;
 
   // The head of a request whose first bytes are in the connection's buffer, or on their way.
@@ -87,7 +87,7 @@ class HttpExchange final : public Exchange, private UnreadAnswers::Answer {
   awaitable<void> linger();
 
   HttpConnection& connection_;
-  Service& service_;
+  HttpServer& server_;
   ClientWatch watch_;
   std::string subject_;     // whose room it takes
   Shares::Hold body_room_;  // grows as the body comes

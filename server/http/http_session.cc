@@ -1,7 +1,7 @@
 #include "server/http/http_session.h"
 
 #include "sandbox/base/phases.h"
-#include "server/api/routes.h"
+#include "server/http/client_subject.h"
 #include "server/http/http_exchange.h"
 #include "server/telemetry/log.h"
 
@@ -25,22 +25,22 @@ net::ip::address address_of(const tcp::socket& socket) {
 
 class HttpSession {
  public:
-  HttpSession(tcp::socket socket, Service& service, Sessions& sessions)
+  HttpSession(tcp::socket socket, HttpServer& server, Sessions& sessions)
       : connection_{boost::beast::tcp_stream(std::move(socket)),
                     boost::beast::flat_buffer(kBufferBytes),
                     {},
                     nullptr},
-        service_(service),
+        server_(server),
         sessions_(sessions) {
     connection_.client = address_of(connection_.stream.socket());
-    seat_.emplace(service.seats, client_subject(connection_.client), [this] { close(); });
+    seat_.emplace(server.seats, client_subject(connection_.client), [this] { close(); });
     connection_.seat = &*seat_;
     sessions_.add(*this);
-    ++service_.connections;
+    ++server_.connections;
   }
   ~HttpSession() {
     sessions_.remove(*this);
-    --service_.connections;
+    --server_.connections;
   }
   HttpSession(const HttpSession&) = delete;
   HttpSession& operator=(const HttpSession&) = delete;
@@ -77,7 +77,7 @@ class HttpSession {
   void limit_silence() {
     using UserTimeout = net::detail::socket_option::integer<IPPROTO_TCP, TCP_USER_TIMEOUT>;
     error_code ignored;
-    const auto ms = static_cast<int>(service_.config.read_timeout_ms);
+    const auto ms = static_cast<int>(server_.limits.read_timeout.count());
     connection_.stream.socket().set_option(UserTimeout(ms), ignored);
   }
 
@@ -88,7 +88,7 @@ class HttpSession {
     error_code error;
     do {
       idle_ = true;
-      connection_.stream.expires_after(std::chrono::milliseconds(service_.config.idle_timeout_ms));
+      connection_.stream.expires_after(server_.limits.idle_timeout);
       const auto [read_error, size] = co_await connection_.stream.async_read_some(
           connection_.buffer.prepare(kFirstReadBytes), kAsTuple);
       idle_ = false;
@@ -102,7 +102,7 @@ class HttpSession {
   awaitable<bool> serve_request() {
     seat_->wait(Clock::now());
     if (!co_await await_request()) co_return false;
-    HttpExchange exchange(connection_, service_);
+    HttpExchange exchange(connection_, server_);
     std::optional<Response> response;
     const error_code error = co_await exchange.read_head();
     has_head_ = true;
@@ -118,7 +118,7 @@ class HttpSession {
     account(exchange);
     // There may have been no room for the answer: then it was another one.
     if (is_job)
-      service_.metrics.count_answer(*exchange.record().outcome, client_of(exchange.cancellation()));
+      server_.metrics.count_answer(*exchange.record().outcome, client_of(exchange.cancellation()));
     has_head_ = false;
     has_served_ = true;
     co_return is_good;
@@ -130,13 +130,13 @@ class HttpSession {
     // Whatever the kernel took of an answer.
     if (client_of(exchange.cancellation()) == Metrics::Client::gone) record.status = 0;
     if (record.outcome && !record.batch_done)
-      service_.metrics.observe_request(record.ended_ns - record.began_ns);
-    service_.request_log.write(exchange.has_head() ? &exchange.head() : nullptr, record);
+      server_.metrics.observe_request(record.ended_ns - record.began_ns);
+    server_.request_log.write(record);
   }
 
   awaitable<std::optional<Response>> answer(HttpExchange& exchange) {
     try {
-      co_return co_await route(service_, exchange);
+      co_return co_await server_.handler->answer(exchange);
     } catch (const std::exception& error) {
       log_line(std::string("a request failed: ") + error.what());
       co_return execute_error(OutcomeKind::internal, 500, "internal error");
@@ -145,7 +145,7 @@ class HttpSession {
 
   HttpConnection connection_;
   std::optional<Seats::Seat> seat_;
-  Service& service_;
+  HttpServer& server_;
   Sessions& sessions_;
   bool idle_ = false, has_head_ = false, has_served_ = false;
 };
@@ -186,8 +186,8 @@ awaitable<void> run(std::unique_ptr<HttpSession> session) {
 
 }  // namespace
 
-awaitable<void> serve_connection(tcp::socket socket, Service& service, Sessions& sessions) {
-  return run(std::make_unique<HttpSession>(std::move(socket), service, sessions));
+awaitable<void> serve_connection(tcp::socket socket, HttpServer& server, Sessions& sessions) {
+  return run(std::make_unique<HttpSession>(std::move(socket), server, sessions));
 }
 
 }  // namespace pyexec

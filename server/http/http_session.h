@@ -4,7 +4,7 @@
 #include <boost/beast/core.hpp>
 #include <set>
 
-#include "server/app/service.h"
+#include "server/http/http_server.h"
 
 namespace pyexec {
 
@@ -39,6 +39,7 @@ class Sessions {
 };
 
 // Runs until the connection ends, then returns. Counts as one of `sessions` from the call on.
-awaitable<void> serve_connection(net::ip::tcp::socket socket, Service& service, Sessions& sessions);
+awaitable<void> serve_connection(net::ip::tcp::socket socket, HttpServer& server,
+                                 Sessions& sessions);
 
 }  // namespace pyexec

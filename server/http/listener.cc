@@ -16,9 +16,9 @@ constexpr std::chrono::seconds kBetweenComplaints{10};
 constexpr int kBacklog = 4096;
 constexpr std::size_t kMostAtOnce = 64;  // then others have their turn
 
-void serve_detached(tcp::socket socket, Service& service, Sessions& sessions) try {
+void serve_detached(tcp::socket socket, HttpServer& server, Sessions& sessions) try {
   const auto executor = socket.get_executor();
-  net::co_spawn(executor, serve_connection(std::move(socket), service, sessions),
+  net::co_spawn(executor, serve_connection(std::move(socket), server, sessions),
                 [](std::exception_ptr exception) {
                   try {
                     if (exception) std::rethrow_exception(exception);
@@ -31,45 +31,45 @@ void serve_detached(tcp::socket socket, Service& service, Sessions& sessions) tr
 
 // Those that the kernel has accepted already, one after the other, until `most`, or
 // PYEXEC_CONNECTIONS, are open; or until an error, which is would_block when there are no more.
-error_code accept_waiting(tcp::acceptor& acceptor, Service& service, Sessions& sessions,
+error_code accept_waiting(tcp::acceptor& acceptor, HttpServer& server, Sessions& sessions,
                           std::size_t most) {
   error_code error;
-  for (std::size_t i = 0; i < most && sessions.open() < service.config.connections; ++i) {
+  for (std::size_t i = 0; i < most && sessions.open() < server.limits.connections; ++i) {
     tcp::socket socket(acceptor.get_executor());
     acceptor.accept(socket, error);
     if (error == net::error::connection_aborted) continue;
     if (error) return error;
-    serve_detached(std::move(socket), service, sessions);
+    serve_detached(std::move(socket), server, sessions);
   }
   return error_code();
 }
 
 // Until there is room for one more: that somebody leaves, or has waited long enough to be asked to.
-awaitable<void> make_room(Service& service, Sessions& sessions) {
-  while (sessions.open() >= service.config.connections) {
-    const Deadline now = Clock::now(), leave = service.seats.next_leave();
+awaitable<void> make_room(HttpServer& server, Sessions& sessions) {
+  while (sessions.open() >= server.limits.connections) {
+    const Deadline now = Clock::now(), leave = server.seats.next_leave();
     Deadline look = now + kBetweenLooks;
     if (leave <= now)
-      service.seats.ask_to_leave();  // and not another one before it is gone
+      server.seats.ask_to_leave();  // and not another one before it is gone
     else
       look = std::min(look, leave);
-    co_await sessions.wait_fewer_than(service.config.connections, look);
+    co_await sessions.wait_fewer_than(server.limits.connections, look);
   }
 }
 
 }  // namespace
 
-tcp::acceptor bind_listener(net::any_io_executor executor, const Config& config) {
+tcp::acceptor bind_listener(net::any_io_executor executor, const std::string& address,
+                            std::uint16_t port) {
   error_code error;
-  const auto address = net::ip::make_address(config.address, error);
-  if (error)
-    throw std::runtime_error("PYEXEC_ADDRESS='" + config.address + "' is not an IP address");
-  const tcp::endpoint endpoint(address, static_cast<unsigned short>(config.port));
+  const auto parsed = net::ip::make_address(address, error);
+  if (error) throw std::runtime_error("PYEXEC_ADDRESS='" + address + "' is not an IP address");
+  const tcp::endpoint endpoint(parsed, port);
   tcp::acceptor acceptor(executor, endpoint.protocol());
   acceptor.set_option(net::socket_base::reuse_address(true));
   if (acceptor.bind(endpoint, error); error)
-    throw std::runtime_error("cannot listen on " + config.address + " port " +
-                             std::to_string(config.port) + ": " + error.message());
+    throw std::runtime_error("cannot listen on " + address + " port " + std::to_string(port) +
+                             ": " + error.message());
   return acceptor;
 }
 
@@ -83,15 +83,16 @@ void start_listening(tcp::acceptor& acceptor) {
 }
 
 // Waits for readiness rather than for a connection: no accepted socket is ever where nobody looks.
-awaitable<void> accept_connections(tcp::acceptor& acceptor, Service& service, Sessions& sessions) {
+awaitable<void> accept_connections(tcp::acceptor& acceptor, HttpServer& server,
+                                   Sessions& sessions) {
   net::steady_timer pause(acceptor.get_executor());
   Deadline next_complaint = Clock::now();
   while (acceptor.is_open()) {
     auto [error] = co_await acceptor.async_wait(tcp::acceptor::wait_read, kAsTuple);
     if (!acceptor.is_open()) break;
-    if (!error) co_await make_room(service, sessions);
+    if (!error) co_await make_room(server, sessions);
     if (!acceptor.is_open()) break;
-    if (!error) error = accept_waiting(acceptor, service, sessions, kMostAtOnce);
+    if (!error) error = accept_waiting(acceptor, server, sessions, kMostAtOnce);
     if (!error || error == net::error::would_block) continue;
     if (Clock::now() >= next_complaint) {
       log_line("cannot accept a connection: " + error.message());
@@ -102,8 +103,8 @@ awaitable<void> accept_connections(tcp::acceptor& acceptor, Service& service, Se
   }
 }
 
-bool accept_all(tcp::acceptor& acceptor, Service& service, Sessions& sessions) {
-  return !!accept_waiting(acceptor, service, sessions, service.config.connections);
+bool accept_all(tcp::acceptor& acceptor, HttpServer& server, Sessions& sessions) {
+  return !!accept_waiting(acceptor, server, sessions, server.limits.connections);
 }
 
 }  // namespace pyexec

@@ -4,14 +4,18 @@
 #include <optional>
 
 #include "server/job/outcome.h"
-#include "server/workers/run_job.h"
 #include "worker/protocol/job.h"
 
 namespace pyexec {
 
+struct RunCaps {
+  std::uint64_t result_bytes;
+  std::uint64_t result_depth;
+};
+
 Outcome failed(OutcomeKind kind, std::string error);
 
-// Of limits: perform.cc adds which they were.
+// Of limits: engine.cc adds which they were.
 Outcome time_exceeded();
 Outcome memory_exceeded();
 

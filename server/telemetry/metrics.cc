@@ -25,7 +25,7 @@ constexpr const char* kWorkerStates[] = {"target", "ready", "starting", "running
 // In the order of Direction, and of Replaced.
 constexpr const char* kDirections[] = {"received", "sent"};
 constexpr const char* kReplacedReasons[] = {"lost", "jobs", "age"};
-// In the order of QueueMessage::Source, and of Taken.
+// In the order of MessageSource, and of Taken.
 constexpr const char* kSources[] = {"pubsub", "cloud_tasks"};
 constexpr const char* kTaken[] = {"run", "duplicate", "in_work", "put_back"};
 constexpr Explained kRefusals[] = {
@@ -183,7 +183,7 @@ void Metrics::count_bytes(Direction direction, std::uint64_t bytes) {
   bytes_[static_cast<std::size_t>(direction)]->Increment(static_cast<double>(bytes));
 }
 
-void Metrics::count_message(QueueMessage::Source source, Taken how) {
+void Metrics::count_message(MessageSource source, Taken how) {
   messages_[static_cast<std::size_t>(source)][static_cast<std::size_t>(how)]->Increment();
 }
 

@@ -13,9 +13,9 @@
 #include <map>
 #include <string>
 
-#include "server/api/queue/queue_message.h"
 #include "server/job/outcome.h"
 #include "server/job/phases.h"
+#include "server/telemetry/message_source.h"
 #include "worker/protocol/frame.h"
 
 namespace pyexec {
@@ -74,7 +74,7 @@ class Metrics {
   void count_refusal(Refusal reason);
   void count_bytes(Direction direction, std::uint64_t bytes);
   enum class Taken : std::uint8_t { run, duplicate, in_work, put_back, count };
-  void count_message(QueueMessage::Source source, Taken how);
+  void count_message(MessageSource source, Taken how);
   // Of a request to /execute, from its head to the end of its answer.
   void observe_request(std::uint64_t ns);
   enum class Replaced : std::uint8_t { lost, jobs, age, count };
@@ -100,7 +100,7 @@ class Metrics {
   prometheus::Counter* cancelled_;
   Counters<Refusal> refusals_ = {};
   Counters<Replaced> replaced_ = {};
-  std::array<Counters<Taken>, static_cast<std::size_t>(QueueMessage::Source::count)> messages_ = {};
+  std::array<Counters<Taken>, static_cast<std::size_t>(MessageSource::count)> messages_ = {};
   std::array<prometheus::Counter*, 2> bytes_ = {};  // by Direction
   std::array<prometheus::Gauge*, 4> workers_ = {};
   prometheus::Gauge *waiting_, *load_, *body_bytes_, *answer_bytes_, *connections_, *is_ready_,

@@ -4,14 +4,11 @@
 
 #include <algorithm>
 
-#include "server/http/request_target.h"
 #include "server/job/answer.h"
 #include "server/telemetry/trace.h"
 
 namespace pyexec {
 namespace {
-
-namespace http = boost::beast::http;
 
 constexpr std::size_t kShownBytes = 200;
 constexpr unsigned kClientHasGone = 499;  // as nginx has it
@@ -35,9 +32,6 @@ std::string shown_word(std::string_view text) {
   std::replace(out.begin(), out.end(), ' ', '?');
   return out;
 }
-std::string path_of(const Exchange::Head& head) {
-  return shown(pyexec::path_of(head.target()));
-}
 
 unsigned status_of(const RequestRecord& record) {
   return record.status == 0 ? kClientHasGone : record.status;
@@ -54,9 +48,9 @@ const char* severity_of(unsigned status) {
   return status == kTooMany ? "WARNING" : "INFO";
 }
 
-std::string sentence(const Exchange::Head* head, const RequestRecord& record) {
-  std::string out = head != nullptr
-                        ? fmt::format("{} {}", shown(head->method_string()), path_of(*head))
+std::string sentence(const RequestRecord& record) {
+  std::string out = record.head
+                        ? fmt::format("{} {}", shown(record.head->method), shown(record.head->path))
                         : "no HTTP";
   out += fmt::format(" {}", status_of(record));
   if (const auto outcome = outcome_of(record)) out += fmt::format(" {}", *outcome);
@@ -64,8 +58,8 @@ std::string sentence(const Exchange::Head* head, const RequestRecord& record) {
   return out;
 }
 
-std::string as_text(const Exchange::Head* head, const RequestRecord& record) {
-  std::string out = sentence(head, record);
+std::string as_text(const RequestRecord& record) {
+  std::string out = sentence(record);
   if (record.has_run)
     out += fmt::format(" (queue {:.1f}, run {:.1f})", milliseconds(record.queue_ns),
                        milliseconds(record.run_ns));
@@ -77,13 +71,13 @@ std::string as_text(const Exchange::Head* head, const RequestRecord& record) {
   return out;
 }
 
-std::string http_request(const Exchange::Head* head, const RequestRecord& record) {
+std::string http_request(const RequestRecord& record) {
   Members members;
-  if (head != nullptr) {
-    members.text("requestMethod", shown(head->method_string()));
-    members.text("requestUrl", path_of(*head));
-    members.text("userAgent", shown((*head)[http::field::user_agent]));
-    members.text("protocol", head->version() == 10 ? "HTTP/1.0" : "HTTP/1.1");
+  if (const auto& head = record.head) {
+    members.text("requestMethod", shown(head->method));
+    members.text("requestUrl", shown(head->path));
+    members.text("userAgent", shown(head->user_agent));
+    members.text("protocol", head->is_http_1_0 ? "HTTP/1.0" : "HTTP/1.1");
   }
   members.text("requestSize", std::to_string(record.received_bytes));
   members.number("status", status_of(record));
@@ -102,29 +96,29 @@ std::string phases(const RequestRecord& record) {
 }
 
 // Scrapes and probes ask every few seconds.
-bool is_of_interest(const Exchange::Head* head, const RequestRecord& record) {
-  if (head == nullptr || head->method() == http::verb::post) return true;
+bool is_of_interest(const RequestRecord& record) {
+  if (!record.head || record.head->method == "POST") return true;
   return status_of(record) >= 400;
 }
 
 }  // namespace
 
-void RequestLog::write(const Exchange::Head* head, const RequestRecord& record) const {
-  if (format_ == LogFormat::quiet || !is_of_interest(head, record)) return;
+void RequestLog::write(const RequestRecord& record) const {
+  if (format_ == LogFormat::quiet || !is_of_interest(record)) return;
   if (format_ == LogFormat::text)
-    log_request(as_text(head, record));
+    log_request(as_text(record));
   else
-    log_request(as_json(head, record));
+    log_request(as_json(record));
 }
 
 // Field names are those that Cloud Logging knows, and beside them ours.
-std::string RequestLog::as_json(const Exchange::Head* head, const RequestRecord& record) const {
+std::string RequestLog::as_json(const RequestRecord& record) const {
   Members members;
   members.text("severity", severity_of(status_of(record)));
   members.text("time", log_time());
-  members.text("message", sentence(head, record));
-  members.json("httpRequest", http_request(head, record));
-  if (head != nullptr) add_trace(members, *head);
+  members.text("message", sentence(record));
+  members.json("httpRequest", http_request(record));
+  if (record.head) add_trace(members, *record.head);
   if (!record.request_id.empty()) members.text("request_id", record.request_id);
   if (const auto outcome = outcome_of(record)) members.text("outcome", *outcome);
   if (!record.key.empty()) members.text("key", record.key);
@@ -141,8 +135,8 @@ std::string RequestLog::as_json(const Exchange::Head* head, const RequestRecord&
   return members.object();
 }
 
-void RequestLog::add_trace(Members& members, const Exchange::Head& head) const {
-  const auto trace = trace_of(head["traceparent"], head["X-Cloud-Trace-Context"]);
+void RequestLog::add_trace(Members& members, const RequestHead& head) const {
+  const auto trace = trace_of(head.traceparent, head.cloud_trace);
   if (!trace) return;
   const std::string prefix = project_.empty() ? "" : "projects/" + project_ + "/traces/";
   members.text("logging.googleapis.com/trace", prefix + trace->trace_id);

@@ -4,7 +4,6 @@
 #include <optional>
 #include <string>
 
-#include "server/http/exchange.h"
 #include "server/telemetry/log.h"
 #include "server/telemetry/request_record.h"
 
@@ -16,12 +15,11 @@ class RequestLog {
   RequestLog(LogFormat format, std::string project)
       : format_(format), project_(std::move(project)) {}
 
-  // head: nothing where what came was no HTTP request.
-  void write(const Exchange::Head* head, const RequestRecord& record) const;
+  void write(const RequestRecord& record) const;
 
  private:
-  std::string as_json(const Exchange::Head* head, const RequestRecord& record) const;
-  void add_trace(class Members& members, const Exchange::Head& head) const;
+  std::string as_json(const RequestRecord& record) const;
+  void add_trace(class Members& members, const RequestHead& head) const;
 
   LogFormat format_;
   std::string project_;

@@ -10,6 +10,13 @@
 
 namespace pyexec {
 
+// The head of a request, as its client sent it: anything may be in it.
+struct RequestHead {
+  std::string method, path;  // without the query
+  std::string user_agent, traceparent, cloud_trace;
+  bool is_http_1_0 = false;
+};
+
 struct RequestRecord {
   void add_job(const Outcome& job) {
     outcome = job.kind;
@@ -24,7 +31,8 @@ struct RequestRecord {
   std::uint64_t received_bytes = 0, sent_bytes = 0;
   unsigned status = 0;  // 0: there was nobody to answer
   std::string client, request_id;
-  std::string key;  // the name of its API key
+  std::optional<RequestHead> head;  // nothing where what came was no HTTP request
+  std::string key;                  // the name of its API key
   std::optional<OutcomeKind> outcome;
   bool has_run = false;  // a worker had it: phases and usage are so
   PhaseTimes phases;

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "server/base/cancellation.h"
 #include "server/config/config.h"
 #include "server/telemetry/metrics.h"
 #include "server/workers/worker_handle.h"

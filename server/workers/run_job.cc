@@ -10,6 +10,7 @@
 #include "server/job/judge.h"
 #include "server/workers/account.h"
 #include "server/workers/launcher.h"
+#include "server/workers/output_pipe.h"
 #include "worker/protocol/frame.h"
 
 namespace pyexec {
@@ -125,56 +126,14 @@ awaitable<void> talk(std::shared_ptr<Run> run, std::string job_frame) {
   if (run->channel != Channel::closed && run->channel != Channel::unread) run->ended.set();
 }
 
-// What one turn of the event loop took from a pipe.
-enum class Taken { little, much, all_there_will_be };
-
-// Takes what the pipe holds now, with a bounded number of reads. What exceeds the cap is dropped,
-// not refused, so that a flood neither blocks the script nor grows the server.
-Taken take_output(Run& run, Wait& pipe, OutputCapture& capture) {
-  constexpr int kTurnReads = 16;
-  constexpr std::size_t kLittleBytes = 16 << 10;
-  static char buffer[64 << 10];  // one thread, and no suspension between reading and appending
-  bool ended = false;
-  std::size_t bytes = 0;
-  int reads = 0;
-  for (; reads < kTurnReads; ++reads) {
-    const ssize_t got = ::read(pipe.native_handle(), buffer, sizeof buffer);
-    if (got <= 0) {
-      ended = got == 0 || (errno != EAGAIN && errno != EINTR);
-      break;
-    }
-    capture.append({buffer, static_cast<std::size_t>(got)});
-    bytes += static_cast<std::size_t>(got);
-  }
-  if (bytes > 0 && run.output->on_more) run.output->on_more();
-  if (ended) return Taken::all_there_will_be;
-  return reads == kTurnReads || bytes >= kLittleBytes ? Taken::much : Taken::little;
-}
-
-// Of a job that is dead: nothing is added, so that this ends.
 void take_all_output(Run& run) {
-  while (take_output(run, run.worker.output(), run.output->standard) == Taken::much) {
-  }
-  while (take_output(run, run.worker.errors(), run.output->errors) == Taken::much) {
-  }
+  take_all(run.worker.output(), run.output->standard, run.output->on_more);
+  take_all(run.worker.errors(), run.output->errors, run.output->on_more);
 }
 
-// Until the pipe ends or is closed. Of a script that writes byte by byte, which would otherwise be
-// the service's turn after turn, the next bytes are left to gather.
+// Until the pipe ends or is closed.
 awaitable<void> drain(std::shared_ptr<Run> run, Wait& pipe, OutputCapture& capture) {
-  constexpr std::chrono::milliseconds kGather{1};
-  net::steady_timer pause(co_await net::this_coro::executor);
-  for (Taken taken = Taken::much; taken != Taken::all_there_will_be;) {
-    const auto [error] = co_await pipe.async_wait(Wait::wait_read, kAsTuple);
-    try {
-      taken = error ? Taken::all_there_will_be : take_output(*run, pipe, capture);
-    } catch (const std::bad_alloc&) {
-      taken = Taken::all_there_will_be;
-    }
-    if (taken != Taken::little) continue;
-    pause.expires_after(kGather);
-    co_await pause.async_wait(kAsTuple);
-  }
+  co_await take_until_end(pipe, capture, run->output->on_more);
   if (--run->pipes_open == 0) run->output_done.set();
 }
 

@@ -3,18 +3,15 @@
 
 #include <memory>
 
+#include "server/base/cancellation.h"
 #include "server/base/offload.h"
 #include "server/job/job_output.h"
+#include "server/job/judge.h"
 #include "server/job/outcome.h"
 #include "server/workers/pool.h"
 #include "worker/protocol/job.h"
 
 namespace pyexec {
-
-struct RunCaps {
-  std::uint64_t result_bytes;
-  std::uint64_t result_depth;
-};
 
 // complete: waits until the kernel has taken the job apart and told what it used: up to two
 // milliseconds more.

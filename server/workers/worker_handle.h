@@ -7,7 +7,7 @@
 #include <string>
 
 #include "sandbox/base/fd_message.h"
-#include "server/base/asio.h"
+#include "server/base/event.h"
 #include "worker/protocol/control.h"
 #include "worker/protocol/frame.h"
 

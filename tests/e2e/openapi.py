@@ -16,7 +16,7 @@ ONCE = (
     "Access-Control-Allow-Origin", "Content-Encoding", "Content-Length", "Content-Type", "Pyexec-Outcome", "Retry-After",
     "X-Request-Id",
 )
-JOB_PATH = "/execute"
+JOB_PATHS = ("/execute", "/queue/pubsub", "/queue/tasks")
 
 
 class Mismatch(AssertionError):
@@ -149,7 +149,7 @@ class Document:
 
     def check_accepted(self, method, target, body, answer):
         """A request that a job was made of is one that the document allows."""
-        if method != "POST" or target.partition("?")[0] != JOB_PATH or answer.status not in (200, 422) or body is None:
+        if method != "POST" or target.partition("?")[0] not in JOB_PATHS or answer.status not in (200, 422) or body is None:
             return
         text = body.encode() if isinstance(body, str) else body
         if isinstance(text, bytes):

@@ -36,7 +36,7 @@ def wrapped(job, message_id="2070443601311540", **message):
 
 
 def push(service, body):
-    return service.request("POST", "/execute", body, PUBSUB)
+    return service.request("POST", "/queue/pubsub", body, PUBSUB)
 
 
 def unwrapped(service, job, message_id="1"):
@@ -44,7 +44,7 @@ def unwrapped(service, job, message_id="1"):
         "User-Agent": "CloudPubSub-Google", "x-goog-pubsub-message-id": message_id,
         "x-goog-pubsub-subscription-name": SUBSCRIPTION, "x-goog-pubsub-publish-time": "2026-02-26T19:13:55.749Z",
     }
-    return service.request("POST", "/execute", json.dumps(job), headers)
+    return service.request("POST", "/queue/pubsub", json.dumps(job), headers)
 
 
 def task(service, job, name="8012345678901234567", retries=0):
@@ -53,7 +53,7 @@ def task(service, job, name="8012345678901234567", retries=0):
         "X-CloudTasks-TaskName": name, "X-CloudTasks-TaskRetryCount": str(retries),
         "X-CloudTasks-TaskExecutionCount": str(retries), "X-CloudTasks-TaskETA": "1772134435.749",
     }
-    return service.request("POST", "/execute", json.dumps(job), headers)
+    return service.request("POST", "/queue/tasks", json.dumps(job), headers)
 
 
 DELIVER = {
@@ -168,10 +168,31 @@ def test_what_is_no_job_is_refused_and_may_go_to_a_dead_letter_topic(service):
         (wrapped({"script": "", "scrip": ""}), "'scrip'"), (wrapped({}), "script"), (wrapped(OK, data="%%%"), "'data' of the Pub/Sub message"),
         (wrapped(OK, data=""), "'data' of the Pub/Sub message"), (wrapped(OK, ""), "'messageId'"),
         (wrapped(OK, data=base64.b64encode(b"\xff").decode()), "JSON"),
-        (json.dumps({"message": {"data": ""}}), "'script'"), (json.dumps({"message": 1, "subscription": "x"}), "'script'"),
+        (json.dumps({"message": {"data": ""}}), "a push of Pub/Sub"), (json.dumps({"message": 1, "subscription": "x"}), "a push of Pub/Sub"),
+        (json.dumps(OK), "a push of Pub/Sub"),
     ]:
         answer = push(service, body)
         assert (answer.status, answer.outcome) == (400, "invalid_request") and problem in answer.body["error"], answer
+
+
+def test_a_task_has_a_name(service):
+    answer = service.request("POST", "/queue/tasks", json.dumps(OK), {"Content-Type": "application/json"})
+    assert (answer.status, answer.outcome) == (400, "invalid_request")
+    assert "X-CloudTasks-TaskName" in answer.body["error"] and "POST /execute" in answer.body["error"]
+
+
+def test_a_message_that_is_sent_to_execute_is_told_where_to_go(service):
+    """Run as a plain job it would be run again for each answer that is not 2xx."""
+    before = Scrape(service)["pyexec_jobs_total", "ok"]
+    headers = {"Content-Type": "application/json"}
+    for body, extra, path in [
+        (wrapped(OK), {}, "/queue/pubsub"), (json.dumps(OK), {"x-goog-pubsub-message-id": "1"}, "/queue/pubsub"),
+        (json.dumps(OK), {"X-CloudTasks-TaskName": "1"}, "/queue/tasks"),
+    ]:
+        answer = service.request("POST", "/execute", body, headers | extra)
+        assert (answer.status, answer.outcome) == (400, "invalid_request") and f"POST {path}" in answer.body["error"], answer
+    assert Scrape(service)["pyexec_jobs_total", "ok"] == before
+    assert service.request("POST", "/execute", json.dumps(OK), headers).status == 200
 
 
 def test_names_are_bounded(service):
@@ -185,7 +206,7 @@ def test_the_delivery_of_one_key_is_not_that_of_another(start, keys):  # noqa: F
     service = start(pool=1, keys_file=keys)
     headers = {"Content-Type": "application/json", "X-CloudTasks-QueueName": "jobs", "X-CloudTasks-TaskName": "nightly"}
     answers = [
-        service.request("POST", "/execute", json.dumps(OK), headers | {"Authorization": f"Bearer {key}"}) for key in "aabb"
+        service.request("POST", "/queue/tasks", json.dumps(OK), headers | {"Authorization": f"Bearer {key}"}) for key in "aabb"
     ]
     assert [answer.body["duplicate"] for answer in answers] == [False, True, False, True]
 
@@ -226,14 +247,14 @@ def test_as_many_messages_as_are_accepted_find_room_in_an_idle_log(start):
     for number in range(350):
         data = body.replace("2070443601311540", str(number)).encode()
         clients.append(socket.create_connection((service.host, service.port)))
-        clients[-1].sendall(b"POST /execute HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(data), data))
+        clients[-1].sendall(b"POST /queue/pubsub HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(data), data))
     service.wait_until(lambda: service.health()["pool"]["waiting"] == 350)
     for client in clients:
         client.close()
 
 
 def test_a_message_is_not_told_live(service):
-    answer = service.request("POST", "/execute", wrapped(OK, "live"), PUBSUB | {"Accept": "text/event-stream"})
+    answer = service.request("POST", "/queue/pubsub", wrapped(OK, "live"), PUBSUB | {"Accept": "text/event-stream"})
     assert answer.headers["Content-Type"] == "application/json" and answer.body["result"] == 49
 
 

@@ -15,6 +15,7 @@ from levels import can_have, cgroups_of, programs, shm, start_kind  # noqa: F401
 SEED = int(os.environ.get("FUZZ_SEED", 1))
 SECONDS = float(os.environ.get("FUZZ_SECONDS", 20)) / 2  # a level
 SECONDS_A_JOB = 2
+LIMIT_MS = 20_000  # of a job that hangs itself up; below the patience of the test's client
 FUZZERS = 2
 JOB = (Path(__file__).parents[1] / "fuzz" / "syscalls" / "job.py").read_text()
 NEIGHBOUR = "import time\ndef main():\n    end = time.monotonic() + {seconds}\n    while time.monotonic() < end: time.sleep(0.01)\n    return 'done'\n"
@@ -68,6 +69,19 @@ class Fuzzer(threading.Thread):
             self.calls += max(told, default=0)
 
 
+class Neighbour(threading.Thread):
+    """Jobs that last while others fuzz."""
+
+    def __init__(self, service, until):
+        super().__init__()
+        self.service, self.until, self.results = service, until, []
+
+    def run(self):
+        while not self.results or time.monotonic() < self.until:
+            answer = self.service.execute(NEIGHBOUR.format(seconds=min(SECONDS, 5)))
+            self.results.append(answer.body.get("result"))
+
+
 def ask_until_done(service, fuzzers):
     answers = []
     while any(fuzzer.is_alive() for fuzzer in fuzzers):
@@ -80,12 +94,12 @@ def test_random_calls_harm_nobody(kind, programs, shm):
     if os.geteuid() != 0 or not can_have(kind, programs):
         pytest.skip(f"{kind}: not on this host, or not as this user")
     mounted, clock = mounts(shm), time.time() - time.monotonic()
-    with start_kind(kind, programs, shm, timeout_ms=int(SECONDS * 1000) + 30000, pool=FUZZERS + 2, running=FUZZERS + 2) as service:
+    with start_kind(kind, programs, shm, timeout_ms=LIMIT_MS, pool=FUZZERS + 2, running=FUZZERS + 2) as service:
         pids = [service.process.pid, service.launcher_pid(), service.zygote_pid(), os.getpid()]
         before = state_of_host(pids)
-        neighbours = []
-        neighbour = threading.Thread(target=lambda: neighbours.append(service.execute(NEIGHBOUR.format(seconds=SECONDS))))
-        fuzzers = [Fuzzer(service, number, pids, time.monotonic() + SECONDS) for number in range(FUZZERS)]
+        until = time.monotonic() + SECONDS
+        neighbour = Neighbour(service, until)
+        fuzzers = [Fuzzer(service, number, pids, until) for number in range(FUZZERS)]
         for thread in (neighbour, *fuzzers):
             thread.start()
         answers = ask_until_done(service, fuzzers)
@@ -95,7 +109,8 @@ def test_random_calls_harm_nobody(kind, programs, shm):
         print(f"{kind}: level {service.level}, seed {SEED}, {calls} calls, {outcomes}, {len(answers)} answers beside")
         assert calls > 0
         assert [answer.body for answer in answers] == [{"result": 42, "stdout": ""}] * len(answers) and answers
-        assert [answer.body.get("result") for answer in neighbours] == ["done"]
+        assert neighbour.results == ["done"] * len(neighbour.results) and neighbour.results
+        assert sum(sum(seen.values()) for seen in outcomes) == sum(fuzzer.jobs for fuzzer in fuzzers)  # each was answered
         assert "internal" not in set().union(*outcomes)
         assert [service.process.pid, service.launcher_pid(), service.zygote_pid(), os.getpid()] == pids
         assert service.health()["pool"]["zygote_starts"] == 1

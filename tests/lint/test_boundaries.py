@@ -25,6 +25,14 @@ MAY_INCLUDE = {
     "client": {"client"},
     "server": {"server", "worker/protocol", "sandbox/base", "sandbox/front_end"},
 }
+# The rooms of server/, from the lowest up; those of one row do not see each other.
+ROOMS = (("base",), ("config",), ("json",), ("job",), ("telemetry",), ("http", "workers"), ("auth", "engine"), ("api",), ("docs",), ("app",))
+ROOM_NAMES = [room for row in ROOMS for room in row]
+for height, row in enumerate(ROOMS):
+    for room in row:
+        below = {f"server/{other}" for lower in ROOMS[:height] for other in lower}
+        MAY_INCLUDE[f"server/{room}"] = below | {f"server/{room}", "worker/protocol", "sandbox/base"}
+MAY_INCLUDE["server"] = MAY_INCLUDE["server"] | {f"server/{room}" for room in ROOM_NAMES}
 MOST_LINES = 300
 
 
@@ -43,6 +51,11 @@ def test_includes_point_downwards(path):
         target = folder_of(include[1:])
         if include[0] == '"' and target is not None:
             assert target in MAY_INCLUDE[own], include
+
+
+def test_every_file_of_the_server_has_a_room():
+    names = [path.relative_to(ROOT / "server").parts for path in (ROOT / "server").rglob("*") if path.is_file()]
+    assert {parts[0] for parts in names} == {*ROOM_NAMES, "main.cc"}
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=IDS)

@@ -6,7 +6,7 @@ namespace pyexec {
 namespace {
 
 using std::chrono::seconds;
-using Source = QueueMessage::Source;
+using Source = MessageSource;
 
 const Deadline kNow = Deadline() + seconds(1000);
 

@@ -1,4 +1,5 @@
 #include "server/auth/rate_limit.h"
+#include "server/http/client_subject.h"
 
 #include <map>
 

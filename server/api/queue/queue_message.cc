@@ -32,29 +32,38 @@ class Envelope {
   std::string field_, name_;
 };
 
-}  // namespace
-
-std::optional<QueueMessage> queue_message_of(const boost::beast::http::request_header<>& head) {
-  using Source = QueueMessage::Source;
-  const auto named = [&](std::string_view name) { return std::string(head[name]); };
-  if (std::string task = named("X-CloudTasks-TaskName"); !task.empty())
-    return QueueMessage{Source::cloud_tasks, named("X-CloudTasks-QueueName"), std::move(task)};
-  if (std::string id = named("x-goog-pubsub-message-id"); !id.empty())
-    return QueueMessage{Source::pubsub, named("x-goog-pubsub-subscription-name"), std::move(id)};
-  return std::nullopt;
-}
-
-std::optional<boost::system::result<Wrapped, BadRequest>> unwrap(std::string_view body) {
+boost::system::result<Wrapped, BadRequest> unwrap_push(std::string_view body) {
   Envelope envelope;
   if (read_fields(body, envelope) || !envelope.has_message || envelope.subscription.empty())
-    return std::nullopt;
+    return BadRequest{400,
+                      "the body must be a push of Pub/Sub: an object with 'message' and "
+                      "'subscription'"};
   if (envelope.id.empty()) return BadRequest{400, "the Pub/Sub message has no 'messageId'"};
   auto job = decode_base64(envelope.data);
   if (!job || job->empty())
     return BadRequest{400, "'data' of the Pub/Sub message must be a job, as base64"};
-  return Wrapped{
-      {QueueMessage::Source::pubsub, std::move(envelope.subscription), std::move(envelope.id)},
-      *std::move(job)};
+  return Wrapped{{MessageSource::pubsub, std::move(envelope.subscription), std::move(envelope.id)},
+                 *std::move(job)};
+}
+
+}  // namespace
+
+boost::system::result<Wrapped, BadRequest> unwrap(MessageSource source,
+                                                  const boost::beast::http::request_header<>& head,
+                                                  std::string_view body) {
+  const auto named = [&](std::string_view name) { return std::string(head[name]); };
+  if (source == MessageSource::cloud_tasks) {
+    std::string task = named("X-CloudTasks-TaskName");
+    if (task.empty())
+      return BadRequest{400,
+                        "the request has no X-CloudTasks-TaskName, which Cloud Tasks sets; a "
+                        "job of one's own is for POST /execute"};
+    return Wrapped{{source, named("X-CloudTasks-QueueName"), std::move(task)}, std::string(body)};
+  }
+  if (std::string id = named("x-goog-pubsub-message-id"); !id.empty())
+    return Wrapped{{source, named("x-goog-pubsub-subscription-name"), std::move(id)},
+                   std::string(body)};
+  return unwrap_push(body);
 }
 
 }  // namespace pyexec

@@ -9,26 +9,26 @@
 #include <string_view>
 
 #include "server/job/job_request.h"
+#include "server/telemetry/message_source.h"
 
 namespace pyexec {
 
 struct QueueMessage {
-  enum class Source : std::uint8_t { pubsub, cloud_tasks, count };
-  Source source;
+  MessageSource source;
   std::string queue;  // its subscription or queue, as it names itself
   std::string id;     // the same for each delivery of a message
 };
 
-// By headers: of Cloud Tasks, or of a Pub/Sub message that was unwrapped with its metadata. Its
-// body is the job.
-std::optional<QueueMessage> queue_message_of(const boost::beast::http::request_header<>& head);
-
-// By its body: what Pub/Sub wraps a job in, which is the `data` of its `message`, as base64.
-// Nothing if this is no such thing.
 struct Wrapped {
   QueueMessage message;
   std::string job;
 };
-std::optional<boost::system::result<Wrapped, BadRequest>> unwrap(std::string_view body);
+
+// What a queue delivered. Cloud Tasks names the task in headers, and the body is the job; so does
+// Pub/Sub where it unwraps messages and writes their metadata. Else Pub/Sub's body holds the job as
+// base64, in the `data` of its `message`. 400 for anything else.
+boost::system::result<Wrapped, BadRequest> unwrap(MessageSource source,
+                                                  const boost::beast::http::request_header<>& head,
+                                                  std::string_view body);
 
 }  // namespace pyexec

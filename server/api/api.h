@@ -1,0 +1,26 @@
+// What the handlers of requests work with. Built and owned by app/.
+#pragma once
+
+#include <string>
+
+#include "server/api/queue/deliveries.h"
+#include "server/auth/access.h"
+#include "server/config/config.h"
+#include "server/engine/engine.h"
+#include "server/http/http_server.h"
+
+namespace pyexec {
+
+struct Api {
+  const Config& config;
+  Engine& engine;
+  Access& access;
+  HttpServer& http;
+  Metrics& metrics;
+  Offload& offload;
+  Lifecycle& lifecycle;
+  Deliveries deliveries;            // of messages of queues
+  const std::string openapi, page;  // told as they are
+};
+
+}  // namespace pyexec

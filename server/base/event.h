@@ -1,0 +1,59 @@
+// What a coroutine waits for. On the server's thread.
+#pragma once
+
+#include <utility>
+
+#include "server/base/asio.h"
+
+namespace pyexec {
+
+// Something that happens once. Any number of `set`s, one coroutine waiting at a time.
+class Event {
+ public:
+  explicit Event(net::any_io_executor executor) : timer_(std::move(executor)) {}
+
+  void set() {
+    set_ = true;
+    timer_.cancel();
+  }
+  bool is_set() const { return set_; }
+
+  // Whether it happened by then.
+  awaitable<bool> wait_until(Deadline deadline) {
+    if (!set_) {
+      timer_.expires_at(deadline);
+      co_await timer_.async_wait(kAsTuple);
+    }
+    co_return set_;
+  }
+  awaitable<void> wait() { co_await wait_until(Deadline::max()); }
+
+ private:
+  net::steady_timer timer_;
+  bool set_ = false;
+};
+
+// Something that happens again and again. One coroutine waits at a time.
+class Signal {
+ public:
+  explicit Signal(net::any_io_executor executor) : timer_(std::move(executor)) {}
+
+  void set() {
+    set_ = true;
+    timer_.cancel();
+  }
+  // Whether it has happened since the last call, or does by then.
+  awaitable<bool> wait_until(Deadline deadline) {
+    if (!set_) {
+      timer_.expires_at(deadline);
+      co_await timer_.async_wait(kAsTuple);
+    }
+    co_return std::exchange(set_, false);
+  }
+
+ private:
+  net::steady_timer timer_;
+  bool set_ = false;
+};
+
+}  // namespace pyexec

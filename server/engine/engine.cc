@@ -1,0 +1,119 @@
+#include "server/engine/engine.h"
+
+#include <algorithm>
+#include <thread>
+
+#include "sandbox/base/phases.h"
+#include "server/job/judge.h"
+#include "server/workers/run_job.h"
+
+namespace pyexec {
+namespace {
+
+constexpr std::size_t kPipeBytes = 65536;  // PIPE_BYTES of job_inputs.py: beyond, stdin is a file
+
+// A guess, for speed alone: the script may say the word and not mean it.
+Warmth warmth_for(const Job& job) {
+  return job.script.find("pandas") == std::string::npos ? Warmth::basic : Warmth::pandas;
+}
+
+// A batch alone keeps all cores at work, and beside others leaves one to them.
+BatchShare::Limits batch_limits(const Config& config) {
+  const std::uint64_t cores = std::max(1u, std::thread::hardware_concurrency());
+  const auto up_to = [&](std::uint64_t jobs) {
+    return std::clamp<std::uint64_t>(jobs, 1, config.running_jobs);
+  };
+  return {up_to(2 * cores), up_to(cores - 1)};
+}
+
+// The limit that was met, and the field of a request that sets it.
+void name_limit(const JobRequest& request, Outcome& outcome) {
+  if (outcome.kind == OutcomeKind::time_limit)
+    outcome.error += ": " + std::to_string(request.timeout_ms) + " ms (timeout_ms)";
+  if (outcome.kind == OutcomeKind::memory_limit)
+    outcome.error += ": " + std::to_string(request.memory_mb) + " MiB (memory_mb)";
+}
+
+}  // namespace
+
+JobCaps job_caps_of(const Config& config) {
+  return {.script_bytes = config.script_bytes,
+          .input_bytes = config.input_bytes,
+          .args_depth = config.result_depth,
+          .timeout_ms = config.timeout_ms,
+          .memory_mb = config.memory_mb,
+          .output_bytes = config.stdout_bytes,
+          .env_names = config.env_names,
+          .files_bytes = config.return_bytes,
+          .files_count = config.return_files,
+          .files_depth = config.return_depth,
+          .denied_imports = config.deny_imports};
+}
+
+Engine::Engine(net::any_io_executor executor, const Config& config, Launcher& launcher,
+               Metrics& metrics, Offload& offload, const Lifecycle& lifecycle)
+    : caps(job_caps_of(config)),
+      admission(config.running_jobs + config.queued_jobs),
+      batch_share(batch_limits(config)),
+      pool(executor, config, launcher, metrics),
+      run_caps_{config.result_bytes, config.result_depth},
+      most_tries_(config.pool_workers + 1),
+      metrics_(metrics),
+      offload_(offload),
+      lifecycle_(lifecycle) {}
+
+Outcome Engine::without_worker(const Cancellation& cancellation) {
+  if (lifecycle_.is_draining()) {
+    metrics_.count_refusal(Refusal::stopping);
+    return failed(OutcomeKind::busy, "the service stops; try again");
+  }
+  if (cancellation.requested()) return failed(OutcomeKind::internal, "the job was cancelled");
+  metrics_.count_refusal(Refusal::no_worker);
+  return failed(OutcomeKind::busy, "no worker became free in time; try again later");
+}
+
+std::optional<std::string> Engine::problem_with(const JobRequest& request) const {
+  const Job& job = request.job;
+  if (isolation.probed.has_scratch == 1) return std::nullopt;
+  if (!job.files.empty() || job.stdin_text.size() > kPipeBytes)
+    return "'files' and a large 'stdin' need a place to write, which jobs here do not have";
+  if (!job.wants.return_files.empty())
+    return "'return_files' needs a place to write, which jobs here do not have";
+  return std::nullopt;
+}
+
+std::shared_ptr<JobOutput> output_for(const JobRequest& request) {
+  return std::make_shared<JobOutput>(request.output_bytes);
+}
+
+awaitable<Outcome> Engine::run(const JobRequest& request, Rank rank,
+                               std::shared_ptr<JobOutput> output, Cancellation& cancellation) {
+  const std::uint64_t admitted_ns = sandbox::monotonic_ns();
+  const Deadline deadline = Clock::now() + std::chrono::milliseconds(request.timeout_ms);
+  const Accounting accounting =
+      request.detail == AnswerDetail::verbose ? Accounting::complete : Accounting::quick;
+  Outcome outcome;
+  std::uint64_t taken_ns = 0;
+  // When a jailer dies, every parked worker does, in no time, but not at once.
+  for (std::uint64_t tries = 0; tries < most_tries_; ++tries) {
+    auto lease = co_await pool.take({warmth_for(request.job), rank}, deadline, cancellation);
+    taken_ns = sandbox::monotonic_ns();
+    if (!lease) {
+      outcome = without_worker(cancellation);
+      break;
+    }
+    metrics_.observe(RequestPhase::pool_wait, taken_ns - admitted_ns);
+    // A name of its own: g++ 12 ends temporaries of a co_await twice.
+    JobRun what = {request.job, run_caps_, deadline, accounting, offload_, output};
+    outcome = co_await run_job(*std::move(lease), std::move(what), cancellation, metrics_);
+    if (outcome.was_read) break;
+  }
+  output->seal();
+  name_limit(request, outcome);
+  outcome.phases[RequestPhase::pool_wait] = taken_ns - admitted_ns;
+  outcome.usage.queue_ns = taken_ns - admitted_ns;
+  outcome.usage.total_ns = sandbox::monotonic_ns() - admitted_ns;
+  co_return outcome;
+}
+
+}  // namespace pyexec

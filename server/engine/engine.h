@@ -1,0 +1,58 @@
+// From an admitted job to its outcome: waits for a worker, runs the job there, says how it ended.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "server/base/cancellation.h"
+#include "server/base/lifecycle.h"
+#include "server/base/offload.h"
+#include "server/config/config.h"
+#include "server/engine/admission.h"
+#include "server/engine/batch_share.h"
+#include "server/job/job_output.h"
+#include "server/job/job_request.h"
+#include "server/job/judge.h"
+#include "server/telemetry/metrics.h"
+#include "server/workers/isolation.h"
+#include "server/workers/pool.h"
+
+namespace pyexec {
+
+JobCaps job_caps_of(const Config& config);
+
+std::shared_ptr<JobOutput> output_for(const JobRequest& request);
+
+// On the server's thread. `config`, `launcher` and the other references must outlive it.
+class Engine {
+ public:
+  Engine(net::any_io_executor executor, const Config& config, Launcher& launcher, Metrics& metrics,
+         Offload& offload, const Lifecycle& lifecycle);
+
+  // Returns why jobs of this service cannot do what `request` asks for; nothing if they can.
+  std::optional<std::string> problem_with(const JobRequest& request) const;
+
+  // Waits for a worker, in the turn of its `rank`, and runs the job there. A worker that is lost
+  // before it has read the job is replaced by another. The deadline counts from here: time in the
+  // queue is the job's own. Fills `output`. `busy`: no worker became free in time.
+  awaitable<Outcome> run(const JobRequest& request, Rank rank, std::shared_ptr<JobOutput> output,
+                         Cancellation& cancellation);
+
+  const JobCaps caps;
+  Admission admission;     // of single jobs
+  BatchShare batch_share;  // of jobs of batches
+  Pool pool;
+  Isolation isolation;  // known before the first job
+
+ private:
+  Outcome without_worker(const Cancellation& cancellation);
+
+  const RunCaps run_caps_;
+  const std::uint64_t most_tries_;
+  Metrics& metrics_;
+  Offload& offload_;
+  const Lifecycle& lifecycle_;
+};
+
+}  // namespace pyexec

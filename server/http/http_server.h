@@ -1,0 +1,84 @@
+// What the connections of one server share. Built and owned by app/.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string_view>
+
+#include "server/base/cancellation.h"
+#include "server/base/lifecycle.h"
+#include "server/base/offload.h"
+#include "server/http/cors.h"
+#include "server/http/exchange.h"
+#include "server/http/request_id.h"
+#include "server/http/response.h"
+#include "server/http/seats.h"
+#include "server/http/unread.h"
+#include "server/telemetry/metrics.h"
+#include "server/telemetry/request_log.h"
+
+namespace pyexec {
+
+// Answers requests. Implemented above.
+class RequestHandler {
+ public:
+  virtual ~RequestHandler() = default;
+  // Nothing if the handler has answered itself, piece by piece, or nobody is there any more.
+  virtual awaitable<std::optional<Response>> answer(Exchange& exchange) = 0;
+  // For a request to `target` whose body there is no room for now, or which is larger than any may
+  // be.
+  virtual Response too_busy(std::string_view target) = 0;
+  virtual Response too_large(std::string_view target) = 0;
+};
+
+inline Metrics::Client client_of(const Cancellation& cancellation) {
+  return cancellation.requested(Cancellation::By::client) ? Metrics::Client::gone
+                                                          : Metrics::Client::there;
+}
+
+struct HttpLimits {
+  std::uint64_t connections;
+  std::uint64_t body_bytes;      // of one request, unpacked
+  std::uint64_t answer_bytes;    // the largest answer that there may be
+  std::uint64_t all_body_bytes;  // of all requests that are being read, and of all answers
+  std::chrono::milliseconds read_timeout, idle_timeout;
+};
+
+struct HttpServer {
+  HttpServer(const HttpLimits& the_limits, CorsPolicy policy, Metrics& the_metrics,
+             const RequestLog& log, Offload& the_offload, const Lifecycle& the_lifecycle)
+      : limits(the_limits),
+        cors(std::move(policy)),
+        metrics(the_metrics),
+        request_log(log),
+        offload(the_offload),
+        lifecycle(the_lifecycle),
+        body_room(room_for(limits.all_body_bytes, limits.body_bytes)),
+        answer_room(room_for(limits.all_body_bytes, limits.answer_bytes)),
+        unread_answers(answer_room) {}
+
+  // One subject alone has at most half of it.
+  static Shares::Room room_for(std::uint64_t bytes, std::uint64_t largest) {
+    constexpr std::uint64_t kFreeEach = 64 << 10;
+    return {std::max(bytes, 2 * largest), kFreeEach};
+  }
+
+  const HttpLimits limits;
+  const CorsPolicy cors;
+  Metrics& metrics;
+  const RequestLog& request_log;
+  Offload& offload;
+  const Lifecycle& lifecycle;
+  RequestHandler* handler = nullptr;  // set before the first connection
+  RequestIds request_ids;
+  Shares body_room;    // of requests, as they come in
+  Shares answer_room;  // of answers that wait for their clients
+  UnreadAnswers unread_answers;
+  Seats seats;                       // of connections
+  std::set<Cancellation*> requests;  // in work, so that a shutdown can end them
+  std::uint64_t connections = 0;
+};
+
+}  // namespace pyexec

@@ -1,0 +1,61 @@
+#include "server/workers/output_pipe.h"
+
+#include <unistd.h>
+
+#include <new>
+
+namespace pyexec {
+namespace {
+
+// What one turn of the event loop took.
+enum class Taken { little, much, all_there_will_be };
+
+// What the pipe holds now, with a bounded number of reads.
+Taken take(OutputPipe& pipe, OutputCapture& capture, const std::function<void()>& on_more) {
+  constexpr int kTurnReads = 16;
+  constexpr std::size_t kLittleBytes = 16 << 10;
+  static char buffer[64 << 10];  // one thread, and no suspension between reading and appending
+  bool ended = false;
+  std::size_t bytes = 0;
+  int reads = 0;
+  for (; reads < kTurnReads; ++reads) {
+    const ssize_t got = ::read(pipe.native_handle(), buffer, sizeof buffer);
+    if (got <= 0) {
+      ended = got == 0 || (errno != EAGAIN && errno != EINTR);
+      break;
+    }
+    capture.append({buffer, static_cast<std::size_t>(got)});
+    bytes += static_cast<std::size_t>(got);
+  }
+  if (bytes > 0 && on_more) on_more();
+  if (ended) return Taken::all_there_will_be;
+  return reads == kTurnReads || bytes >= kLittleBytes ? Taken::much : Taken::little;
+}
+
+}  // namespace
+
+// Of a script that writes byte by byte, which would otherwise be the service's turn after turn, the
+// next bytes are left to gather.
+awaitable<void> take_until_end(OutputPipe& pipe, OutputCapture& capture,
+                               const std::function<void()>& on_more) {
+  constexpr std::chrono::milliseconds kGather{1};
+  net::steady_timer pause(co_await net::this_coro::executor);
+  for (Taken taken = Taken::much; taken != Taken::all_there_will_be;) {
+    const auto [error] = co_await pipe.async_wait(OutputPipe::wait_read, kAsTuple);
+    try {
+      taken = error ? Taken::all_there_will_be : take(pipe, capture, on_more);
+    } catch (const std::bad_alloc&) {
+      taken = Taken::all_there_will_be;
+    }
+    if (taken != Taken::little) continue;
+    pause.expires_after(kGather);
+    co_await pause.async_wait(kAsTuple);
+  }
+}
+
+void take_all(OutputPipe& pipe, OutputCapture& capture, const std::function<void()>& on_more) {
+  while (take(pipe, capture, on_more) == Taken::much) {
+  }
+}
+
+}  // namespace pyexec

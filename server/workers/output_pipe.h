@@ -1,0 +1,22 @@
+// The reading end of a pipe that a job prints to. What exceeds the capture's cap is dropped, not
+// refused, so that a flood neither blocks the script nor grows the server.
+#pragma once
+
+#include <functional>
+
+#include "server/base/asio.h"
+#include "server/job/output_capture.h"
+
+namespace pyexec {
+
+using OutputPipe = net::posix::stream_descriptor;
+
+// Until the pipe ends or is closed. on_more, if there is one: called whenever something has come.
+// The arguments must outlive the coroutine.
+awaitable<void> take_until_end(OutputPipe& pipe, OutputCapture& capture,
+                               const std::function<void()>& on_more);
+
+// What is there now. Of a job that is dead: nothing is added, so that this ends.
+void take_all(OutputPipe& pipe, OutputCapture& capture, const std::function<void()>& on_more);
+
+}  // namespace pyexec
