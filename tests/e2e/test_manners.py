@@ -53,7 +53,7 @@ def test_null_in_a_batch_is_the_field_left_out(service):
 def test_a_message_of_a_queue_may_have_nulls(service):
     job = base64.encodebytes(json.dumps({"script": OK, "args": None, "timeout_ms": 2000.0}).encode()).decode()
     message = {"message": {"data": job, "messageId": "nulls-1", "attributes": None}, "subscription": "s", "deliveryAttempt": None}
-    answer = service.post(message)
+    answer = service.request("POST", "/queue/pubsub", json.dumps(message), {"Content-Type": "application/json"})
     assert answer.status == 200 and answer.body["result"] == 1, answer
 
 
