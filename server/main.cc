@@ -116,7 +116,7 @@ awaitable<net::ip::tcp::acceptor> start(Application& app, Launcher& launcher) {
 }
 
 // Until SIGTERM or SIGINT, and the end that drain.h describes.
-awaitable<int> serve(Application& app, Launcher& launcher, Sessions& sessions,
+awaitable<int> serve(Application& app, Launcher& launcher, Connections& connections,
                      net::signal_set& stop) {
   const auto executor = co_await net::this_coro::executor;
   net::signal_set children(executor, SIGCHLD);
@@ -128,11 +128,11 @@ awaitable<int> serve(Application& app, Launcher& launcher, Sessions& sessions,
   write_log_in_background();
   app.offload.start(large_work_threads());
   start_listening(acceptor);
-  net::co_spawn(executor, accept_connections(acceptor, app.http, sessions), net::detached);
+  net::co_spawn(executor, accept_connections(acceptor, app.http, connections), net::detached);
   greet(app, acceptor);
 
   co_await stop.async_wait(kAsTuple);
-  co_await drain(app.config, app.lifecycle, app.http, sessions, acceptor);
+  co_await drain(app.config, app.lifecycle, app.http, connections, acceptor);
   co_return 0;
 }
 
@@ -190,8 +190,8 @@ void tell_failure(const Config& config, const std::exception& error) {
   }
   Launcher& launcher = *started;
   Application app(context.get_executor(), config, launcher, *std::move(policy));
-  Sessions sessions;
-  auto life = is_to_serve ? serve(app, launcher, sessions, *stop) : probe(launcher);
+  Connections connections;
+  auto life = is_to_serve ? serve(app, launcher, connections, *stop) : probe(launcher);
   net::co_spawn(context, std::move(life), [&](std::exception_ptr exception, int code) {
     exit_code = code;
     try {

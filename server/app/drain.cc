@@ -18,33 +18,33 @@ awaitable<void> pause(std::chrono::milliseconds time) {
 }  // namespace
 
 awaitable<void> drain(const Config& config, Lifecycle& lifecycle, HttpServer& server,
-                      Sessions& sessions, net::ip::tcp::acceptor& acceptor) {
+                      Connections& connections, net::ip::tcp::acceptor& acceptor) {
   using State = Lifecycle::State;
   lifecycle.advance(State::leaving);
-  sessions.keep_none();
+  connections.keep_none();
   co_await pause(std::chrono::milliseconds(config.lame_duck_ms));
 
   lifecycle.advance(State::draining);
   const Deadline end = Clock::now() + std::chrono::milliseconds(config.drain_ms);
-  while (!accept_all(acceptor, server, sessions) && Clock::now() < end) {
-    co_await sessions.wait_fewer_than(server.limits.connections, Clock::now() + kIdleGrace);
-    if (sessions.open() < server.limits.connections) continue;
-    sessions.end_idle();
+  while (!accept_all(acceptor, server, connections) && Clock::now() < end) {
+    co_await connections.wait_fewer_than(server.limits.connections, Clock::now() + kIdleGrace);
+    if (connections.open() < server.limits.connections) continue;
+    connections.end_idle();
   }
   error_code ignored;
   acceptor.close(ignored);
 
-  co_await sessions.wait_fewer_than(1, Clock::now() + kIdleGrace);
-  sessions.end_idle();
-  co_await sessions.wait_fewer_than(1, std::min(end, Clock::now() + kIdleGrace));
-  while (sessions.open() > 0 && Clock::now() < end) {
-    sessions.end_unbegun();
-    co_await sessions.wait_fewer_than(1, std::min(end, Clock::now() + kIdleGrace));
+  co_await connections.wait_fewer_than(1, Clock::now() + kIdleGrace);
+  connections.end_idle();
+  co_await connections.wait_fewer_than(1, std::min(end, Clock::now() + kIdleGrace));
+  while (connections.open() > 0 && Clock::now() < end) {
+    connections.end_unbegun();
+    co_await connections.wait_fewer_than(1, std::min(end, Clock::now() + kIdleGrace));
   }
   lifecycle.advance(State::over);
   for (Cancellation* job : std::set(server.requests)) job->request(Cancellation::By::service);
-  co_await sessions.wait_fewer_than(1, Clock::now() + kLastAnswers);
-  sessions.close_all();
+  co_await connections.wait_fewer_than(1, Clock::now() + kLastAnswers);
+  connections.close_all();
 }
 
 }  // namespace pyexec

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "server/config/config.h"
-#include "server/http/http_session.h"
+#include "server/http/http_connection.h"
 
 namespace pyexec {
 
@@ -11,6 +11,6 @@ namespace pyexec {
 // accepted is, and the port closes; connections that stay idle are closed; accepted requests
 // finish, or are ended and answered after PYEXEC_DRAIN_MS.
 awaitable<void> drain(const Config& config, Lifecycle& lifecycle, HttpServer& server,
-                      Sessions& sessions, net::ip::tcp::acceptor& acceptor);
+                      Connections& connections, net::ip::tcp::acceptor& acceptor);
 
 }  // namespace pyexec

@@ -27,7 +27,7 @@ RequestHead head_for_log(const Exchange::Head& head) {
 
 }  // namespace
 
-HttpExchange::HttpExchange(HttpConnection& connection, HttpServer& server)
+HttpExchange::HttpExchange(ConnectionState& connection, HttpServer& server)
     : connection_(connection),
       server_(server),
       watch_(connection.stream.socket()),

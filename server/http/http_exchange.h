@@ -13,7 +13,7 @@
 namespace pyexec {
 
 // What a connection keeps between its requests.
-struct HttpConnection {
+struct ConnectionState {
   boost::beast::tcp_stream stream;
   boost::beast::flat_buffer buffer;  // read, and not yet understood
   net::ip::address client;
@@ -22,7 +22,7 @@ struct HttpConnection {
 
 class HttpExchange final : public Exchange, private UnreadAnswers::Answer {
  public:
-  HttpExchange(HttpConnection& connection, HttpServer& server);
+  HttpExchange(ConnectionState& connection, HttpServer& server);
   ~HttpExchange() override;
 
   // The head of a request whose first bytes are in the connection's buffer, or on their way.
@@ -86,7 +86,7 @@ class HttpExchange final : public Exchange, private UnreadAnswers::Answer {
   void give_way() override;
   awaitable<void> linger();
 
-  HttpConnection& connection_;
+  ConnectionState& connection_;
   HttpServer& server_;
   ClientWatch watch_;
   std::string subject_;     // whose room it takes

@@ -16,9 +16,9 @@ constexpr std::chrono::seconds kBetweenComplaints{10};
 constexpr int kBacklog = 4096;
 constexpr std::size_t kMostAtOnce = 64;  // then others have their turn
 
-void serve_detached(tcp::socket socket, HttpServer& server, Sessions& sessions) try {
+void serve_detached(tcp::socket socket, HttpServer& server, Connections& connections) try {
   const auto executor = socket.get_executor();
-  net::co_spawn(executor, serve_connection(std::move(socket), server, sessions),
+  net::co_spawn(executor, serve_connection(std::move(socket), server, connections),
                 [](std::exception_ptr exception) {
                   try {
                     if (exception) std::rethrow_exception(exception);
@@ -26,34 +26,34 @@ void serve_detached(tcp::socket socket, HttpServer& server, Sessions& sessions) 
                     log_line(std::string("a connection failed: ") + error.what());
                   }
                 });
-} catch (const std::bad_alloc&) {  // without a session the socket is closed
+} catch (const std::bad_alloc&) {  // without a connection the socket is closed
 }
 
 // Those that the kernel has accepted already, one after the other, until `most`, or
 // PYEXEC_CONNECTIONS, are open; or until an error, which is would_block when there are no more.
-error_code accept_waiting(tcp::acceptor& acceptor, HttpServer& server, Sessions& sessions,
+error_code accept_waiting(tcp::acceptor& acceptor, HttpServer& server, Connections& connections,
                           std::size_t most) {
   error_code error;
-  for (std::size_t i = 0; i < most && sessions.open() < server.limits.connections; ++i) {
+  for (std::size_t i = 0; i < most && connections.open() < server.limits.connections; ++i) {
     tcp::socket socket(acceptor.get_executor());
     acceptor.accept(socket, error);
     if (error == net::error::connection_aborted) continue;
     if (error) return error;
-    serve_detached(std::move(socket), server, sessions);
+    serve_detached(std::move(socket), server, connections);
   }
   return error_code();
 }
 
 // Until there is room for one more: that somebody leaves, or has waited long enough to be asked to.
-awaitable<void> make_room(HttpServer& server, Sessions& sessions) {
-  while (sessions.open() >= server.limits.connections) {
+awaitable<void> make_room(HttpServer& server, Connections& connections) {
+  while (connections.open() >= server.limits.connections) {
     const Deadline now = Clock::now(), leave = server.seats.next_leave();
     Deadline look = now + kBetweenLooks;
     if (leave <= now)
       server.seats.ask_to_leave();  // and not another one before it is gone
     else
       look = std::min(look, leave);
-    co_await sessions.wait_fewer_than(server.limits.connections, look);
+    co_await connections.wait_fewer_than(server.limits.connections, look);
   }
 }
 
@@ -84,15 +84,15 @@ void start_listening(tcp::acceptor& acceptor) {
 
 // Waits for readiness rather than for a connection: no accepted socket is ever where nobody looks.
 awaitable<void> accept_connections(tcp::acceptor& acceptor, HttpServer& server,
-                                   Sessions& sessions) {
+                                   Connections& connections) {
   net::steady_timer pause(acceptor.get_executor());
   Deadline next_complaint = Clock::now();
   while (acceptor.is_open()) {
     auto [error] = co_await acceptor.async_wait(tcp::acceptor::wait_read, kAsTuple);
     if (!acceptor.is_open()) break;
-    if (!error) co_await make_room(server, sessions);
+    if (!error) co_await make_room(server, connections);
     if (!acceptor.is_open()) break;
-    if (!error) error = accept_waiting(acceptor, server, sessions, kMostAtOnce);
+    if (!error) error = accept_waiting(acceptor, server, connections, kMostAtOnce);
     if (!error || error == net::error::would_block) continue;
     if (Clock::now() >= next_complaint) {
       log_line("cannot accept a connection: " + error.message());
@@ -103,8 +103,8 @@ awaitable<void> accept_connections(tcp::acceptor& acceptor, HttpServer& server,
   }
 }
 
-bool accept_all(tcp::acceptor& acceptor, HttpServer& server, Sessions& sessions) {
-  return !!accept_waiting(acceptor, server, sessions, server.limits.connections);
+bool accept_all(tcp::acceptor& acceptor, HttpServer& server, Connections& connections) {
+  return !!accept_waiting(acceptor, server, connections, server.limits.connections);
 }
 
 }  // namespace pyexec

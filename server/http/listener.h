@@ -1,7 +1,7 @@
 // The accept loop.
 #pragma once
 
-#include "server/http/http_session.h"
+#include "server/http/http_connection.h"
 
 namespace pyexec {
 
@@ -15,10 +15,10 @@ void start_listening(net::ip::tcp::acceptor& acceptor);
 
 // Accepts until the acceptor is closed. Running out of descriptors pauses it; nothing else ends it.
 awaitable<void> accept_connections(net::ip::tcp::acceptor& acceptor, HttpServer& server,
-                                   Sessions& sessions);
+                                   Connections& connections);
 
 // Those that the kernel has accepted already, without waiting for more. False if there may be some
 // for which PYEXEC_CONNECTIONS leaves no room.
-bool accept_all(net::ip::tcp::acceptor& acceptor, HttpServer& server, Sessions& sessions);
+bool accept_all(net::ip::tcp::acceptor& acceptor, HttpServer& server, Connections& connections);
 
 }  // namespace pyexec

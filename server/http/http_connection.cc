@@ -1,4 +1,4 @@
-#include "server/http/http_session.h"
+#include "server/http/http_connection.h"
 
 #include "sandbox/base/phases.h"
 #include "server/http/client_subject.h"
@@ -23,27 +23,27 @@ net::ip::address address_of(const tcp::socket& socket) {
 
 }  // namespace
 
-class HttpSession {
+class HttpConnection {
  public:
-  HttpSession(tcp::socket socket, HttpServer& server, Sessions& sessions)
+  HttpConnection(tcp::socket socket, HttpServer& server, Connections& connections)
       : connection_{boost::beast::tcp_stream(std::move(socket)),
                     boost::beast::flat_buffer(kBufferBytes),
                     {},
                     nullptr},
         server_(server),
-        sessions_(sessions) {
+        connections_(connections) {
     connection_.client = address_of(connection_.stream.socket());
     seat_.emplace(server.seats, client_subject(connection_.client), [this] { close(); });
     connection_.seat = &*seat_;
-    sessions_.add(*this);
+    connections_.add(*this);
     ++server_.connections;
   }
-  ~HttpSession() {
-    sessions_.remove(*this);
+  ~HttpConnection() {
+    connections_.remove(*this);
     --server_.connections;
   }
-  HttpSession(const HttpSession&) = delete;
-  HttpSession& operator=(const HttpSession&) = delete;
+  HttpConnection(const HttpConnection&) = delete;
+  HttpConnection& operator=(const HttpConnection&) = delete;
 
   awaitable<void> run() {
     error_code ignored;
@@ -84,7 +84,7 @@ class HttpSession {
   // Two clocks: a connection may be idle for long, a request that has begun may not.
   awaitable<bool> await_request() {
     if (connection_.buffer.size() > 0) co_return true;
-    if (sessions_.closes_idle() && has_served_ && is_silent()) co_return false;
+    if (connections_.closes_idle() && has_served_ && is_silent()) co_return false;
     error_code error;
     do {
       idle_ = true;
@@ -112,7 +112,7 @@ class HttpSession {
       response = co_await answer(exchange);
     const bool is_job = response && response->outcome;
     if (!response && error) co_return false;  // nobody asks
-    const bool may_stay = !error && sessions_.keeps();
+    const bool may_stay = !error && connections_.keeps();
     const bool is_good = co_await exchange.finish(
         std::move(response), may_stay ? HttpExchange::After::keep : HttpExchange::After::close);
     account(exchange);
@@ -143,32 +143,32 @@ class HttpSession {
     }
   }
 
-  HttpConnection connection_;
+  ConnectionState connection_;
   std::optional<Seats::Seat> seat_;
   HttpServer& server_;
-  Sessions& sessions_;
+  Connections& connections_;
   bool idle_ = false, has_head_ = false, has_served_ = false;
 };
 
-void Sessions::end_unbegun() {
-  for (HttpSession* session : open_) session->end_if_unbegun();
+void Connections::end_unbegun() {
+  for (HttpConnection* connection : open_) connection->end_if_unbegun();
 }
 
-void Sessions::end_idle() {
+void Connections::end_idle() {
   closes_idle_ = true;
-  for (HttpSession* session : open_) session->end_if_idle();
+  for (HttpConnection* connection : open_) connection->end_if_idle();
 }
 
-void Sessions::close_all() {
-  for (HttpSession* session : open_) session->close();
+void Connections::close_all() {
+  for (HttpConnection* connection : open_) connection->close();
 }
 
-void Sessions::remove(HttpSession& session) {
-  open_.erase(&session);
+void Connections::remove(HttpConnection& connection) {
+  open_.erase(&connection);
   for (net::steady_timer* timer : waiting_) timer->cancel();
 }
 
-awaitable<void> Sessions::wait_fewer_than(std::size_t count, Deadline deadline) {
+awaitable<void> Connections::wait_fewer_than(std::size_t count, Deadline deadline) {
   net::steady_timer timer(co_await net::this_coro::executor);
   waiting_.insert(&timer);
   while (open_.size() >= count && Clock::now() < deadline) {
@@ -180,14 +180,14 @@ awaitable<void> Sessions::wait_fewer_than(std::size_t count, Deadline deadline) 
 
 namespace {
 
-awaitable<void> run(std::unique_ptr<HttpSession> session) {
-  co_await session->run();
+awaitable<void> run(std::unique_ptr<HttpConnection> connection) {
+  co_await connection->run();
 }
 
 }  // namespace
 
-awaitable<void> serve_connection(tcp::socket socket, HttpServer& server, Sessions& sessions) {
-  return run(std::make_unique<HttpSession>(std::move(socket), server, sessions));
+awaitable<void> serve_connection(tcp::socket socket, HttpServer& server, Connections& connections) {
+  return run(std::make_unique<HttpConnection>(std::move(socket), server, connections));
 }
 
 }  // namespace pyexec

@@ -8,10 +8,10 @@
 
 namespace pyexec {
 
-class HttpSession;
+class HttpConnection;
 
 // All open connections. Closing them all is how a shutdown begins.
-class Sessions {
+class Connections {
  public:
   std::size_t open() const { return open_.size(); }
   // From now on an answer is a connection's last.
@@ -29,17 +29,17 @@ class Sessions {
   awaitable<void> wait_fewer_than(std::size_t count, Deadline deadline);
 
  private:
-  friend class HttpSession;
-  void add(HttpSession& session) { open_.insert(&session); }
-  void remove(HttpSession& session);
+  friend class HttpConnection;
+  void add(HttpConnection& connection) { open_.insert(&connection); }
+  void remove(HttpConnection& connection);
 
-  std::set<HttpSession*> open_;
+  std::set<HttpConnection*> open_;
   bool keeps_ = true, closes_idle_ = false;
   std::set<net::steady_timer*> waiting_;
 };
 
-// Runs until the connection ends, then returns. Counts as one of `sessions` from the call on.
+// Runs until the connection ends, then returns. Counts as one of `connections` from the call on.
 awaitable<void> serve_connection(net::ip::tcp::socket socket, HttpServer& server,
-                                 Sessions& sessions);
+                                 Connections& connections);
 
 }  // namespace pyexec
