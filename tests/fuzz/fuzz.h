@@ -1,5 +1,5 @@
-// What every fuzz target includes. A target is LLVMFuzzerTestOneInput() in targets/NAME.cc: it feeds
-// the bytes to one parser, and dies by FUZZ_CHECK where the parser's promise does not hold.
+// What every fuzz target includes. A target is LLVMFuzzerTestOneInput() in targets/NAME.cc: it
+// feeds the bytes to one parser, and dies by FUZZ_CHECK where the parser's promise does not hold.
 #pragma once
 
 #include <cstddef>
@@ -10,12 +10,12 @@
 #include <string_view>
 #include <vector>
 
-#define FUZZ_CHECK(condition)                                                       \
-  do {                                                                              \
-    if (!(condition)) {                                                             \
-      std::fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);  \
-      std::abort();                                                                 \
-    }                                                                               \
+#define FUZZ_CHECK(condition)                                                      \
+  do {                                                                             \
+    if (!(condition)) {                                                            \
+      std::fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
+      std::abort();                                                                \
+    }                                                                              \
   } while (false)
 
 namespace pyexec::fuzz {
