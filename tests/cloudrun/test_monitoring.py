@@ -19,7 +19,7 @@ QUERIES = ("alerts.yaml", "dashboard.json", "kubernetes.yaml")
 
 
 def source():
-    return "\n".join(path.read_text() for path in sorted((ROOT / "server").iterdir()) if path.suffix in (".cc", ".h"))
+    return "\n".join(path.read_text() for path in sorted((ROOT / "server").rglob("*")) if path.suffix in (".cc", ".h"))
 
 
 def promtool(*arguments, where):
