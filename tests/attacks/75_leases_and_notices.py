@@ -1,10 +1,12 @@
 """Hear when others open a file or look into a directory; hold up those who want to write."""
 import fcntl
 import os
+import signal
 
 
 def attack(target):
     got = []
+    signal.signal(signal.SIGIO, signal.SIG_IGN)  # what the kernel tells by: somebody may look into the directory just then
     with open(os.__file__, "rb") as file:
         for kind in (fcntl.F_RDLCK, fcntl.F_UNLCK):
             try:
