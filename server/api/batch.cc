@@ -47,9 +47,13 @@ struct BatchJob {
   Access::Running running;
 };
 
+// First what the others wait for: it may be memory that has run out.
 void fail(Batch& batch, const std::exception& error) {
-  log_line(std::string("a batch is broken off: ") + error.what());
   batch.cut_off();
+  try {
+    log_line(std::string("a batch is broken off: ") + error.what());
+  } catch (const std::exception&) {  // no room for the line either
+  }
 }
 
 awaitable<void> run(std::shared_ptr<Batch> batch, BatchJob job) {

@@ -11,10 +11,13 @@ awaitable<std::optional<Response>> execute(Api& api, Exchange& exchange) {
   if (!body) co_return exchange.refusal();
 
   sandbox::Lap lap;
-  const auto read = [&] { return parse_job(*body, api.engine.caps); };
+  const auto read = [&]() -> boost::system::result<JobRequest, BadRequest> {
+    auto parsed = parse_job(*body, api.engine.caps);
+    if (!parsed && is_push(*body))
+      return BadRequest{400, "a push of Pub/Sub goes to POST /queue/pubsub"};
+    return parsed;
+  };
   auto request = co_await api.offload.run(body->size(), read);
-  if (!request && unwrap(MessageSource::pubsub, exchange.head(), *body))
-    co_return refused({400, "a push of Pub/Sub goes to POST /queue/pubsub"});
   if (!request) co_return refused(request.error());
   if (const auto problem = api.engine.problem_with(*request)) co_return refused({400, *problem});
   RequestRecord& record = exchange.record();

@@ -8,6 +8,7 @@
 #include "server/http/quality.h"
 #include "server/job/answer.h"
 #include "server/job/judge.h"
+#include "server/telemetry/log.h"
 
 namespace pyexec {
 namespace {
@@ -160,6 +161,20 @@ std::optional<LiveFormat> live_format(const Exchange::Head& head) {
   return kFormats[*best - 1].format;
 }
 
+namespace {
+
+Outcome internal_error(std::exception_ptr exception) {
+  try {
+    std::rethrow_exception(exception);
+  } catch (const std::bad_alloc&) {  // no room for a line either
+  } catch (const std::exception& error) {
+    log_line(std::string("a live job failed: ") + error.what());
+  }
+  return failed(OutcomeKind::internal, "internal error");
+}
+
+}  // namespace
+
 awaitable<void> execute_live(Api& api, Exchange& exchange, LiveRequest live) {
   const auto executor = co_await net::this_coro::executor;
   JobRequest& wanted = live.request;
@@ -170,7 +185,7 @@ awaitable<void> execute_live(Api& api, Exchange& exchange, LiveRequest live) {
   output->on_more = [job] { job->news.set(); };
   net::co_spawn(executor, api.engine.run(wanted, Rank::single, output, exchange.cancellation()),
                 [job](std::exception_ptr exception, Outcome outcome) {
-                  if (exception) outcome = failed(OutcomeKind::internal, "internal error");
+                  if (exception) outcome = internal_error(exception);
                   job->outcome = std::move(outcome);
                   job->permit.reset();
                   job->news.set();

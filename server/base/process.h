@@ -11,10 +11,11 @@ namespace pyexec {
 // As many descriptors as the host lets this process have; returns how many that is.
 std::uint64_t raise_descriptor_limit();
 
-// Orphans of the zygote become children of this process; `reap_children` collects what has ended.
 // Of this process and of what it will start: who wakes up for a moment need not wait until whoever
 // is busy has used up milliseconds. Kernels before 6.12 have one slice for all and ignore it.
 void shorten_time_slices();
+
+// Orphans of the zygote become children of this process; `reap_children` collects what has ended.
 void adopt_orphans();
 void reap_children();
 

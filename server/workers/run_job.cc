@@ -133,7 +133,10 @@ void take_all_output(Run& run) {
 
 // Until the pipe ends or is closed.
 awaitable<void> drain(std::shared_ptr<Run> run, Wait& pipe, OutputCapture& capture) {
-  co_await take_until_end(pipe, capture, run->output->on_more);
+  try {
+    co_await take_until_end(pipe, capture, run->output->on_more);
+  } catch (const std::bad_alloc&) {  // what was kept counts; the job's end waits for this
+  }
   if (--run->pipes_open == 0) run->output_done.set();
 }
 

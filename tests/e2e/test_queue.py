@@ -186,7 +186,7 @@ def test_a_message_that_is_sent_to_execute_is_told_where_to_go(service):
     before = Scrape(service)["pyexec_jobs_total", "ok"]
     headers = {"Content-Type": "application/json"}
     for body, extra, path in [
-        (wrapped(OK), {}, "/queue/pubsub"), (json.dumps(OK), {"x-goog-pubsub-message-id": "1"}, "/queue/pubsub"),
+        (wrapped(OK), {}, "/queue/pubsub"), (wrapped(OK, "", data="%%%"), {}, "/queue/pubsub"), (json.dumps(OK), {"x-goog-pubsub-message-id": "1"}, "/queue/pubsub"),
         (json.dumps(OK), {"X-CloudTasks-TaskName": "1"}, "/queue/tasks"),
     ]:
         answer = service.request("POST", "/execute", body, headers | extra)

@@ -25,6 +25,11 @@ class Envelope {
     }
   }
 
+  // Whether it is one at all.
+  bool read(std::string_view body) {
+    return !read_fields(body, *this) && has_message && !subscription.empty();
+  }
+
   bool has_message = false;
   std::string subscription, id, data;
 
@@ -34,7 +39,7 @@ class Envelope {
 
 boost::system::result<Wrapped, BadRequest> unwrap_push(std::string_view body) {
   Envelope envelope;
-  if (read_fields(body, envelope) || !envelope.has_message || envelope.subscription.empty())
+  if (!envelope.read(body))
     return BadRequest{400,
                       "the body must be a push of Pub/Sub: an object with 'message' and "
                       "'subscription'"};
@@ -64,6 +69,10 @@ boost::system::result<Wrapped, BadRequest> unwrap(MessageSource source,
     return Wrapped{{source, named("x-goog-pubsub-subscription-name"), std::move(id)},
                    std::string(body)};
   return unwrap_push(body);
+}
+
+bool is_push(std::string_view body) {
+  return Envelope().read(body);
 }
 
 }  // namespace pyexec

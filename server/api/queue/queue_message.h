@@ -31,4 +31,7 @@ boost::system::result<Wrapped, BadRequest> unwrap(MessageSource source,
                                                   const boost::beast::http::request_header<>& head,
                                                   std::string_view body);
 
+// Whether it is a body of Pub/Sub's, with whatever message.
+bool is_push(std::string_view body);
+
 }  // namespace pyexec
