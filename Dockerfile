@@ -1,7 +1,7 @@
 # The service as an image. Build: docker build -t pyexec . ; run: docker run -p 8080:8080 pyexec
 #
 # --build-arg BASE=debian@sha256:...   that very base image, instead of today's
-# --build-arg PACKAGES=locked          the versions of python_env/packages.lock, or an error that names the first that the
+# --build-arg PACKAGES=locked          the versions of python_env/packages/packages.lock, or an error that names the first that the
 #                                      archive no longer has; by default those that the archive has now
 # --build-arg REVISION="$(git rev-parse HEAD)"   for the label
 # What an image holds it says itself: docker run --rm --entrypoint cat pyexec /usr/share/pyexec/packages.lock
@@ -9,10 +9,11 @@ ARG BASE=debian:trixie-slim
 
 FROM ${BASE} AS build
 WORKDIR /src
-COPY python_env/install_packages.sh python_env/packages.txt python_env/
-RUN python_env/install_packages.sh build
+COPY python_env/packages/install_packages.sh python_env/packages/packages.txt python_env/packages/
+RUN python_env/packages/install_packages.sh build
 COPY CMakeLists.txt ./
-COPY python_env/*.py python_env/
+COPY python_env/runtime python_env/runtime
+COPY python_env/selftest python_env/selftest
 COPY sandbox sandbox
 COPY server server
 COPY worker worker
@@ -22,8 +23,7 @@ RUN cmake -S . -B build -G Ninja -DCMAKE_BUILD_TYPE=Release -DPYEXEC_TESTS=OFF \
 
 FROM ${BASE}
 ARG PACKAGES=current
-COPY python_env/install_packages.sh python_env/install_in_image.sh python_env/packages.txt python_env/packages.lock \
-     python_env/left_out.txt python_env/plots.py /tmp/python_env/
+COPY python_env/packages python_env/runtime/plots.py /tmp/python_env/
 # Where neither mounts nor Landlock can be had, a job's root is chroot("/usr"). What a job looks for in / has to be
 # there then: the name /usr itself, a /tmp (empty, and nobody's to write), devices, and the files of /etc that a mounted
 # root has too: where the loader finds libraries, which libblas is chosen, the certificates that requests checks.

@@ -2,7 +2,7 @@
 # Installs what is missing, builds a release, serves on $PORT (default 8080). Flags go to pyexec-server.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
-python_env/install_packages.sh run build
+python_env/packages/install_packages.sh run build
 cmake -S . -B build -G Ninja -DCMAKE_BUILD_TYPE=Release -DPYEXEC_TESTS=OFF >build.log 2>&1 || { cat build.log >&2; exit 1; }
 cmake --build build --target pyexec-server pyexec-worker >>build.log 2>&1 || { cat build.log >&2; exit 1; }
 # Making namespaces with several users in them takes root.

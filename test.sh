@@ -2,7 +2,7 @@
 # Installs what is missing, builds, runs every test. Arguments go to ctest, e.g. -R unit.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
-python_env/install_packages.sh run build test
+python_env/packages/install_packages.sh run build test
 cmake -S . -B build -G Ninja -DCMAKE_BUILD_TYPE=Release -DPYEXEC_TESTS=ON
 cmake --build build
 exec ctest --test-dir build --output-on-failure "$@"

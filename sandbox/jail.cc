@@ -14,13 +14,13 @@
 
 #include "sandbox/base/sys.h"
 #include "sandbox/base/unique_fd.h"
-#include "sandbox/keeper.h"
-#include "sandbox/landlock.h"
-#include "sandbox/namespaces.h"
-#include "sandbox/privileges.h"
-#include "sandbox/python_policy.h"
-#include "sandbox/root_image.h"
-#include "sandbox/seccomp.h"
+#include "sandbox/layers/landlock.h"
+#include "sandbox/layers/namespaces.h"
+#include "sandbox/layers/privileges.h"
+#include "sandbox/layers/root_image.h"
+#include "sandbox/layers/seccomp.h"
+#include "sandbox/makers/supervisor.h"
+#include "sandbox/policy/python_policy.h"
 
 namespace pyexec::sandbox {
 namespace {
@@ -132,7 +132,7 @@ SetupError filter_system_calls(const JailEntry& entry) {
 
 // A worker is the first that its init's pid namespace got: the kernel counts from 1.
 SetupError join_namespaces(const JailEntry& entry) {
-  if (entry.plan.builder == Builder::joined) {
+  if (entry.plan.builder == Builder::setns) {
     const NamespaceView view;
     PYEXEC_TRY(join_jail(entry.init_pidfd));
     PYEXEC_TRY(view.verify_all_changed(NamespaceView::Hidden::refused));
@@ -151,8 +151,8 @@ SetupError enter_jail(const JailEntry& entry) {
   const Plan& plan = entry.plan;
   PYEXEC_TRY(check(::setsid(), Step::session));
   if (::getsid(0) != ::getpid()) return fail(Step::session, 0, 3);
-  // While the host's /proc is in reach. The worker of a chained jail has it from its forefathers.
-  if (plan.builder != Builder::chained) PYEXEC_TRY(volunteer_for_oom_kill(plan));
+  // While the host's /proc is in reach. The worker of an unshare jail has it from its forefathers.
+  if (plan.builder != Builder::unshare) PYEXEC_TRY(volunteer_for_oom_kill(plan));
   PYEXEC_TRY(reset_signals());
   PYEXEC_TRY(join_namespaces(entry));
   PYEXEC_TRY(change_root(plan));

@@ -6,8 +6,8 @@
 #include <span>
 
 #include "sandbox/base/step.h"
-#include "sandbox/limits.h"
-#include "sandbox/plan.h"
+#include "sandbox/plan/limits.h"
+#include "sandbox/plan/plan.h"
 
 namespace pyexec::sandbox {
 

@@ -5,7 +5,7 @@
 #include <cstdio>
 
 #include "sandbox/base/sys.h"
-#include "worker/launcher.h"
+#include "worker/launcher/launcher.h"
 #include "worker/protocol/control.h"
 
 int main() {

@@ -32,7 +32,7 @@ class Lap {
 
 // Of the process that builds jails; 0 where the jail is not built before its worker is forked.
 struct JailTimes {
-  std::uint64_t namespaces_ns;  // until its init or keeper runs, and its ids are mapped
+  std::uint64_t namespaces_ns;  // until its init or supervisor runs, and its ids are mapped
   std::uint64_t mounts_ns;      // until that has finished the jail from inside
 };
 

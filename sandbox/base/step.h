@@ -16,7 +16,7 @@ namespace pyexec::sandbox {
   X(none, "no step failed")                                              \
   X(control, "talk to the process that builds jails")                    \
   X(uid_range, "claim a range of uids that no other service has")        \
-  X(nest, "give the zygote a user and pid namespace of its own")         \
+  X(outer_userns, "give the zygote a user and pid namespace of its own") \
   X(cgroup, "hold a slot's memory and processes by a cgroup")            \
   X(private_mounts, "make a private mount namespace")                    \
   X(root_tmpfs, "mount the tmpfs that becomes the jail's root")          \
@@ -31,7 +31,7 @@ namespace pyexec::sandbox {
   X(scratch, "mount a private tmpfs (index: row of the scratch table)")  \
   X(hostname, "set the jail's host name")                                \
   X(init_seal, "drop the init's capabilities")                           \
-  X(keeper, "start the process that ends the job")                       \
+  X(supervisor, "start the process that ends the job")                   \
   X(fork, "fork the worker")                                             \
   X(session, "start a session of its own")                               \
   X(oom_score, "ask the kernel to kill this worker first")               \

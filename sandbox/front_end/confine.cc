@@ -4,10 +4,10 @@
 #include <linux/capability.h>
 
 #include "sandbox/base/sys.h"
-#include "sandbox/bpf.h"
 #include "sandbox/front_end/server_policy.h"
-#include "sandbox/privileges.h"
-#include "sandbox/seccomp.h"
+#include "sandbox/layers/privileges.h"
+#include "sandbox/layers/seccomp.h"
+#include "sandbox/policy/bpf.h"
 
 namespace pyexec::sandbox {
 

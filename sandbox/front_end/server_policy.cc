@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
-#include "sandbox/policy_words.h"
+#include "sandbox/policy/policy_words.h"
 
 namespace pyexec::sandbox {
 namespace {

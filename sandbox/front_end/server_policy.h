@@ -1,7 +1,7 @@
 // The system call policy of the front end.
 #pragma once
 
-#include "sandbox/syscall_rule.h"
+#include "sandbox/policy/syscall_rule.h"
 
 namespace pyexec::sandbox {
 

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "server/api/queue/deliveries.h"
+#include "server/api/queue/dedup_cache.h"
 #include "server/auth/access.h"
 #include "server/config/config.h"
 #include "server/engine/engine.h"
@@ -19,7 +19,7 @@ struct Api {
   Metrics& metrics;
   Offload& offload;
   Lifecycle& lifecycle;
-  Deliveries deliveries;            // of messages of queues
+  DedupCache dedup_cache;           // of messages of queues
   const std::string openapi, page;  // told as they are
 };
 

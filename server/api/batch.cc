@@ -5,7 +5,7 @@
 
 #include "server/api/batch_state.h"
 #include "server/http/content_encoding.h"
-#include "server/job/judge.h"
+#include "server/job/validate_report.h"
 #include "server/telemetry/log.h"
 
 namespace pyexec {
@@ -82,8 +82,9 @@ awaitable<void> run(std::shared_ptr<Batch> batch, BatchJob job) {
 }
 
 // Of a line that is a job: begins it, once there is a place for it.
-awaitable<void> begin(std::shared_ptr<Batch> batch, JobRequest request, const Grant& grant) {
-  auto running = co_await batch->api.access.await_place(grant, batch->exchange.cancellation());
+awaitable<void> begin(std::shared_ptr<Batch> batch, JobRequest request,
+                      const Principal& principal) {
+  auto running = co_await batch->api.access.await_place(principal, batch->exchange.cancellation());
   auto place = co_await batch->api.engine.batch_share.take();
   if (batch->is_closing()) co_return;
   if (batch->api.engine.batch_share.has_company())
@@ -104,10 +105,11 @@ void take_defaults(Batch& batch, JobRequest request, std::uint64_t bytes) {
   batch.more_answer.set();  // for its clock
 }
 
-awaitable<void> take_item(std::shared_ptr<Batch> batch, JsonItems::Item item, const Grant& grant) {
+awaitable<void> take_item(std::shared_ptr<Batch> batch, JsonItems::Item item,
+                          const Principal& principal) {
   using Line = JobRequest::Line;
   // A line that is wrong costs the service something, too.
-  co_await batch->api.access.await_token(grant, batch->exchange.cancellation());
+  co_await batch->api.access.await_token(principal, batch->exchange.cancellation());
   if (item.what != JsonItems::Item::What::item) {
     const bool is_large = item.what == JsonItems::Item::What::too_large;
     co_return batch->refuse("null", is_large ? 413 : 400, item.text);
@@ -135,14 +137,14 @@ awaitable<void> take_item(std::shared_ptr<Batch> batch, JsonItems::Item item, co
                             "the line with 'defaults' was refused: " + *batch->defaults_problem);
   if (const auto problem = batch->api.engine.problem_with(request))
     co_return batch->refuse(request.id_json, 400, *problem);
-  co_await begin(batch, std::move(request), grant);
+  co_await begin(batch, std::move(request), principal);
 }
 
-awaitable<void> read(std::shared_ptr<Batch> batch, Form form, const Grant& grant) {
+awaitable<void> read(std::shared_ptr<Batch> batch, Form form, const Principal& principal) {
   Api& api = batch->api;
   const auto executor = co_await net::this_coro::executor;
   JsonItems items(form, largest_body_bytes(api.engine.caps));
-  Shares::Hold room(api.http.body_room, grant.subject);
+  Shares::Hold room(api.http.body_room, principal.subject);
   std::string piece;
   for (auto state = Exchange::Body::more; state == Exchange::Body::more; piece.clear()) {
     state = co_await batch->exchange.read_body(piece);
@@ -161,7 +163,7 @@ awaitable<void> read(std::shared_ptr<Batch> batch, Form form, const Grant& grant
       co_return;
     }
     while (auto item = items.next()) {
-      co_await take_item(batch, *std::move(item), grant);
+      co_await take_item(batch, *std::move(item), principal);
       while (!batch->is_closing() && batch->is_full())
         co_await batch->less_answer.wait_until(Clock::now() + kBetweenLooks);
       if (batch->is_closing()) co_return;
@@ -218,7 +220,8 @@ awaitable<void> write(std::shared_ptr<Batch> batch) {
 
 }  // namespace
 
-awaitable<std::optional<Response>> execute_batch(Api& api, Exchange& exchange, const Grant& grant) {
+awaitable<std::optional<Response>> execute_batch(Api& api, Exchange& exchange,
+                                                 const Principal& principal) {
   const auto form = form_of(exchange.head());
   if (!form)
     co_return execute_error(OutcomeKind::invalid_request, 415,
@@ -236,7 +239,7 @@ awaitable<std::optional<Response>> execute_batch(Api& api, Exchange& exchange, c
   if (!co_await exchange.begin(std::move(head))) batch->cut_off();
   net::co_spawn(executor, write(batch), net::detached);
   try {
-    co_await read(batch, *form, grant);
+    co_await read(batch, *form, principal);
   } catch (const std::exception& error) {
     fail(*batch, error);
   }

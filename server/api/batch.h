@@ -14,6 +14,7 @@ namespace pyexec {
 inline constexpr std::uint64_t kMostWaitingBytes = 8 << 20;
 
 // Nothing once the answer is given, or as much of it as the client took.
-awaitable<std::optional<Response>> execute_batch(Api& api, Exchange& exchange, const Grant& grant);
+awaitable<std::optional<Response>> execute_batch(Api& api, Exchange& exchange,
+                                                 const Principal& principal);
 
 }  // namespace pyexec

@@ -7,7 +7,7 @@
 #include "server/http/accept.h"
 #include "server/http/quality.h"
 #include "server/job/answer.h"
-#include "server/job/judge.h"
+#include "server/job/validate_report.h"
 #include "server/telemetry/log.h"
 
 namespace pyexec {
@@ -103,7 +103,7 @@ class Teller {
       add_result(to, outcome);
       if (!is_ok) add_error_detail(to, outcome);
     });
-    if (!request.job.wants.return_files.empty())
+    if (!request.job.options.return_files.empty())
       events += event(format_, "files", [&](Members& to) { add_files(to, outcome); });
     events += event(format_, "end", [&](Members& to) {
       to.text("outcome", outcome_name(outcome.kind));
@@ -179,7 +179,7 @@ awaitable<void> execute_live(Api& api, Exchange& exchange, LiveRequest live) {
   const auto executor = co_await net::this_coro::executor;
   JobRequest& wanted = live.request;
   wanted.detail = AnswerDetail::verbose;
-  wanted.job.wants.error_detail = 1;
+  wanted.job.options.error_detail = 1;
   const auto output = output_for(wanted);
   const auto job = std::make_shared<LiveJob>(executor, std::move(live.permit));
   output->on_more = [job] { job->news.set(); };

@@ -6,7 +6,7 @@
 #include "server/api/batch.h"
 #include "server/api/execute.h"
 #include "server/api/health.h"
-#include "server/api/queue/deliver.h"
+#include "server/api/queue/queue_reply.h"
 #include "server/api/route_table.h"
 #include "server/http/content_encoding.h"
 #include "server/http/request_target.h"
@@ -36,13 +36,13 @@ Response unauthorized(Api& api) {
   return response;
 }
 
-void belongs_to(Exchange& exchange, const Grant& grant) {
-  exchange.record().key = grant.key;
-  exchange.belongs_to(grant.subject,
-                      grant.key.empty() ? Seats::Guest::stranger : Seats::Guest::known);
+void belongs_to(Exchange& exchange, const Principal& principal) {
+  exchange.record().key = principal.key;
+  exchange.belongs_to(principal.subject,
+                      principal.key.empty() ? Seats::Guest::stranger : Seats::Guest::known);
 }
 
-std::optional<Grant> grant_of(Api& api, const Exchange& exchange) {
+std::optional<Principal> grant_of(Api& api, const Exchange& exchange) {
   return api.access.identify(exchange.head()[http::field::authorization], exchange.client());
 }
 
@@ -62,10 +62,10 @@ Response too_often(const char* why, const Headers& headers) {
 // A place among the jobs that the client may run now; or what to answer instead.
 boost::system::result<Access::Running, Response> let_in(Call call) {
   auto& [api, exchange] = call;
-  const auto grant = grant_of(api, exchange);
-  if (!grant) return unauthorized(api);
-  belongs_to(exchange, *grant);
-  if (const auto verdict = api.access.take_token(*grant)) {
+  const auto principal = grant_of(api, exchange);
+  if (!principal) return unauthorized(api);
+  belongs_to(exchange, *principal);
+  if (const auto verdict = api.access.take_token(*principal)) {
     const Headers headers = rate_limit_headers(*verdict);
     if (!verdict->allowed) {
       api.metrics.count_refusal(Refusal::rate_limit);
@@ -73,7 +73,7 @@ boost::system::result<Access::Running, Response> let_in(Call call) {
     }
     exchange.add_headers(headers);
   }
-  auto running = api.access.try_run(*grant);
+  auto running = api.access.try_run(*principal);
   if (!running) {
     api.metrics.count_refusal(Refusal::running_limit);
     return too_often("too many jobs of this API key are running; try again later",
@@ -118,11 +118,11 @@ awaitable<std::optional<Response>> answer_queue_tasks(Call call) {
 
 awaitable<std::optional<Response>> answer_batch(Call call) {
   auto& [api, exchange] = call;
-  const auto grant = grant_of(api, exchange);
-  if (!grant) co_return unauthorized(api);
-  belongs_to(exchange, *grant);
+  const auto principal = grant_of(api, exchange);
+  if (!principal) co_return unauthorized(api);
+  belongs_to(exchange, *principal);
   if (!content_encoding(exchange.head())) co_return unserved_encoding(exchange.head());
-  co_return co_await execute_batch(api, exchange, *grant);
+  co_return co_await execute_batch(api, exchange, *principal);
 }
 
 awaitable<std::optional<Response>> answer_health(Call call) {

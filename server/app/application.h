@@ -20,7 +20,7 @@ struct ClientPolicy {
 inline std::uint64_t largest_answer_bytes(const Config& config) {
   constexpr std::uint64_t kLongestEscape = 6;
   return config.result_bytes * 2 + config.return_bytes * 2 +
-         config.stdout_bytes * 2 * kLongestEscape + (1 << 20);
+         config.output_bytes * 2 * kLongestEscape + (1 << 20);
 }
 
 inline HttpLimits http_limits_of(const Config& config) {
@@ -48,7 +48,7 @@ struct Application {
             metrics,
             offload,
             lifecycle,
-            Deliveries(std::chrono::seconds(config.queue_window_s)),
+            DedupCache(std::chrono::seconds(config.queue_window_s)),
             openapi_document(engine.caps),
             front_page(engine.caps)},
         router(api) {

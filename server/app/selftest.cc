@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "selftest_source.h"  // generated: python_env/selftest.py as a string literal
+#include "selftest_source.h"  // generated: python_env/selftest/selftest.py as a string literal
 #include "server/workers/isolation.h"
 #include "server/workers/run_job.h"
 
@@ -53,7 +53,7 @@ awaitable<std::optional<std::string>> run_selftest(Engine& engine, Offload& offl
                                                    pid_t launcher) {
   Cancellation never;
   const Deadline deadline = Clock::now() + kTime;
-  auto lease = co_await engine.pool.take({Warmth::basic, Rank::single}, deadline, never);
+  auto lease = co_await engine.pool.take({Preload::basic, Rank::single}, deadline, never);
   if (!lease) co_return "the self-test got no worker";
   const Job job = {targets.python(launcher) + kSelftestSource};
   JobRun what = {job,      {1 << 20, 8},

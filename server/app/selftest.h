@@ -1,4 +1,5 @@
-// The service attacks itself before it serves anybody: python_env/selftest.py, in a real worker.
+// The service attacks itself before it serves anybody: python_env/selftest/selftest.py, in a real
+// worker.
 #pragma once
 
 #include <memory>

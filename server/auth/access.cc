@@ -18,23 +18,23 @@ std::optional<std::string> Access::reload() {
   return std::nullopt;
 }
 
-std::optional<Grant> Access::identify(std::string_view authorization,
-                                      const net::ip::address& client) const {
+std::optional<Principal> Access::identify(std::string_view authorization,
+                                          const net::ip::address& client) const {
   if (keys_) {
     const auto token = bearer_token(authorization);
     const ApiKey* key = token ? keys_->find(*token) : nullptr;
     if (key == nullptr) return std::nullopt;
-    return Grant{"key " + key->name, key->name, key->rate, key->running_jobs};
+    return Principal{"key " + key->name, key->name, key->rate, key->running_jobs};
   }
-  Grant grant = {"address " + client_subject(client), "", std::nullopt, std::nullopt};
+  Principal principal = {"address " + client_subject(client), "", std::nullopt, std::nullopt};
   if (config_.rate_per_minute > 0)
-    grant.rate = Rate{static_cast<double>(config_.rate_per_minute) / 60, config_.rate_burst};
-  return grant;
+    principal.rate = Rate{static_cast<double>(config_.rate_per_minute) / 60, config_.rate_burst};
+  return principal;
 }
 
-std::optional<Verdict> Access::take_token(const Grant& grant) {
-  if (!grant.rate) return std::nullopt;
-  return limiter_.take(grant.subject, *grant.rate, Clock::now());
+std::optional<Verdict> Access::take_token(const Principal& principal) {
+  if (!principal.rate) return std::nullopt;
+  return limiter_.take(principal.subject, *principal.rate, Clock::now());
 }
 
 Access::Running::Running(Access& access, const std::string& subject)
@@ -48,32 +48,32 @@ Access::Running::~Running() {
   if (--entry->second == 0) access_->running_.erase(entry);
 }
 
-std::optional<Access::Running> Access::try_run(const Grant& grant) {
-  if (!grant.running_jobs) return Running();
-  const auto entry = running_.find(grant.subject);
-  if (entry != running_.end() && entry->second >= *grant.running_jobs) return std::nullopt;
-  return Running(*this, grant.subject);
+std::optional<Access::Running> Access::try_run(const Principal& principal) {
+  if (!principal.running_jobs) return Running();
+  const auto entry = running_.find(principal.subject);
+  if (entry != running_.end() && entry->second >= *principal.running_jobs) return std::nullopt;
+  return Running(*this, principal.subject);
 }
 
-awaitable<void> Access::await_token(const Grant& grant, const Cancellation& cancellation) {
-  if (!grant.rate) co_return;
+awaitable<void> Access::await_token(const Principal& principal, const Cancellation& cancellation) {
+  if (!principal.rate) co_return;
   // A token's time: whoever else waits for one may have taken it by then.
   const auto pause =
-      std::clamp(std::chrono::duration<double>(1 / grant.rate->per_second),
+      std::clamp(std::chrono::duration<double>(1 / principal.rate->per_second),
                  std::chrono::duration<double>(0.02), std::chrono::duration<double>(1));
   net::steady_timer timer(co_await net::this_coro::executor);
-  while (!cancellation.requested() && !take_token(grant)->allowed) {
+  while (!cancellation.requested() && !take_token(principal)->allowed) {
     timer.expires_after(std::chrono::duration_cast<Clock::duration>(pause));
     co_await timer.async_wait(kAsTuple);
   }
 }
 
-awaitable<Access::Running> Access::await_place(const Grant& grant,
+awaitable<Access::Running> Access::await_place(const Principal& principal,
                                                const Cancellation& cancellation) {
   constexpr std::chrono::milliseconds kPause{20};
   net::steady_timer timer(co_await net::this_coro::executor);
   for (;;) {
-    if (auto place = try_run(grant)) co_return *std::move(place);
+    if (auto place = try_run(principal)) co_return *std::move(place);
     if (cancellation.requested()) co_return Running();
     timer.expires_after(kPause);
     co_await timer.async_wait(kAsTuple);

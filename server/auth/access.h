@@ -17,7 +17,7 @@ namespace pyexec {
 struct Config;
 
 // Who a request is from, and what they may.
-struct Grant {
+struct Principal {
   std::string subject;  // "key NAME", or "address ..."
   std::string key;      // its name, or empty
   std::optional<Rate> rate;
@@ -35,8 +35,8 @@ class Access {
 
   // Nothing for one without a key, where keys are wanted.
   // authorization: the value of that header; may be empty.
-  std::optional<Grant> identify(std::string_view authorization,
-                                const net::ip::address& client) const;
+  std::optional<Principal> identify(std::string_view authorization,
+                                    const net::ip::address& client) const;
 
   // A place among the jobs of this subject that run at the same time; given back at its end.
   class Running {
@@ -53,11 +53,11 @@ class Access {
     std::string subject_;
   };
   // For a request: the verdict of its rate limit, if it has one, and whether it may run.
-  std::optional<Verdict> take_token(const Grant& grant);
-  std::optional<Running> try_run(const Grant& grant);
+  std::optional<Verdict> take_token(const Principal& principal);
+  std::optional<Running> try_run(const Principal& principal);
   // For one of many: waits for them. Ends early, without, once cancelled.
-  awaitable<void> await_token(const Grant& grant, const Cancellation& cancellation);
-  awaitable<Running> await_place(const Grant& grant, const Cancellation& cancellation);
+  awaitable<void> await_token(const Principal& principal, const Cancellation& cancellation);
+  awaitable<Running> await_place(const Principal& principal, const Cancellation& cancellation);
 
  private:
   const Config& config_;

@@ -11,14 +11,14 @@ namespace pyexec {
 class Cancellation {
  public:
   enum class By { client, service };
-  // The first to wish it is whose wish it is.
+  // The first to request it is whose request it is.
   void request(By by) {
     if (!by_) by_ = by;
     if (listener_) listener_();
   }
   bool requested() const { return by_.has_value(); }
   bool requested(By by) const { return by_ == by; }
-  // Replaces the listener; called at once if the wish is there already.
+  // Replaces the listener; called at once if the request is there already.
   void listen(std::function<void()> listener) {
     listener_ = std::move(listener);
     if (by_ && listener_) listener_();

@@ -1,4 +1,4 @@
-// Every knob of the server: one table (config.cc), read from flags and PYEXEC_* variables.
+// Every knob of the server: one table (knobs.h), read from flags and PYEXEC_* variables.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ struct Config {
   std::string keys_file;
   std::string cors_origins;
   std::string log;
-  std::string queue_results;
+  std::string push_results;
   std::string trace_project;
   std::uint64_t port;
   std::uint64_t pool_workers;
@@ -26,7 +26,7 @@ struct Config {
   std::uint64_t script_bytes;
   std::uint64_t input_bytes;
   std::uint64_t body_mb;
-  std::uint64_t stdout_bytes;
+  std::uint64_t output_bytes;
   std::uint64_t result_bytes;
   std::uint64_t result_depth;
   std::uint64_t return_files;

@@ -28,7 +28,7 @@ R"json({
   "error": "Traceback (most recent call last):\n  File \"/tmp/script.py\", line 2, in main\n    return 1 / 0\n           ~~^~~\nZeroDivisionError: division by zero",
   "stdout": "",
   "stderr": "",
-  "error_detail": {"type": "ZeroDivisionError", "message": "division by zero", "line": 2, "column": 12, "traceback": "Traceback (most recent call last):\n  File \"/tmp/script.py\", line 2, in main\n    return 1 / 0\n           ~~^~~\nZeroDivisionError: division by zero", "source": "def main():\n    return 1 / 0", "source_line": 1},
+  "error_detail": {"type": "ZeroDivisionError", "message": "division by zero", "line": 2, "column": 12, "traceback": "Traceback (most recent call last):\n  File \"/tmp/script.py\", line 2, in main\n    return 1 / 0\n           ~~^~~\nZeroDivisionError: division by zero", "source": "def main():\n    return 1 / 0", "source_start_line": 1},
   "usage": {"queue_ms": 0.005, "run_ms": 1.134, "total_ms": 7.437, "cpu_ms": 2.187, "peak_memory_bytes": 299008, "exit_code": null, "signal": null},
   "limits": {"timeout_ms": 30000, "memory_mb": 1024, "output_bytes": 1048576},
   "outcome": "exception"})json"},

@@ -179,7 +179,7 @@ void add_events(Page& page) {
 struct Library {
   std::string_view name, from, text;
 };
-// Those of [run] in python_env/packages.txt, and what they bring that scripts use.
+// Those of [run] in python_env/packages/packages.txt, and what they bring that scripts use.
 constexpr Library kLibraries[] = {
     {"numpy", "python3-numpy", "imported beforehand"},
     {"pandas", "python3-pandas",

@@ -89,7 +89,7 @@ constexpr ToldMember kDetailMembers[] = {
     {"column", kCountOrNull},
     {"traceback", kText},
     {"source", R"("type": "string", "description": "the lines around it")"},
-    {"source_line", R"("type": ["integer", "null"], "description": "the first of them")"},
+    {"source_start_line", R"("type": ["integer", "null"], "description": "the first of them")"},
 };
 constexpr ToldMember kFileDescription[] = {
     {"base64", R"("type": "string", "contentEncoding": "base64")"},
@@ -115,7 +115,7 @@ constexpr ToldMember kIsolation[] = {
 };
 constexpr ToldMember kFeatures[] = {{"threads", kBoolean},         {"subprocess", kBoolean},
                                     {"multiprocessing", kBoolean}, {"scratch", kBoolean},
-                                    {"fixed_tmp", kBoolean},       {"file_locks", kBoolean},
+                                    {"private_tmp", kBoolean},     {"file_locks", kBoolean},
                                     {"sessions", kBoolean}};
 constexpr ToldMember kSelfTest[] = {{"run", kCount}, {"blocked", kCount}};
 constexpr ToldMember kPool[] = {

@@ -4,7 +4,7 @@
 #include <thread>
 
 #include "sandbox/base/phases.h"
-#include "server/job/judge.h"
+#include "server/job/validate_report.h"
 #include "server/workers/run_job.h"
 
 namespace pyexec {
@@ -13,8 +13,8 @@ namespace {
 constexpr std::size_t kPipeBytes = 65536;  // PIPE_BYTES of job_inputs.py: beyond, stdin is a file
 
 // A guess, for speed alone: the script may say the word and not mean it.
-Warmth warmth_for(const Job& job) {
-  return job.script.find("pandas") == std::string::npos ? Warmth::basic : Warmth::pandas;
+Preload warmth_for(const Job& job) {
+  return job.script.find("pandas") == std::string::npos ? Preload::basic : Preload::pandas;
 }
 
 // A batch alone keeps all cores at work, and beside others leaves one to them.
@@ -42,7 +42,7 @@ JobCaps job_caps_of(const Config& config) {
           .args_depth = config.result_depth,
           .timeout_ms = config.timeout_ms,
           .memory_mb = config.memory_mb,
-          .output_bytes = config.stdout_bytes,
+          .output_bytes = config.output_bytes,
           .env_names = config.env_names,
           .files_bytes = config.return_bytes,
           .files_count = config.return_files,
@@ -77,7 +77,7 @@ std::optional<std::string> Engine::problem_with(const JobRequest& request) const
   if (isolation.probed.has_scratch == 1) return std::nullopt;
   if (!job.files.empty() || job.stdin_text.size() > kPipeBytes)
     return "'files' and a large 'stdin' need a place to write, which jobs here do not have";
-  if (!job.wants.return_files.empty())
+  if (!job.options.return_files.empty())
     return "'return_files' needs a place to write, which jobs here do not have";
   return std::nullopt;
 }

@@ -13,7 +13,7 @@
 #include "server/engine/batch_share.h"
 #include "server/job/job_output.h"
 #include "server/job/job_request.h"
-#include "server/job/judge.h"
+#include "server/job/validate_report.h"
 #include "server/telemetry/metrics.h"
 #include "server/workers/isolation.h"
 #include "server/workers/pool.h"

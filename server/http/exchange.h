@@ -25,7 +25,7 @@ class Exchange {
   // Whose room its bytes take: a key's or an address's. Before any of its body is read.
   virtual void belongs_to(const std::string& subject, Seats::Guest guest) = 0;
   virtual const std::string& owner() const = 0;
-  // The wish that what was asked for should end: the client has gone, or the service stops. A
+  // The request that what was asked for should end: the client has gone, or the service stops. A
   // client that goes is noticed within a second once its body has been read.
   virtual Cancellation& cancellation() = 0;
 

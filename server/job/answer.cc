@@ -90,7 +90,7 @@ void add_error_detail(Members& members, const Outcome& outcome) {
   inner.number("column", detail.column);
   inner.text("traceback", detail.traceback);
   inner.text("source", detail.source);
-  inner.number("source_line", detail.source_line);
+  inner.number("source_start_line", detail.source_start_line);
   members.json("error_detail", inner.object());
 }
 
@@ -141,7 +141,7 @@ void add_answer(Members& members, const Outcome& outcome, const JobOutput& outpu
   members.text("stdout", output.standard.text());
   if (output.standard.truncated()) members.yes("stdout_truncated");
   if (request.detail == AnswerDetail::verbose) add_verbose(members, outcome, output, request);
-  if (!request.job.wants.return_files.empty()) add_files(members, outcome);
+  if (!request.job.options.return_files.empty()) add_files(members, outcome);
 }
 
 std::uint64_t answer_bytes(const Outcome& outcome, const JobOutput& output) {

@@ -7,7 +7,7 @@ JobRequest plain_request(const JobCaps& caps) {
   request.timeout_ms = caps.timeout_ms;
   request.memory_mb = caps.memory_mb;
   request.output_bytes = caps.output_bytes;
-  request.job.wants.denied_imports = caps.denied_imports;
+  request.job.options.denied_imports = caps.denied_imports;
   return request;
 }
 
@@ -27,15 +27,15 @@ void take_over(const JobRequest& defaults, const std::set<std::string_view>& sai
     job.memory_bytes = other.memory_bytes;
   }
   if (!said.contains("return_files")) {
-    const Wants own = job.wants;
-    job.wants = other.wants;
-    job.wants.error_detail = own.error_detail;
-    job.wants.nan_is_null = own.nan_is_null;
+    const ReportOptions own = job.options;
+    job.options = other.options;
+    job.options.error_detail = own.error_detail;
+    job.options.nan_is_null = own.nan_is_null;
   }
-  if (!said.contains("nan")) job.wants.nan_is_null = other.wants.nan_is_null;
+  if (!said.contains("nan")) job.options.nan_is_null = other.options.nan_is_null;
   if (!said.contains("verbose")) {
     request.detail = defaults.detail;
-    job.wants.error_detail = other.wants.error_detail;
+    job.options.error_detail = other.options.error_detail;
   }
 }
 

@@ -55,7 +55,7 @@ class JobHandler {
       seen_.erase(field_->name);
       return;
     }
-    // Wanted even of a line that has a problem.
+    // ProbeLimits even of a line that has a problem.
     if (!problem_ || field_->of == Body::batch_line) (this->*field_->take)(event);
   }
 
@@ -92,7 +92,7 @@ class JobHandler {
     if (seen_.contains("args")) job.args = args_.json();
     if (seen_.contains("files")) job.files = files_.release();
     if (seen_.contains("env")) job.environment = variables_.release();
-    if (seen_.contains("return_files")) want_files(job.wants);
+    if (seen_.contains("return_files")) want_files(job.options);
     const std::size_t script = source_of("script").job.script.size();
     if (script > caps_.script_bytes)
       return BadRequest{413, "script is " + std::to_string(script) +
@@ -107,11 +107,11 @@ class JobHandler {
     return std::nullopt;
   }
 
-  void want_files(Wants& wants) {
-    wants.return_files = patterns_.release();
-    wants.files_bytes = caps_.files_bytes;
-    wants.files_count = caps_.files_count;
-    wants.files_depth = caps_.files_depth;
+  void want_files(ReportOptions& options) {
+    options.return_files = patterns_.release();
+    options.files_bytes = caps_.files_bytes;
+    options.files_count = caps_.files_count;
+    options.files_depth = caps_.files_depth;
   }
   BadRequest no_script() const {
     if (named_.contains("script")) return {400, "'script' field must be a string, not null"};
@@ -184,13 +184,13 @@ class JobHandler {
     if (event.level > 0 || event.what == JsonEvent::What::end) return;
     if (event.what != JsonEvent::What::boolean) return report_type(event, "true or false");
     request_.detail = event.text == "true" ? AnswerDetail::verbose : AnswerDetail::plain;
-    request_.job.wants.error_detail = event.text == "true" ? 1 : 0;
+    request_.job.options.error_detail = event.text == "true" ? 1 : 0;
   }
   void take_nan(const JsonEvent& event) {
     if (event.level > 0 || event.what == JsonEvent::What::end) return;
     if (event.what != JsonEvent::What::string || (event.text != "null" && event.text != "error"))
       return report("'nan' field must be \"error\" or \"null\"");
-    request_.job.wants.nan_is_null = event.text == "null" ? 1 : 0;
+    request_.job.options.nan_is_null = event.text == "null" ? 1 : 0;
   }
   void take_defaults(const JsonEvent& event) {
     if (event.level > 0 || event.what == JsonEvent::What::end) return;

@@ -58,9 +58,9 @@ std::string_view outcome_meaning(OutcomeKind kind);
 // What a failure was, in the script's own words, made valid UTF-8.
 struct ErrorDetail {
   std::string type, message, traceback;
-  std::optional<std::uint64_t> line, column;  // in the script, from 1
-  std::string source;                         // the lines around it
-  std::optional<std::uint64_t> source_line;   // the number of the first of them
+  std::optional<std::uint64_t> line, column;       // in the script, from 1
+  std::string source;                              // the lines around it
+  std::optional<std::uint64_t> source_start_line;  // the number of the first of them
 };
 
 // What the job took. Of the supervisor's own knowledge, but for an exit code that the script's

@@ -116,7 +116,7 @@ std::uint64_t dropped_log_lines() {
   return dropped;
 }
 
-std::optional<ResultRoom> ResultRoom::take() {
+std::optional<LogReservation> LogReservation::take() {
   const std::uint64_t promised_bytes = (promised_results + 1) * kMostResultBytes;
   // While none waits, its reader is not behind, however many are promised.
   const bool is_behind =
@@ -125,10 +125,10 @@ std::optional<ResultRoom> ResultRoom::take() {
   if (is_failing || is_behind || waiting_lines + promised_results >= kMostLines)
     return std::nullopt;
   ++promised_results;
-  return ResultRoom();
+  return LogReservation();
 }
 
-ResultRoom::~ResultRoom() {
+LogReservation::~LogReservation() {
   if (is_held_) --promised_results;
 }
 
@@ -160,7 +160,7 @@ void log_request(const std::string& line) {
   hand_over(spdlog::level::info, line, Share::half);
 }
 
-void log_result(ResultRoom, const std::string& line) {
+void log_result(LogReservation, const std::string& line) {
   ++waiting_lines;
   waiting_result_bytes += line.size();
   results->info(spdlog::string_view_t(line.data(), line.size()));

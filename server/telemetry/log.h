@@ -24,16 +24,17 @@ void write_log_in_background();
 std::uint64_t dropped_log_lines();
 
 // That a result, of at most kMostResultBytes, will find room in the log. Move-only.
-class ResultRoom {
+class LogReservation {
  public:
   // Nothing while the log cannot be written, or results that wait for its reader have the room.
-  static std::optional<ResultRoom> take();
-  ResultRoom(ResultRoom&& other) noexcept : is_held_(std::exchange(other.is_held_, false)) {}
-  ResultRoom& operator=(ResultRoom&&) = delete;
-  ~ResultRoom();
+  static std::optional<LogReservation> take();
+  LogReservation(LogReservation&& other) noexcept
+      : is_held_(std::exchange(other.is_held_, false)) {}
+  LogReservation& operator=(LogReservation&&) = delete;
+  ~LogReservation();
 
  private:
-  ResultRoom() = default;
+  LogReservation() = default;
   bool is_held_ = true;
 };
 inline constexpr std::size_t kMostResultBytes = 220 << 10;
@@ -49,7 +50,7 @@ void log_failure(std::string_view text);
 void log_notice(std::string_view text);
 // Lines that have their form already.
 void log_request(const std::string& line);
-void log_result(ResultRoom room, const std::string& line);
+void log_result(LogReservation room, const std::string& line);
 
 // The moment as RFC 3339 has it, in UTC, with microseconds.
 std::string log_time();

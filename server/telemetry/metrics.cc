@@ -73,11 +73,11 @@ Metrics::Metrics() {
   add_phases(registry_, "pyexec_refill_phase_seconds", "Time of making a worker in each phase",
              kRefillPhases, refill_);
   request_ = &prometheus::BuildHistogram()
-                  .Name("pyexec_request_seconds")
+                  .Name("pyexec_request_duration_seconds")
                   .Help("Time of requests to /execute, from the head to the end of the answer")
                   .Register(registry_)
                   .Add({}, kRequestBuckets);
-  auto& takes = counters(registry_, "pyexec_pool_takes_total",
+  auto& takes = counters(registry_, "pyexec_worker_acquisitions_total",
                          "Jobs that got a worker: at once (hit), or after they had waited (miss)");
   hits_ = &takes.Add({{"result", "hit"}});
   misses_ = &takes.Add({{"result", "miss"}});

@@ -58,10 +58,10 @@ void write_features(Writer& out, const Probed& probed) {
       {"threads", probed.level > 0},
       {"subprocess", probed.has_processes == 1},
       {"multiprocessing", probed.has_processes == 1},
-      {"scratch", probed.has_scratch == 1},        // a place to write: $TMPDIR
-      {"fixed_tmp", probed.has_fixed_tmp == 1},    // and it is /tmp, the working directory
-      {"file_locks", probed.has_file_locks == 1},  // fcntl and flock on its own files
-      {"sessions", probed.has_sessions == 1},      // setsid, subprocess with start_new_session
+      {"scratch", probed.has_scratch == 1},          // a place to write: $TMPDIR
+      {"private_tmp", probed.has_private_tmp == 1},  // and it is /tmp, the working directory
+      {"file_locks", probed.has_file_locks == 1},    // fcntl and flock on its own files
+      {"sessions", probed.has_sessions == 1},        // setsid, subprocess with start_new_session
   };
   for (const auto& [name, there] : features) {
     out.Key(name);

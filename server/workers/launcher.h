@@ -1,5 +1,5 @@
-// Starts pyexec-worker, which becomes the launcher (worker/launcher.h), and talks to it. All that
-// the service does with rights is done there.
+// Starts pyexec-worker, which becomes the launcher (worker/launcher/launcher.h), and talks to it.
+// All that the service does with rights is done there.
 #pragma once
 
 #include <optional>

@@ -65,9 +65,9 @@ void Pool::fill() {
     const auto id = ids_.take();
     wants_id_ = !id;
     if (!id) return;
-    const Warmth warmth = next_warmth();
-    starting_[*id] = {warmth, sandbox::monotonic_ns()};
-    zygotes_.spawn(*id, {warmth, is_at_leisure() ? warmth : Warmth::basic});
+    const Preload preload = next_preload();
+    starting_[*id] = {preload, sandbox::monotonic_ns()};
+    zygotes_.spawn(*id, {preload, is_at_leisure() ? preload : Preload::basic});
   }
 }
 
@@ -89,18 +89,18 @@ bool Pool::is_at_leisure() const {
 }
 
 // How many more of them there are than of late would have been used.
-double Pool::surplus(Warmth warmth) const {
+double Pool::surplus(Preload preload) const {
   std::uint64_t count = 0;
   for (const auto& worker : parked_)
-    count += worker->warmth() == warmth && ids_.is_fresh(worker->id()) ? 1 : 0;
+    count += worker->preload() == preload && ids_.is_fresh(worker->id()) ? 1 : 0;
   for (const auto& [id, wanted] : starting_)
-    count += wanted.warmth == warmth && ids_.is_fresh(id) ? 1 : 0;
-  const double share = warmth == Warmth::pandas ? pandas_share_ : 1 - pandas_share_;
+    count += wanted.preload == preload && ids_.is_fresh(id) ? 1 : 0;
+  const double share = preload == Preload::pandas ? pandas_share_ : 1 - pandas_share_;
   return static_cast<double>(count) - share * static_cast<double>(config_.pool_workers);
 }
 
-Warmth Pool::next_warmth() const {
-  return surplus(Warmth::pandas) + 0.5 < 0 ? Warmth::pandas : Warmth::basic;
+Preload Pool::next_preload() const {
+  return surplus(Preload::pandas) + 0.5 < 0 ? Preload::pandas : Preload::basic;
 }
 
 // After a failure: a pause that grows while failures go on, so that a host in trouble is not
@@ -122,9 +122,9 @@ void Pool::fill_later() {
 
 void Pool::accept_worker(const WorkerSpawned& spawned, FdMessage& message) {
   const auto wanted = starting_.find(spawned.worker_id);
-  const Warmth warmth = wanted == starting_.end() ? Warmth::basic : wanted->second.warmth;
+  const Preload preload = wanted == starting_.end() ? Preload::basic : wanted->second.preload;
   auto worker = std::make_shared<WorkerHandle>(
-      executor_, WorkerHandle::Identity{spawned.worker_id, warmth}, message);
+      executor_, WorkerHandle::Identity{spawned.worker_id, preload}, message);
   worker->on_end = [this, id = spawned.worker_id] {
     ids_.release(id);
     if (closed_) return;
@@ -218,15 +218,15 @@ void Pool::zygote_lost(const std::set<std::uint32_t>& workers, Zygotes::Events::
   }
 }
 
-awaitable<std::optional<Pool::Lease>> Pool::take(Wish wish, Deadline deadline,
+awaitable<std::optional<Pool::Lease>> Pool::take(WorkerRequest request, Deadline deadline,
                                                  Cancellation& cancellation) {
   constexpr double kMemory = 32;  // jobs
-  pandas_share_ += ((wish.warmth == Warmth::pandas ? 1 : 0) - pandas_share_) / kMemory;
-  const auto waiter = std::make_shared<Waiter>(Waiter{wish, Event(executor_), nullptr});
-  const auto place = wish.rank == Rank::batch
+  pandas_share_ += ((request.preload == Preload::pandas ? 1 : 0) - pandas_share_) / kMemory;
+  const auto waiter = std::make_shared<Waiter>(Waiter{request, Event(executor_), nullptr});
+  const auto place = request.rank == Rank::batch
                          ? waiters_.end()
                          : std::find_if(waiters_.begin(), waiters_.end(), [](const auto& other) {
-                             return other->wish.rank == Rank::batch;
+                             return other->request.rank == Rank::batch;
                            });
   waiters_.insert(place, waiter);
   hand_out();
@@ -246,12 +246,12 @@ awaitable<std::optional<Pool::Lease>> Pool::take(Wish wish, Deadline deadline,
 
 // The last that was made: what it has written to is nearest to the processors. One of the other
 // kind too where those are left over from other times: nobody else would ever take them.
-std::shared_ptr<WorkerHandle> Pool::take_parked(Warmth warmth) {
+std::shared_ptr<WorkerHandle> Pool::take_parked(Preload preload) {
   constexpr double kLeftOver = 2;
-  const Warmth other = warmth == Warmth::pandas ? Warmth::basic : Warmth::pandas;
-  const Warmth wanted = surplus(other) >= kLeftOver ? other : warmth;
+  const Preload other = preload == Preload::pandas ? Preload::basic : Preload::pandas;
+  const Preload wanted = surplus(other) >= kLeftOver ? other : preload;
   const auto found = std::find_if(parked_.rbegin(), parked_.rend(),
-                                  [&](const auto& worker) { return worker->warmth() == wanted; });
+                                  [&](const auto& worker) { return worker->preload() == wanted; });
   const auto chosen = std::prev(found == parked_.rend() ? parked_.end() : found.base());
   auto worker = std::move(*chosen);
   parked_.erase(chosen);
@@ -262,7 +262,7 @@ void Pool::hand_out() {
   while (!waiters_.empty() && !parked_.empty() && running_ < config_.running_jobs) {
     const auto waiter = waiters_.front();
     waiters_.pop_front();
-    waiter->worker = take_parked(waiter->wish.warmth);
+    waiter->worker = take_parked(waiter->request.preload);
     ++running_;
     waiter->wake.set();
   }

@@ -48,13 +48,14 @@ class Pool {
     std::shared_ptr<WorkerHandle> worker_;
   };
 
-  struct Wish {
-    Warmth warmth;
+  struct WorkerRequest {
+    Preload preload;
     Rank rank;
   };
   // Waits its turn, first come first served within a rank, until `deadline` or until cancelled. Of
-  // the workers that are there takes one of this warmth, if any is.
-  awaitable<std::optional<Lease>> take(Wish wish, Deadline deadline, Cancellation& cancellation);
+  // the workers that are there takes one of this preload, if any is.
+  awaitable<std::optional<Lease>> take(WorkerRequest request, Deadline deadline,
+                                       Cancellation& cancellation);
 
   // Until every worker that was taken has been replaced: making one takes more of the machine than
   // a short job does. By `deadline` at the latest.
@@ -77,7 +78,7 @@ class Pool {
 
  private:
   struct Waiter {
-    Wish wish;
+    WorkerRequest request;
     Event wake;
     std::shared_ptr<WorkerHandle> worker;
   };
@@ -90,11 +91,11 @@ class Pool {
   std::uint64_t fresh() const;
   void park(std::shared_ptr<WorkerHandle> worker);
   void discard(std::shared_ptr<WorkerHandle> worker) {
-    net::co_spawn(executor_, bury(std::move(worker)), net::detached);
+    net::co_spawn(executor_, reap_in_background(std::move(worker)), net::detached);
   }
-  double surplus(Warmth warmth) const;
-  Warmth next_warmth() const;
-  std::shared_ptr<WorkerHandle> take_parked(Warmth warmth);
+  double surplus(Preload preload) const;
+  Preload next_preload() const;
+  std::shared_ptr<WorkerHandle> take_parked(Preload preload);
   void hand_out();
   void give_back();
   void accept_worker(const WorkerSpawned& spawned, FdMessage& message);
@@ -120,11 +121,11 @@ class Pool {
   Deadline last_ready_;  // of a worker
   WorkerIds ids_;        // those of the current zygote are fresh
   struct Starting {
-    Warmth warmth;
+    Preload preload;
     std::uint64_t asked_ns;
   };
   std::map<std::uint32_t, Starting> starting_;  // not ready yet, by id
-  // Of the last jobs, how many would have liked Warmth::pandas; so many of the pool are made so.
+  // Of the last jobs, how many would have liked Preload::pandas; so many of the pool are made so.
   double pandas_share_ = 0.5;
   std::uint64_t running_ = 0, worker_failures_ = 0;
   std::chrono::milliseconds pause_ = kFirstPause;

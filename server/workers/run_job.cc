@@ -7,7 +7,7 @@
 
 #include "sandbox/base/phases.h"
 #include "server/job/input_rules.h"
-#include "server/job/judge.h"
+#include "server/job/validate_report.h"
 #include "server/workers/account.h"
 #include "server/workers/launcher.h"
 #include "server/workers/output_pipe.h"
@@ -30,7 +30,7 @@ struct Run {
         lease(std::move(taken)),
         worker(lease.worker()),
         caps(what.caps),
-        wants(what.job.wants),
+        options(what.job.options),
         output(what.output),
         offload(what.offload),
         ended(executor),
@@ -49,7 +49,7 @@ struct Run {
   Pool::Lease lease;
   WorkerHandle& worker;
   const RunCaps caps;
-  const Wants wants;
+  const ReportOptions options;
   Channel channel = Channel::open;
   std::optional<Untrusted<Report>> report;
   std::uint64_t report_bytes = 0;
@@ -64,10 +64,10 @@ struct Run {
 // The most that a report's body can have, if it keeps to what it was asked for.
 std::uint64_t largest_report(const Run& run) {
   std::uint64_t bytes = std::max(run.caps.result_bytes, kErrorBytes + 64) + kReportOverheadBytes;
-  if (run.wants.error_detail == 1) bytes += kDetailBytes;
-  if (!run.wants.return_files.empty())
-    bytes +=
-        run.wants.files_bytes + run.wants.files_count * (kEntryOverheadBytes + kReturnedNameBytes);
+  if (run.options.error_detail == 1) bytes += kDetailBytes;
+  if (!run.options.return_files.empty())
+    bytes += run.options.files_bytes +
+             run.options.files_count * (kEntryOverheadBytes + kReturnedNameBytes);
   return bytes;
 }
 
@@ -107,7 +107,7 @@ awaitable<Channel> exchange_frames(Run& run, const std::string& job_frame) {
       co_await net::async_read(socket, net::buffer(body), kAsTuple);
   if (body_error) co_return Channel::closed;
   run.reported_ns = sandbox::monotonic_ns();
-  const auto decode = [&] { return decode_report(body, run.wants.files_count); };
+  const auto decode = [&] { return decode_report(body, run.options.files_count); };
   run.report = co_await run.offload.run(run.report_bytes, decode);
   if (run.report && !keeps_to_its_parts(run.report->unchecked())) run.report.reset();
   co_return run.report ? Channel::reported : Channel::malformed;
@@ -150,7 +150,7 @@ void close_channels(Run& run) {
 }
 
 // After the answer: holds the lease until the jail is empty.
-awaitable<void> bury(std::shared_ptr<Run> run) {
+awaitable<void> reap_in_background(std::shared_ptr<Run> run) {
   sandbox::Lap lap;
   co_await run->worker.await_empty();
   run->metrics.observe(RequestPhase::reap, lap.ns());
@@ -164,7 +164,7 @@ awaitable<bool> finish(std::shared_ptr<Run> run, Accounting accounting) {
   bool dead = co_await run->worker.kill_job();
   if (dead && run->channel == Channel::reported && accounting == Accounting::quick) {
     take_all_output(*run);
-    net::co_spawn(co_await net::this_coro::executor, bury(run), net::detached);
+    net::co_spawn(co_await net::this_coro::executor, reap_in_background(run), net::detached);
     co_return true;
   }
   dead = dead && co_await run->worker.await_empty();
@@ -252,7 +252,7 @@ awaitable<Outcome> run_job(Pool::Lease lease, JobRun what, Cancellation& cancell
   run->observe(RequestPhase::kill, sandbox::monotonic_ns() - ended_ns);
   observe_run(*run, ended_ns);  // only now is it known whether there is a report
 
-  const auto judge_it = [&] { return judge_report(*run->report, run->wants, run->caps); };
+  const auto judge_it = [&] { return validate_report(*run->report, run->options, run->caps); };
   Outcome outcome;
   if (!dead)
     outcome = failed(OutcomeKind::internal, "the job's processes could not be ended");

@@ -6,8 +6,8 @@
 #include "server/base/cancellation.h"
 #include "server/base/offload.h"
 #include "server/job/job_output.h"
-#include "server/job/judge.h"
 #include "server/job/outcome.h"
+#include "server/job/validate_report.h"
 #include "server/workers/pool.h"
 #include "worker/protocol/job.h"
 

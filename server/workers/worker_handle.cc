@@ -1,6 +1,6 @@
 #include "server/workers/worker_handle.h"
 
-#include "sandbox/base/leash.h"
+#include "sandbox/base/lifeline.h"
 #include "server/telemetry/log.h"
 
 namespace pyexec {
@@ -10,13 +10,13 @@ WorkerHandle::WorkerHandle(net::any_io_executor executor, Identity identity, FdM
       job_(executor, net::local::stream_protocol(), message.fds[0].release()),
       output_(executor, message.fds[1].release()),
       errors_(executor, message.fds[2].release()),
-      leash_(executor, net::local::stream_protocol(), message.fds[3].release()),
+      lifeline_(executor, net::local::stream_protocol(), message.fds[3].release()),
       init_(executor, message.fds[4].release()),
       gone_(executor) {}
 
 awaitable<bool> WorkerHandle::kill_job() {
   error_code ignored;
-  leash_.shutdown(net::local::stream_protocol::socket::shutdown_send, ignored);
+  lifeline_.shutdown(net::local::stream_protocol::socket::shutdown_send, ignored);
   co_return co_await hear();
 }
 
@@ -31,11 +31,11 @@ awaitable<bool> WorkerHandle::hear() {
   limit.async_wait([weak = weak_from_this()](error_code error) {
     const auto self = weak.lock();
     if (error || !self) return;
-    self->leash_.cancel();
+    self->lifeline_.cancel();
     self->init_.cancel();
   });
   char word = 0;
-  const auto [error, size] = co_await leash_.async_receive(net::buffer(&word, 1), kAsTuple);
+  const auto [error, size] = co_await lifeline_.async_receive(net::buffer(&word, 1), kAsTuple);
   if (!error && word == sandbox::kWorkerStopped) co_return true;
   empty_ = !error && word == sandbox::kJailEmpty;
   if (empty_ || limit.expiry() <= Clock::now()) co_return empty_;
@@ -86,7 +86,7 @@ awaitable<WorkerHandle::FirstWords> WorkerHandle::await_ready() {
   co_return words;
 }
 
-awaitable<void> bury(std::shared_ptr<WorkerHandle> worker) {
+awaitable<void> reap_in_background(std::shared_ptr<WorkerHandle> worker) {
   // One await a statement: g++ 12 makes a trap of two in an if.
   bool is_empty = co_await worker->kill_job();
   is_empty = is_empty && co_await worker->await_empty();

@@ -17,7 +17,7 @@ class WorkerHandle : public std::enable_shared_from_this<WorkerHandle> {
  public:
   struct Identity {
     std::uint32_t id;
-    Warmth warmth;
+    Preload preload;
   };
 
   // Takes the five descriptors of a WORKER message.
@@ -29,7 +29,7 @@ class WorkerHandle : public std::enable_shared_from_this<WorkerHandle> {
   WorkerHandle& operator=(const WorkerHandle&) = delete;
 
   std::uint32_t id() const { return identity_.id; }
-  Warmth warmth() const { return identity_.warmth; }
+  Preload preload() const { return identity_.preload; }
   net::local::stream_protocol::socket& job_socket() { return job_; }
   net::posix::stream_descriptor& output() { return output_; }
   net::posix::stream_descriptor& errors() { return errors_; }
@@ -42,7 +42,7 @@ class WorkerHandle : public std::enable_shared_from_this<WorkerHandle> {
   awaitable<FirstWords> await_ready();
 
   // Ends the job. After `kill_job` none of its processes is left, or only the worker, alone and
-  // stopped, which is killed a moment later (sandbox/base/leash.h). After `await_empty`, which
+  // stopped, which is killed a moment later (sandbox/base/lifeline.h). After `await_empty`, which
   // follows it, none is left, not even as a zombie. Each is false if that takes longer than
   // kKillTime, which only a kernel in trouble needs.
   awaitable<bool> kill_job();
@@ -78,7 +78,7 @@ class WorkerHandle : public std::enable_shared_from_this<WorkerHandle> {
   net::local::stream_protocol::socket job_;
   net::posix::stream_descriptor output_;
   net::posix::stream_descriptor errors_;
-  net::local::stream_protocol::socket leash_;
+  net::local::stream_protocol::socket lifeline_;
   net::posix::stream_descriptor init_;
   std::optional<int> wait_status_;
   sandbox::Usage when_ready_ = {};
@@ -88,6 +88,6 @@ class WorkerHandle : public std::enable_shared_from_this<WorkerHandle> {
 };
 
 // Ends the job, if there is one, and holds `worker` until its jail is empty.
-awaitable<void> bury(std::shared_ptr<WorkerHandle> worker);
+awaitable<void> reap_in_background(std::shared_ptr<WorkerHandle> worker);
 
 }  // namespace pyexec

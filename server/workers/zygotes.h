@@ -45,7 +45,7 @@ class Zygotes {
   // By the current one, which must be warm.
   void spawn(std::uint32_t worker_id, const Readiness& readiness);
   // Of a worker that was told of: its jail is empty. Until then its zygote, with which a jail's
-  // init or keeper ends, is not closed.
+  // init or supervisor ends, is not closed.
   void release(std::uint32_t worker_id);
   void close();
 

@@ -20,7 +20,7 @@
 #include <vector>
 
 #include "sandbox/base/sys.h"
-#include "worker/interpreter.h"
+#include "worker/job/interpreter.h"
 
 namespace {
 

@@ -35,7 +35,7 @@ using std::chrono::steady_clock;
 
 struct Options {
   unsigned short port = 0;
-  Wanted wanted;
+  ProbeLimits wanted;
   double rate = 0, seconds = 0;
   int connections = 1, count = 0, interval_ms = 0;
   unsigned seed = 1;
@@ -260,7 +260,7 @@ int main(int argc, char** argv) try {
   burst->add_option("--count", options.count)->required();
   app.require_subcommand(1);
   CLI11_PARSE(app, argc, argv);
-  const Wanted& wanted = options.wanted;
+  const ProbeLimits& wanted = options.wanted;
   if (!wanted.script.empty() + !wanted.request.empty() + !wanted.path.empty() != 1)
     throw std::runtime_error("give one of --script, --request and --get");
 

@@ -16,7 +16,7 @@ namespace pyexec::load {
 namespace http = boost::beast::http;
 using HttpResponse = http::response<http::string_body>;
 
-struct Wanted {
+struct ProbeLimits {
   std::string script, request, path;  // one of them: files to post, or a path to GET
   std::string answer;                 // file with the JSON that must come back, or nothing
   std::string outcome;  // what Pyexec-Outcome must say; nothing: the status must be 200
@@ -34,7 +34,7 @@ class LoadExchange {
  public:
   enum class Verdict { right, refused, wrong };
 
-  explicit LoadExchange(const Wanted& wanted)
+  explicit LoadExchange(const ProbeLimits& wanted)
       : outcome_(wanted.outcome), has_answer_(!wanted.answer.empty()) {
     http::request<http::string_body> request(http::verb::get, wanted.path, 11);
     request.set(http::field::host, "bench");

@@ -75,7 +75,7 @@ class Counters:
                 if name == f"pyexec_{of}_phase_seconds_count" and grown[name, *label]:
                     mean = grown[f"pyexec_{of}_phase_seconds_sum", *label] / grown[name, *label]
                     phases[f"{of}: {label[0]}"] = mean * 1e6
-        hits, misses = (grown["pyexec_pool_takes_total", result] for result in ("hit", "miss"))
+        hits, misses = (grown["pyexec_worker_acquisitions_total", result] for result in ("hit", "miss"))
         return {"phases_us": phases, "hit_rate": hits / (hits + misses) if hits + misses else None}
 
 

@@ -83,7 +83,7 @@ def enter():
         Path("/proc/sys/kernel/ns_last_pid").write_text(str(random.randrange(3000, 20000)))
 
 
-# Where ranges of uids begin, and how many there are in one (sandbox/uid_range.cc).
+# Where ranges of uids begin, and how many there are in one (sandbox/layers/uid_range.cc).
 FIRST_UID, RANGE = 0x70000000, 65538
 
 

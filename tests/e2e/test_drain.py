@@ -144,7 +144,7 @@ def test_a_batch_that_waits_for_its_rate_limit_does_not_hold_it_up(start):
 
 def test_a_full_service_answers_all_that_it_has_accepted(start):
     """Twenty at a time on two places; what is queued is run, or told to try elsewhere."""
-    service = start(pool=2, running=2, queue=64)
+    service = start(pool=2, running=2, max_queued=64)
     connections = [service.connect() for _ in range(20)]
     with ThreadPoolExecutor(len(connections)) as clients:
         for connection in connections:

@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import box  # noqa: E402
 
-# Row of sandbox/plan.cc, and what else the driver is told. What a host cannot do is left out when it says so unharmed.
+# Row of sandbox/plan/plan.cc, and what else the driver is told. What a host cannot do is left out when it says so unharmed.
 AS_ROOT = (["0"], ["0", "cgroup"], ["1"], ["2"], ["3"], ["4"], ["6"], ["8"])
 AS_USER = (["3"], ["4"], ["8"])
 CASES = [("root", one) for one in AS_ROOT] + [("user", one) for one in AS_USER]
@@ -39,7 +39,7 @@ LOOPS = ("readlinkat", "symlink", "prctl.23", "prctl.24")  # files of a director
 LET_THROUGH = (
     ("4", r"setrlimit\.(11|12|13|14)", "another jail", "gVisor refuses these; the filter makes up (limits.cc)"),
     ("4", r"open", "oom_score_adj: 1000 -> 0$", "a host without the file; no layer of the jail"),
-    ("23", r"waitpid", "said nothing", "the process outside the nest ends without a word, and takes the nest along"),
+    ("23", r"waitpid", "said nothing", "the process outside the outer user namespace ends without a word, and takes it along"),
     ("68", r"rmdir", "hung", "no directory can ever be removed: remove_tree goes round a million times"),
     ("0", r".*", r"jail: grouped: \['cpu', 'memory', 'pids'\] -> \['memory', 'pids'\]( \[set up: ok\])?$",
      "the kernel then shares by sessions, and a job begins none (plan.h)"),
@@ -156,7 +156,7 @@ def is_narrower(run, plain):
     if len(plain.inside.split()) != len(run.inside.split()) or not files:
         return False
     if "mounts" not in run.outside:
-        return True  # its keeper has ended it already
+        return True  # its supervisor has ended it already
     gone = {key: value for key, value in plain.outside.items() if key not in ("mounts", "others")}
     kept = {key: value for key, value in run.outside.items() if key not in ("mounts", "others")}
     if not set(run.outside["others"]) <= set(plain.outside["others"]):

@@ -65,7 +65,7 @@ def test_features_are_what_health_says(at):
     assert {type(features.pop(name)) for name in ("file_locks", "sessions")} == {bool}  # test_locks, test_neighbours
     processes = has_processes(at)
     assert features == {
-        "threads": True, "subprocess": processes, "multiprocessing": processes, "scratch": True, "fixed_tmp": processes,
+        "threads": True, "subprocess": processes, "multiprocessing": processes, "scratch": True, "private_tmp": processes,
     }
     denied = None if processes else "PermissionError"
     assert result_of(at, attempt("subprocess.run([sys.executable, '-c', ''], check=True)")) == denied

@@ -180,7 +180,7 @@ def test_silence_is_filled_with_pings(start):
 
 def test_a_client_that_does_not_read_holds_up_nobody_and_no_worker(start):
     """Its socket is full, its job prints on, ends, and its worker is free; the answer waits for it."""
-    service = start(pool=2, running=2, stdout_bytes=64 << 20)
+    service = start(pool=2, running=2, output_bytes=64 << 20)
     script = "import sys\ndef main():\n    for _ in range(30): sys.stdout.write('x' * (1 << 20))\n    return 7"
     slow = Live(service, {"script": script})
     service.wait_until(lambda: pool_of(service)["running"] == 0)
@@ -191,7 +191,7 @@ def test_a_client_that_does_not_read_holds_up_nobody_and_no_worker(start):
 
 
 def test_a_client_that_never_reads_is_cut_off(start):
-    service = start(pool=1, stdout_bytes=64 << 20, read_timeout_ms=300)
+    service = start(pool=1, output_bytes=64 << 20, read_timeout_ms=300)
     script = "import sys\ndef main():\n    for _ in range(30): sys.stdout.write('x' * (1 << 20))"
     slow = Live(service, {"script": script})
     service.wait_until(lambda: pool_of(service)["running"] == 0)

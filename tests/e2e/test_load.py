@@ -58,7 +58,7 @@ def test_a_rolling_restart_behind_nginx_loses_no_request(start, directory):
 
 
 def test_what_runs_and_waits_is_answered_after_sigterm(start):
-    service = start(running=8, queue=256)
+    service = start(running=8, max_queued=256)
     files = ["--script", LOAD / "scripts/sleep.py", "--answer", LOAD / "scripts/sleep.json"]
     with Singles(service.port, files, "burst", "--count", JOBS_AT_ONCE) as singles:
         service.wait_until(lambda: (pool := service.health()["pool"])["running"] == 8 and pool["waiting"] > 0)

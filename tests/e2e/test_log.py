@@ -105,7 +105,7 @@ def start_to_sleep(service):
 
 
 def test_each_end_has_its_severity(logged):
-    service = logged(pool=1, running=1, queue=0, timeout_ms=60000)
+    service = logged(pool=1, running=1, max_queued=0, timeout_ms=60000)
     service.execute("def main(): return 1 / 0")
     service.post("{")
     sleeping = start_to_sleep(service)

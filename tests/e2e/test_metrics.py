@@ -133,7 +133,7 @@ def test_a_job_that_waits_for_a_worker_is_a_miss(start):
     for job in jobs:
         job.join()
     after = Scrape(service)
-    took = {result: after["pyexec_pool_takes_total", result] - before["pyexec_pool_takes_total", result] for result in ("hit", "miss")}
+    took = {result: after["pyexec_worker_acquisitions_total", result] - before["pyexec_worker_acquisitions_total", result] for result in ("hit", "miss")}
     assert took == {"hit": 1, "miss": 2}
     assert grown(before, after, "pool_wait")[1] > 2 * (2 - (both_wait - begin))
 
@@ -145,7 +145,7 @@ def test_a_request_is_timed_from_end_to_end_and_its_bytes_counted(start):
     assert service.execute(script).status == 200
     after = Scrape(service)
     wall = time.monotonic() - begin  # the client has the answer before the server has noted that it is out
-    name = "pyexec_request_seconds"
+    name = "pyexec_request_duration_seconds"
     assert after[f"{name}_count",] - before[f"{name}_count",] == 1
     assert 0.2 < after[f"{name}_sum",] - before[f"{name}_sum",] < wall
     grew = {way: after["pyexec_http_bytes_total", way] - before["pyexec_http_bytes_total", way] for way in ("received", "sent")}
@@ -154,7 +154,7 @@ def test_a_request_is_timed_from_end_to_end_and_its_bytes_counted(start):
 
 
 def test_refusals_are_counted_by_reason(start):
-    service = start(pool=1, running=1, queue=1, rate_per_minute=1, rate_burst=4)
+    service = start(pool=1, running=1, max_queued=1, rate_per_minute=1, rate_burst=4)
     slow = "import time\ndef main(): time.sleep(100)"
     limits = (6000, 1500)  # the second gives up while the first still runs
     jobs = [threading.Thread(target=service.post, args=[{"script": slow, "timeout_ms": ms}]) for ms in limits]

@@ -123,7 +123,7 @@ def test_a_request_of_the_contract_is_one_of_the_documents(document, example):
 
 
 def test_maxima_follow_the_knobs(start):
-    job = start(timeout_ms=700, memory_mb=200, stdout_bytes=300, pool=1).request("GET", "/openapi.json")
+    job = start(timeout_ms=700, memory_mb=200, output_bytes=300, pool=1).request("GET", "/openapi.json")
     fields = job.body["components"]["schemas"]["Job"]["properties"]
     assert [fields[name]["maximum"] for name in ("timeout_ms", "memory_mb", "output_bytes")] == [700, 200, 300]
 

@@ -60,7 +60,7 @@ def test_a_taken_worker_is_replaced_while_its_job_still_runs(start):
 
 
 def test_more_jobs_than_places_are_refused_with_429(start):
-    service = start(pool=2, running=2, queue=3, timeout_ms=2000)
+    service = start(pool=2, running=2, max_queued=3, timeout_ms=2000)
     service.wait_full()  # the self-test has used a worker
     admitted = in_background(service, FOREVER, 5)
     assert (pool_of(service)["running"], pool_of(service)["waiting"]) == (2, 3)
@@ -76,14 +76,14 @@ def test_more_jobs_than_places_are_refused_with_429(start):
 
 
 def test_waiting_jobs_run_in_turn_when_places_become_free(start):
-    service = start(pool=2, running=2, queue=50)
+    service = start(pool=2, running=2, max_queued=50)
     with concurrent.futures.ThreadPoolExecutor(40) as executor:
         answers = list(executor.map(service.execute, [f"def main(): return {i}" for i in range(40)]))
     assert [a.body["result"] for a in answers] == list(range(40))
 
 
 def test_the_queue_can_be_switched_off(start):
-    service = start(pool=1, running=1, queue=0, timeout_ms=1000)
+    service = start(pool=1, running=1, max_queued=0, timeout_ms=1000)
     running = in_background(service, FOREVER)
     assert service.execute(OK).status == 429
     running[0].result()

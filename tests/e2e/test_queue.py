@@ -122,7 +122,7 @@ def test_one_in_work_is_delivered_again_later(start):
 
 @each_way
 def test_a_full_service_has_messages_delivered_again(start, way):
-    service = start(pool=1, running=1, queue=0)
+    service = start(pool=1, running=1, max_queued=0)
     with ThreadPoolExecutor(1) as other:
         running = other.submit(service.execute, "import time\ndef main(): time.sleep(1)")
         service.wait_until(lambda: service.health()["pool"]["running"] == 1)
@@ -213,7 +213,7 @@ def test_the_delivery_of_one_key_is_not_that_of_another(start, keys):  # noqa: F
 
 def test_a_result_is_in_the_log_whatever_else_comes(start):
     """Nobody reads at first, so lines of requests are dropped; those of results are not."""
-    service = start(pool=1, log="json", queue_results="log")
+    service = start(pool=1, log="json", push_results="log")
     connection = service.connect()
     for number in range(12_000):
         connection.request("GET", "/nowhere")
@@ -231,7 +231,7 @@ def test_a_result_is_in_the_log_whatever_else_comes(start):
 def test_results_that_cannot_be_written_are_not_taken_for_delivered():
     """The device is full. One result may be lost before that is known."""
     command = ["sh", "-c", 'exec "$0" 2>/dev/full', BUILD / "pyexec-server"]
-    with Service(command=command, pool=1, queue_results="log") as service:
+    with Service(command=command, pool=1, push_results="log") as service:
         task(service, OK, "the first")
         service.wait_until(lambda: Scrape(service)["pyexec_log_lines_dropped_total",] > 0)
         for name in ("second", "third"):
@@ -241,7 +241,7 @@ def test_results_that_cannot_be_written_are_not_taken_for_delivered():
 
 
 def test_as_many_messages_as_are_accepted_find_room_in_an_idle_log(start):
-    service = start(pool=1, running=1, queue=400, timeout_ms=60_000, queue_results="log")
+    service = start(pool=1, running=1, max_queued=400, timeout_ms=60_000, push_results="log")
     clients = [start_to_sleep(service)]
     body = wrapped({"script": "def main(): pass"})
     for number in range(350):
@@ -259,7 +259,7 @@ def test_a_message_is_not_told_live(service):
 
 
 def test_results_go_to_the_log_if_they_should(logged):  # noqa: F811
-    service = logged(pool=1, queue_results="log")
+    service = logged(pool=1, push_results="log")
     forged = {"script": "def main():\n    print('\\n{\"severity\": \"EMERGENCY\"}')\n    return {'severity': 'ALERT'}"}
     push(service, wrapped(forged, "m1"))
     push(service, wrapped(forged, "m1"))

@@ -139,7 +139,7 @@ def test_a_flood_on_the_job_socket_ends_the_job(service):
 @pytest.mark.parametrize("end", ["return 1", "os._exit(0)", "os.kill(os.getpid(), 9)", "time.sleep(100)"])
 def test_descriptors_sent_over_the_job_socket_hold_nothing_open(start, end):
     """Unreceived, they would keep the job's pipe and socket open after its death."""
-    service = start(timeout_ms=1000, pool=2, running=2, queue=0)
+    service = start(timeout_ms=1000, pool=2, running=2, max_queued=0)
     script = FORGE + f"""
 import array, socket, time
 def main():

@@ -44,7 +44,7 @@ SABOTAGES = [
     ("worker/no_new_privs", ALL, {}),
     ("dumpable", ALL, {"root4": "changing ids does it too, and is read back"}),
     ("undumpable", ALL, {"root4": "changing ids does it too, and is read back"}),
-    ("parent_death", ALL, dict.fromkeys(JAILED, "the leash is let go too, and the init ends the jail")),
+    ("parent_death", ALL, dict.fromkeys(JAILED, "the lifeline is let go too, and the init ends the jail")),
     ("setrlimit", ALL, {}),
     ("remount", JAILED, {}),
     ("remount_root", JAILED, {"root4": "each jail has a root of its own, an overlay that is mounted read-only"}),
@@ -180,7 +180,7 @@ def helpers():
     rows = []
     for pid in box.processes():
         status = box.status_of(pid)
-        if status.get("Name") in ("pyexec-jailer", "pyexec-keeper", "pyexec-slot"):
+        if status.get("Name") in ("pyexec-jailer", "pyexec-reaper", "pyexec-slot"):
             rows.append(" ".join(str(status.get(key)) for key in ("Name", "Uid", "CapEff", "CapBnd", "NoNewPrivs")))
     return sorted(set(rows))
 
@@ -248,7 +248,7 @@ def plain(way, lie="none"):
     return plain_lives[way, lie]
 
 
-# How an honest host comes to make its jails so: the same level by other means, weighed in sandbox/plan.cc.
+# How an honest host comes to make its jails so: the same level by other means, weighed in sandbox/plan/plan.cc.
 OTHER_JAILS = {
     "six namespaces, made as host root": "refuse_mknod",
     "six namespaces, inside a user namespace with one id": "refuse_setresuid",

@@ -16,7 +16,7 @@ OK = "def main(): return 1"
 TELL = "def main(*args): return len(args)"
 LARGE = "def main(): return 'x' * 8_000_000"
 BODIES = {"body_mb": 1, "input_bytes": 400_000, "script_bytes": 1000}  # the largest has 810,000 bytes
-ANSWERS = {"body_mb": 1, "return_bytes": 0, "stdout_bytes": 1000}
+ANSWERS = {"body_mb": 1, "return_bytes": 0, "output_bytes": 1000}
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def test_answers_that_one_key_does_not_read_cost_no_other_key_a_job(start, keys)
 
 def workers_taken(service):
     metrics = Scrape(service)
-    return sum(metrics["pyexec_pool_takes_total", result] for result in ("hit", "miss"))
+    return sum(metrics["pyexec_worker_acquisitions_total", result] for result in ("hit", "miss"))
 
 
 def test_no_job_is_refused_once_it_has_run(start):

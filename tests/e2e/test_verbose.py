@@ -108,7 +108,7 @@ def test_error_detail_names_the_place_in_the_script(service):
     script = "import json\n\ndef deeper(x):\n    return json.loads(x)\n\ndef main():\n    return deeper('{')\n"
     detail = verbose(service, script)["error_detail"]
     assert detail["type"] == "json.decoder.JSONDecodeError" and detail["message"].startswith("Expecting property name")
-    assert (detail["line"], detail["source_line"]) == (4, 2)
+    assert (detail["line"], detail["source_start_line"]) == (4, 2)
     assert detail["source"].splitlines() == ["", "def deeper(x):", "    return json.loads(x)", "", "def main():"]
     assert detail["traceback"].startswith("Traceback (most recent call last):\n  File \"/tmp/script.py\", line 7, in main")
     assert "runner" not in detail["traceback"]

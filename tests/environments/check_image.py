@@ -150,7 +150,7 @@ def check_contents(image):
                        "-W", "-f", "${Package}=${Version}\n")
     expect(sorted(held.split()) == sorted(installed.split()), "the record of packages is not what is installed")
     docker("run", "--rm", "--network", "none", "--entrypoint", "test", image, "-s", "/usr/share/doc/python3-numpy/copyright")
-    differences = subprocess.run([ROOT / "python_env/lock.sh", image], capture_output=True, text=True)
+    differences = subprocess.run([ROOT / "python_env/packages/lock.sh", image], capture_output=True, text=True)
     expect(differences.returncode in (0, 1), differences.stderr)
     print(f"image: {len(held.split())} packages, "
           f"{len(re.findall('^>', differences.stdout, re.MULTILINE))} not as in packages.lock", flush=True)

@@ -18,13 +18,13 @@
 #include <vector>
 
 #include "sandbox/base/fd_message.h"
-#include "sandbox/base/leash.h"
+#include "sandbox/base/lifeline.h"
 #include "sandbox/base/sys.h"
-#include "sandbox/bpf.h"
 #include "sandbox/jail.h"
-#include "sandbox/jailer.h"
-#include "sandbox/plan.h"
-#include "sandbox/python_policy.h"
+#include "sandbox/makers/jailer.h"
+#include "sandbox/plan/plan.h"
+#include "sandbox/policy/bpf.h"
+#include "sandbox/policy/python_policy.h"
 #include "tests/jail/limits.h"
 #include "tests/support/catch.h"
 
@@ -49,7 +49,7 @@ const Plan kPlan = root_plan();
   }
 
 struct Jail {
-  UniqueFd jailer, init_pidfd, leash, server_job, worker_job;
+  UniqueFd jailer, init_pidfd, lifeline, server_job, worker_job;
   SetupError error;
 };
 
@@ -67,7 +67,7 @@ Jail build(const Limits& limits) {
   jail.error = reply.error;
   if (!reply.error.failed()) {
     jail.init_pidfd = std::move(message.fds[0]);
-    jail.leash = std::move(message.fds[1]);
+    jail.lifeline = std::move(message.fds[1]);
     jail.server_job = std::move(message.fds[2]);
     jail.worker_job = std::move(message.fds[3]);
   }
@@ -131,25 +131,26 @@ TEST_CASE("a complete jail looks from inside as its table says", "[jail]") {
   CHECK(inside.said == "2 1000 1000 0 1 1 0");
 }
 
-TEST_CASE("a leash that is let go is answered: empty, and the init is gone", "[jail]") {
+TEST_CASE("a lifeline that is let go is answered: empty, and the init is gone", "[jail]") {
   NEEDS_ROOT();
   Jail jail = build(kLimits);
   REQUIRE_FALSE(jail.error.failed());
-  ::shutdown(jail.leash.get(), SHUT_WR);
+  ::shutdown(jail.lifeline.get(), SHUT_WR);
   char word;
-  REQUIRE(sys::read_all(jail.leash.get(), &word, 1));
+  REQUIRE(sys::read_all(jail.lifeline.get(), &word, 1));
   CHECK(word == kJailEmpty);  // no worker: the first number the init got was not 3
-  CHECK_FALSE(sys::read_all(jail.leash.get(), &word, 1));
+  CHECK_FALSE(sys::read_all(jail.lifeline.get(), &word, 1));
 }
 
-// Lets the leash go while a worker that ran `probe` is still there, and reaps it. The init's words.
+// Lets the lifeline go while a worker that ran `probe` is still there, and reaps it. The init's
+// words.
 std::string words_after(const std::function<void()>& probe) {
   Jail jail = build(kLimits);
   REQUIRE_FALSE(jail.error.failed());
   enter(jail, kLimits, real_filter(), [&] { probe(); });
-  ::shutdown(jail.leash.get(), SHUT_WR);
+  ::shutdown(jail.lifeline.get(), SHUT_WR);
   std::string words;
-  for (char word; sys::read_all(jail.leash.get(), &word, 1);) words += word;
+  for (char word; sys::read_all(jail.lifeline.get(), &word, 1);) words += word;
   return words;
 }
 
@@ -168,7 +169,7 @@ TEST_CASE("only a worker that was alone is announced as killed before the jail i
         }) == "E");
 }
 
-TEST_CASE("a worker that shuts its job socket down ends its job though the leash is held",
+TEST_CASE("a worker that shuts its job socket down ends its job though the lifeline is held",
           "[jail]") {
   NEEDS_ROOT();
   Jail jail = build(kLimits);
@@ -180,7 +181,7 @@ TEST_CASE("a worker that shuts its job socket down ends its job though the leash
   });
   REQUIRE_FALSE(inside.error.failed());
   std::string words;
-  for (char word; sys::read_all(jail.leash.get(), &word, 1);) words += word;
+  for (char word; sys::read_all(jail.lifeline.get(), &word, 1);) words += word;
   CHECK(words == std::string{kWorkerStopped, kJailEmpty});
 }
 
@@ -194,11 +195,11 @@ TEST_CASE("a worker that closes its job socket ends nothing", "[jail]") {
     ::dprintf(kStdoutFd, "alive");
   });
   CHECK(inside.said == "alive");
-  pollfd leash = {jail.leash.get(), POLLIN, 0};
-  CHECK(::poll(&leash, 1, 0) == 0);
-  ::shutdown(jail.leash.get(), SHUT_WR);
+  pollfd lifeline = {jail.lifeline.get(), POLLIN, 0};
+  CHECK(::poll(&lifeline, 1, 0) == 0);
+  ::shutdown(jail.lifeline.get(), SHUT_WR);
   char word;
-  REQUIRE(sys::read_all(jail.leash.get(), &word, 1));
+  REQUIRE(sys::read_all(jail.lifeline.get(), &word, 1));
   CHECK(word == kWorkerStopped);
 }
 
@@ -208,7 +209,7 @@ TEST_CASE("a jailer that dies takes its jails along", "[jail]") {
   REQUIRE_FALSE(jail.error.failed());
   jail.jailer.reset();
   char word;
-  CHECK_FALSE(sys::read_all(jail.leash.get(), &word, 1));  // the init had no time for a word
+  CHECK_FALSE(sys::read_all(jail.lifeline.get(), &word, 1));  // the init had no time for a word
 }
 
 TEST_CASE("a scratch file system without a bound is noticed though mount succeeds", "[jail]") {
@@ -245,7 +246,7 @@ TEST_CASE("a jail whose init is gone cannot be entered", "[jail]") {
   REQUIRE_FALSE(jail.error.failed());
   REQUIRE(sys::pidfd_send_signal(jail.init_pidfd.get(), SIGKILL) == 0);
   char word;
-  CHECK_FALSE(sys::read_all(jail.leash.get(), &word, 1));
+  CHECK_FALSE(sys::read_all(jail.lifeline.get(), &word, 1));
   const pid_t pid = ::fork();
   if (pid == 0) {
     const SetupError error = enter_jail({kPlan, 7, jail.init_pidfd.get(), 1, 2, 1, kLimits, {}});

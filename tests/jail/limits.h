@@ -1,7 +1,7 @@
 // Of the jails that these tests make.
 #pragma once
 
-#include "sandbox/limits.h"
+#include "sandbox/plan/limits.h"
 
 constexpr std::uint64_t kMiB = 1 << 20;
 

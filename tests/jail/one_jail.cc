@@ -1,6 +1,6 @@
-// pyexec-one-jail CANDIDATE [cgroup]: makes one jail by that row of sandbox/plan.cc, enters it with
-// a process that is no interpreter, and has that say what it sees. Without Python, so that a test
-// can do it some thousand times, each with another call failing (tests/support/saboteur.c).
+// pyexec-one-jail CANDIDATE [cgroup]: makes one jail by that row of sandbox/plan/plan.cc, enters it
+// with a process that is no interpreter, and has that say what it sees. Without Python, so that a
+// test can do it some thousand times, each with another call failing (tests/support/saboteur.c).
 //
 // Prints "user code ran: ..." if a worker got through `enter_jail`, then waits for end of file on
 // its stdin, so that one can look at the worker from outside; at last "set up: ok" or which step
@@ -24,18 +24,18 @@
 #include <cstring>
 #include <vector>
 
-#include "sandbox/base/leash.h"
+#include "sandbox/base/lifeline.h"
 #include "sandbox/base/sys.h"
-#include "sandbox/bpf.h"
-#include "sandbox/cgroup.h"
+#include "sandbox/host/cgroup.h"
+#include "sandbox/host/probe.h"
 #include "sandbox/jail.h"
-#include "sandbox/keeper.h"
-#include "sandbox/nest.h"
-#include "sandbox/probe.h"
-#include "sandbox/python_policy.h"
-#include "sandbox/scratch.h"
-#include "sandbox/slot.h"
-#include "sandbox/spawner.h"
+#include "sandbox/layers/scratch.h"
+#include "sandbox/layers/slot.h"
+#include "sandbox/makers/outer_userns.h"
+#include "sandbox/makers/spawner.h"
+#include "sandbox/makers/supervisor.h"
+#include "sandbox/policy/bpf.h"
+#include "sandbox/policy/python_policy.h"
 #include "tests/jail/limits.h"
 
 // There where the saboteur is preloaded: faults are for calls of sandbox/, not for those of this
@@ -211,10 +211,10 @@ SetupError make_one_jail(const Plan& plan) {
   char ignored;
   if (!result.failed()) sys::read_all(STDIN_FILENO, &ignored, 1);
   outer.reset();
-  if (jail.leash) ::shutdown(jail.leash.get(), SHUT_WR);
+  if (jail.lifeline) ::shutdown(jail.lifeline.get(), SHUT_WR);
   if (pid > 0) sys::retry([&] { return ::waitpid(pid, nullptr, 0); });
   char word = 0, last = 0;
-  while (jail.leash && sys::read_all(jail.leash.get(), &word, 1)) last = word;
+  while (jail.lifeline && sys::read_all(jail.lifeline.get(), &word, 1)) last = word;
   if (!result.failed() && last != kJailEmpty) return fail(Step::verify, 0, 20);
   return result;
 }

@@ -14,7 +14,7 @@
 #include <cstdlib>
 
 #include "sandbox/base/sys.h"
-#include "sandbox/bpf.h"
+#include "sandbox/policy/bpf.h"
 #include "tests/support/catch.h"
 #include "tests/support/policy_model.h"
 

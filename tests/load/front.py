@@ -37,7 +37,7 @@ class Front:
     def program():
         found = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
         if not found:
-            raise SystemExit("nginx is not installed: python_env/install_packages.sh load")
+            raise SystemExit("nginx is not installed: python_env/packages/install_packages.sh load")
         return found
 
     def write(self, ports):

@@ -1,5 +1,5 @@
-// Runs the part of classic BPF that sandbox/bpf.cc writes, in user space. Whatever is not of that
-// part throws, so that no instruction can pass unseen.
+// Runs the part of classic BPF that sandbox/policy/bpf.cc writes, in user space. Whatever is not of
+// that part throws, so that no instruction can pass unseen.
 #pragma once
 
 #include <linux/filter.h>

@@ -14,9 +14,9 @@
 #include <vector>
 
 #include "sandbox/front_end/server_policy.h"
-#include "sandbox/plan.h"
-#include "sandbox/python_policy.h"
-#include "sandbox/syscall_rule.h"
+#include "sandbox/plan/plan.h"
+#include "sandbox/policy/python_policy.h"
+#include "sandbox/policy/syscall_rule.h"
 
 namespace pyexec::test {
 

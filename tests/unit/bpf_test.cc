@@ -1,4 +1,4 @@
-#include "sandbox/bpf.h"
+#include "sandbox/policy/bpf.h"
 
 #include <asm/ioctls.h>
 #include <linux/audit.h>
@@ -14,7 +14,7 @@
 #include <cstring>
 #include <random>
 
-#include "sandbox/python_policy.h"
+#include "sandbox/policy/python_policy.h"
 #include "tests/support/bpf_evaluator.h"
 #include "tests/support/catch.h"
 #include "tests/support/policy_model.h"

@@ -27,13 +27,13 @@ const std::map<std::string, std::uint64_t Config::*> kFields = {
     {"PYEXEC_PORT", &Config::port},
     {"PYEXEC_POOL", &Config::pool_workers},
     {"PYEXEC_RUNNING", &Config::running_jobs},
-    {"PYEXEC_QUEUE", &Config::queued_jobs},
+    {"PYEXEC_MAX_QUEUED", &Config::queued_jobs},
     {"PYEXEC_TIMEOUT_MS", &Config::timeout_ms},
     {"PYEXEC_MEMORY_MB", &Config::memory_mb},
     {"PYEXEC_SCRIPT_BYTES", &Config::script_bytes},
     {"PYEXEC_INPUT_BYTES", &Config::input_bytes},
     {"PYEXEC_BODY_MB", &Config::body_mb},
-    {"PYEXEC_STDOUT_BYTES", &Config::stdout_bytes},
+    {"PYEXEC_OUTPUT_BYTES", &Config::output_bytes},
     {"PYEXEC_RESULT_BYTES", &Config::result_bytes},
     {"PYEXEC_RESULT_DEPTH", &Config::result_depth},
     {"PYEXEC_RETURN_FILES", &Config::return_files},
@@ -79,7 +79,7 @@ struct Choice {
 };
 const std::vector<Choice> kChoices = {
     {"PYEXEC_LOG", &Config::log, {"auto", "json", "text", "quiet"}},
-    {"PYEXEC_QUEUE_RESULTS", &Config::queue_results, {"none", "log"}},
+    {"PYEXEC_PUSH_RESULTS", &Config::push_results, {"none", "log"}},
 };
 
 std::string flag_of(const std::string& variable) {
@@ -140,7 +140,7 @@ TEST_CASE("the defaults that clients rely on are the published ones", "[config]"
   CHECK(config.port == 8080);
   CHECK(config.timeout_ms == 30'000);
   CHECK(config.script_bytes == 200 * 1024);
-  CHECK(config.stdout_bytes == 1 << 20);
+  CHECK(config.output_bytes == 1 << 20);
   CHECK(config.result_bytes == 8 << 20);
   CHECK(config.result_depth == 500);
   CHECK(config.return_files == 100);
@@ -226,7 +226,7 @@ TEST_CASE("a value that is not a number is refused by name", "[config]") {
 }
 
 TEST_CASE("a wrong variable is refused only where its flag is not given", "[config]") {
-  CHECK(read({"--queue", "7"}, {"PYEXEC_QUEUE=x"}).config.queued_jobs == 7);
+  CHECK(read({"--max-queued", "7"}, {"PYEXEC_MAX_QUEUED=x"}).config.queued_jobs == 7);
 }
 
 TEST_CASE("PORT is used where PYEXEC_PORT is not set", "[config]") {
@@ -269,6 +269,11 @@ TEST_CASE("a variable without a name is none of ours", "[config]") {
   const ConfigResult result = read({}, {"=x"});
   CHECK(result.next == Next::serve);
   CHECK(result.config.address == read({}).config.address);
+}
+
+TEST_CASE("a variable by its former name is refused with its present one", "[config]") {
+  check_refused(read({}, {"PYEXEC_QUEUE=5"}), {"PYEXEC_QUEUE;", "PYEXEC_MAX_QUEUED"});
+  check_refused(read({}, {"PYEXEC_STDOUT_BYTES=5"}), {"PYEXEC_OUTPUT_BYTES"});
 }
 
 TEST_CASE("an unknown flag is refused by name", "[config]") {

@@ -1,4 +1,4 @@
-"""Runs scripts with python_env/runner.py, without a service and a jail: each in a forked child, as each job is."""
+"""Runs scripts with python_env/runtime/runner.py, without a service and a jail: each in a forked child, as each job is."""
 
 import os
 import pickle
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-PYTHON_ENV = Path(__file__).parents[2] / "python_env"
+PYTHON_ENV = Path(__file__).parents[2] / "python_env/runtime"
 MODULES = (  # in the order of CMakeLists.txt
     "world", "tables", "conversions", "results", "script_module", "failures", "hints", "job_inputs", "leftovers", "own_calls", "uploads",
     "returned_files", "denied_imports", "runner",
@@ -35,7 +35,7 @@ for loaded in MODULES:
 def run(tmp_path):
     """Calls runner.run in a child whose working directory is tmp_path, and returns what it returned."""
 
-    def in_child(source, inputs=None, wants=None, result_bytes=RESULT_BYTES, error_bytes=ERROR_BYTES):
+    def in_child(source, inputs=None, options=None, result_bytes=RESULT_BYTES, error_bytes=ERROR_BYTES):
         read_end, write_end = os.pipe()
         pid = os.fork()
         if pid == 0:
@@ -43,7 +43,7 @@ def run(tmp_path):
                 os.close(read_end)
                 os.environ["TMPDIR"] = str(tmp_path)
                 os.chdir("/")
-                outcome = runner.run(source, result_bytes, error_bytes, inputs, wants)
+                outcome = runner.run(source, result_bytes, error_bytes, inputs, options)
                 with open(write_end, "wb") as pipe:
                     pickle.dump(outcome, pipe)
             finally:

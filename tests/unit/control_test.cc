@@ -88,7 +88,7 @@ TEST_CASE("a control message is decoded as its own type only", "[control]") {
 }
 
 TEST_CASE("messages of one size are told apart by their type", "[control]") {
-  auto bytes = encode_control(Spawn{1, {Warmth::pandas, Warmth::basic}});
+  auto bytes = encode_control(Spawn{1, {Preload::pandas, Preload::basic}});
   REQUIRE(decode_control<Spawn>(bytes));
   const auto other = ControlType::exited;
   std::memcpy(bytes.data(), &other, sizeof other);
@@ -108,7 +108,7 @@ TEST_CASE("a control message that is a byte too short or too long is rejected", 
 
 TEST_CASE("an unknown control type is nobody's message", "[control]") {
   for (const std::uint32_t type : {0u, 7u, 0x01000000u, 0xffffffffu}) {
-    auto bytes = encode_control(Spawn{1, {Warmth::basic, Warmth::basic}});
+    auto bytes = encode_control(Spawn{1, {Preload::basic, Preload::basic}});
     std::memcpy(bytes.data(), &type, sizeof type);
     CHECK(takers(bytes) == 0);
   }

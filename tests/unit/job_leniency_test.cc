@@ -128,7 +128,7 @@ TEST_CASE("paths that are one path are one name", "[job_leniency]") {
     CHECK(accepted("\"files\": {\"" + std::string(name) + "\": \"\"}").job.files.at(0).name ==
           "a/b");
     CHECK(accepted("\"return_files\": [\"" + std::string(name) + "\"]")
-              .job.wants.return_files.at(0) == "a/b");
+              .job.options.return_files.at(0) == "a/b");
   }
   CHECK(refused(R"({"script": "x", "files": {"./a": "", "a": ""}})").message ==
         "'files' entries './a' and 'a' are the same file");

@@ -410,7 +410,7 @@ TEST_CASE("a locale is one that every jail has", "[job_request]") {
 
 TEST_CASE("nan is one of two words", "[job_request]") {
   const auto is_null = [](const std::string& field) {
-    return parse(R"({"script": "x")" + field + "}")->job.wants.nan_is_null;
+    return parse(R"({"script": "x")" + field + "}")->job.options.nan_is_null;
   };
   CHECK(is_null("") == 0);
   CHECK(is_null(R"(, "nan": "error")") == 0);
@@ -426,7 +426,7 @@ TEST_CASE("nan of a batch is that of its first line, unless a line says another"
                                       plain_request(kCaps));
   REQUIRE(first.has_value());
   const auto line = [&](const char* text) {
-    return parse_batch_line(text, kCaps, *first)->job.wants.nan_is_null;
+    return parse_batch_line(text, kCaps, *first)->job.options.nan_is_null;
   };
   CHECK(line("{}") == 1);
   CHECK(line(R"({"return_files": ["*"]})") == 1);

@@ -14,7 +14,7 @@
 #include <map>
 #include <memory>
 
-#include "sandbox/bpf.h"
+#include "sandbox/policy/bpf.h"
 #include "tests/support/bpf_evaluator.h"
 #include "tests/support/catch.h"
 #include "tests/support/policy_model.h"

@@ -128,21 +128,22 @@ TEST_CASE("a verbose answer has all that is known", "[response]") {
   Outcome outcome = {.kind = OutcomeKind::exception, .error = "e"};
   outcome.error_detail = {"ValueError", "say \"x\"", "trace", 3, std::nullopt, "a\nb", 2};
   outcome.usage = {1'500'000, 2'000'999, 4'000'000, 5'000'000, std::nullopt, 7, 9};
-  CHECK(response_of(outcome, "abc", 2, request).body ==
-        R"({"error": "e", "stdout": "ab", "stdout_truncated": true, "stderr": "ab", )"
-        R"("stderr_truncated": true, "error_detail": {"type": "ValueError", )"
-        R"("message": "say \"x\"", "line": 3, "column": null, "traceback": "trace", )"
-        R"("source": "a\nb", "source_line": 2}, "usage": {"queue_ms": 1.500, "run_ms": 2.000, )"
-        R"("total_ms": 4.000, "cpu_ms": 5.000, "peak_memory_bytes": null, "exit_code": 7, )"
-        R"("signal": "SIGKILL"}, "limits": {"timeout_ms": 1000, "memory_mb": 64, )"
-        R"("output_bytes": 10}, "outcome": "exception"})");
+  CHECK(
+      response_of(outcome, "abc", 2, request).body ==
+      R"({"error": "e", "stdout": "ab", "stdout_truncated": true, "stderr": "ab", )"
+      R"("stderr_truncated": true, "error_detail": {"type": "ValueError", )"
+      R"("message": "say \"x\"", "line": 3, "column": null, "traceback": "trace", )"
+      R"("source": "a\nb", "source_start_line": 2}, "usage": {"queue_ms": 1.500, "run_ms": 2.000, )"
+      R"("total_ms": 4.000, "cpu_ms": 5.000, "peak_memory_bytes": null, "exit_code": 7, )"
+      R"("signal": "SIGKILL"}, "limits": {"timeout_ms": 1000, "memory_mb": 64, )"
+      R"("output_bytes": 10}, "outcome": "exception"})");
   CHECK(header(response_of(outcome, "", 1, request), "Server-Timing") ==
         Values{"queue;dur=1.500, run;dur=2.001, total;dur=4.000"});
 }
 
 TEST_CASE("files are in the answer that asked for some, with size and media type", "[response]") {
   JobRequest request = plain();
-  request.job.wants.return_files = {"*"};
+  request.job.options.return_files = {"*"};
   Outcome outcome = {.kind = OutcomeKind::ok, .result_json = "1"};
   CHECK(response_of(outcome, "", 1, request).body == R"({"result": 1, "stdout": "", "files": {}})");
   outcome.files = {{"a.PNG", std::string("\0\xff", 2)}, {"d/\"e\"", "abc"}};

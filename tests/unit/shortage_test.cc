@@ -1,4 +1,4 @@
-#include "sandbox/shortage.h"
+#include "sandbox/host/shortage.h"
 
 #include <sys/resource.h>
 #include <sys/wait.h>

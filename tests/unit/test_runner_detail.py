@@ -11,7 +11,7 @@ def detail_of(run, source, inputs=None, **knobs):
     kind, text, detail, files = run(source, inputs, DETAIL, **knobs)
     assert files == [] and len({name for name, _ in detail}) == len(detail)
     assert all(type(name) is str and type(value) is bytes and len(value) <= DETAIL_BYTES for name, value in detail)
-    order = ("type", "message", "line", "column", "traceback", "source", "source_line", "exit_code")
+    order = ("type", "message", "line", "column", "traceback", "source", "source_start_line", "exit_code")
     assert [name for name, _ in detail] == [name for name in order if name in dict(detail)]
     return kind, text, {name: value.decode() for name, value in detail}
 
@@ -22,7 +22,7 @@ def test_detail_of_an_exception(run):
     assert kind == EXCEPTION
     assert detail == {
         "type": "ZeroDivisionError", "message": "division by zero", "line": "4", "column": "19", "traceback": text,
-        "source": "# 2\ndef f():\n    é = 0; return 1 / é\n# 5\n# 6", "source_line": "2",
+        "source": "# 2\ndef f():\n    é = 0; return 1 / é\n# 5\n# 6", "source_start_line": "2",
     }
 
 
@@ -30,7 +30,7 @@ def test_detail_is_empty_where_there_is_nothing_to_say_or_nobody_asks(run):
     assert detail_of(run, "def main(): return 1") == (VALUE, "1", {})
     assert detail_of(run, "x = 1")[2] == {} and detail_of(run, "main = 1")[2] == {}
     assert detail_of(run, "def main(): return 'x' * 100", result_bytes=10)[2] == {}
-    assert run("def main(): return 1 / 0", wants=(False, [], 0, 0, 0, []))[2] == []
+    assert run("def main(): return 1 / 0", options=(False, [], 0, 0, 0, []))[2] == []
     assert run("def main(): return 1 / 0")[2] == []
 
 
@@ -53,7 +53,7 @@ def test_detail_of_an_exception_while_the_module_runs_and_in_an_async_main(run):
 
 def test_detail_counts_lines_as_python_does(run):
     source = "a = '''\x0b\x0c\x1c\u2028'''\r\nb = 1\rdef main(): raise ValueError"
-    assert (detail_of(run, source)[2]["line"], detail_of(run, source)[2]["source_line"]) == ("3", "1")
+    assert (detail_of(run, source)[2]["line"], detail_of(run, source)[2]["source_start_line"]) == ("3", "1")
     assert detail_of(run, source)[2]["source"].endswith("def main(): raise ValueError")
 
 
@@ -68,11 +68,11 @@ def test_detail_counts_lines_as_python_does(run):
 )
 @pytest.mark.parametrize("denied", [[], ["nothing"]])
 def test_detail_of_a_syntax_error(run, source, class_name, line, column, around, denied):
-    kind, text, detail, _ = run(source, wants=(True, [], 0, 0, 0, denied))
+    kind, text, detail, _ = run(source, options=(True, [], 0, 0, 0, denied))
     detail = {name: value.decode() for name, value in detail}
     assert kind == INVALID_SCRIPT and text == f"Syntax error in script: {detail['message']}"
     assert (detail["type"], detail["line"], detail["column"]) == (class_name, line, column)
-    assert (detail["source"], detail["source_line"]) == (around, "1") and "traceback" not in detail
+    assert (detail["source"], detail["source_start_line"]) == (around, "1") and "traceback" not in detail
 
 
 def test_detail_of_a_script_that_is_no_text(run):

@@ -21,8 +21,8 @@ nan, inf = float("nan"), float("inf")
 NULL = (False, [], 0, 0, 0, [], "null")
 
 
-def outcome(run, expression, wants=None):
-    kind, text, _, _ = run(f"{SETUP}\ndef main():\n    return {expression}", wants=wants)
+def outcome(run, expression, options=None):
+    kind, text, _, _ = run(f"{SETUP}\ndef main():\n    return {expression}", options=options)
     return kind, text
 
 

@@ -233,4 +233,4 @@ def test_a_value_that_changes_when_it_is_looked_at_again(run):
 
 def test_what_nobody_asked_for_is_not_there(run):
     assert run("def main(): return [1]") == (VALUE, "[1]", [], [])
-    assert run("def main(): return [1]", wants=(True, [], 0, 0, 0, [])) == (VALUE, "[1]", [], [])
+    assert run("def main(): return [1]", options=(True, [], 0, 0, 0, [])) == (VALUE, "[1]", [], [])

@@ -7,7 +7,7 @@
 namespace pyexec {
 namespace {
 
-// server/config/config.cc: the default bound on a result's depth, and the largest one it takes.
+// server/config/knobs.cc: the default bound on a result's depth, and the largest one it takes.
 constexpr std::uint64_t kDepth = 500, kLargestDepth = 100000;
 
 std::string again(std::string_view text, std::uint64_t max_depth = kDepth) {

@@ -66,8 +66,9 @@ struct Probed {
   std::uint32_t job_uids;
   std::uint32_t landlock_abi;
   std::uint32_t has_processes;  // 1: jobs can fork and execute
-  std::uint32_t has_fixed_tmp;  // 1: /tmp is the job's own; else it is where TMPDIR says, if at all
-  std::uint32_t has_scratch;    // 1: there is a place to write
+  std::uint32_t
+      has_private_tmp;        // 1: /tmp is the job's own; else it is where TMPDIR says, if at all
+  std::uint32_t has_scratch;  // 1: there is a place to write
   std::uint32_t has_file_locks;  // 1: a job can lock its files
   std::uint32_t has_sessions;    // 1: a job's processes can begin sessions
   std::uint32_t tried_count;
@@ -104,13 +105,13 @@ inline const char* isolation_name(std::uint32_t level) {
 }
 
 // What kind of script a worker is made ready for.
-enum class Warmth : std::uint32_t { basic, pandas };
+enum class Preload : std::uint32_t { basic, pandas };
 inline constexpr std::size_t kWarmths = 2;
 
 // How a worker is made ready before it parks.
 struct Readiness {
-  Warmth pages;    // of this kind of script: it makes them its own
-  Warmth scripts;  // of this kind, and of those before it, it runs one
+  Preload pages;    // of this kind of script: it makes them its own
+  Preload scripts;  // of this kind, and of those before it, it runs one
 };
 inline bool is_known(const Readiness& readiness) {
   return static_cast<std::size_t>(readiness.pages) < kWarmths &&
@@ -123,7 +124,7 @@ struct Spawn {
   Readiness readiness;
 };
 
-// With five descriptors: job socket, stdout, stderr, leash, and the init's pidfd. The worker is
+// With five descriptors: job socket, stdout, stderr, lifeline, and the init's pidfd. The worker is
 // not ready yet: it says so itself, on the job socket.
 struct WorkerSpawned {
   static constexpr auto kType = ControlType::worker;

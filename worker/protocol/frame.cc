@@ -133,20 +133,21 @@ std::string encode_setup_failed(const sandbox::SetupError& error) {
 }
 
 std::string encode_job(const Job& job) {
-  const Wants& wants = job.wants;
+  const ReportOptions& options = job.options;
   std::vector<NamedBytes> patterns;
-  for (const std::string& pattern : wants.return_files) patterns.push_back({pattern, ""});
-  return encode(FrameType::job, {{Section::script, job.script},
-                                 {Section::args, job.args},
-                                 {Section::stdin_text, job.stdin_text},
-                                 {Section::files, list(job.files)},
-                                 {Section::environment, list(job.environment)},
-                                 {Section::memory, numbers({job.memory_bytes})},
-                                 {Section::detail,
-                                  numbers({wants.error_detail, wants.nan_is_null, wants.files_bytes,
-                                           wants.files_count, wants.files_depth})},
-                                 {Section::patterns, list(patterns)},
-                                 {Section::denied, wants.denied_imports}});
+  for (const std::string& pattern : options.return_files) patterns.push_back({pattern, ""});
+  return encode(
+      FrameType::job,
+      {{Section::script, job.script},
+       {Section::args, job.args},
+       {Section::stdin_text, job.stdin_text},
+       {Section::files, list(job.files)},
+       {Section::environment, list(job.environment)},
+       {Section::memory, numbers({job.memory_bytes})},
+       {Section::detail, numbers({options.error_detail, options.nan_is_null, options.files_bytes,
+                                  options.files_count, options.files_depth})},
+       {Section::patterns, list(patterns)},
+       {Section::denied, options.denied_imports}});
 }
 
 std::string encode_report(const Report& report) {
@@ -194,19 +195,19 @@ std::optional<Job> decode_job(std::string_view body) {
   auto files = read_list((*sections)[3], kAny);
   auto environment = read_list((*sections)[4], kAny);
   const auto memory = read_numbers<1>((*sections)[5]);
-  const auto wants = read_numbers<5>((*sections)[6]);
+  const auto options = read_numbers<5>((*sections)[6]);
   auto patterns = read_list((*sections)[7], kAny);
-  if (!files || !environment || !memory || !wants || !patterns) return std::nullopt;
+  if (!files || !environment || !memory || !options || !patterns) return std::nullopt;
   Job job = {std::string((*sections)[0]), std::string((*sections)[1]), std::string((*sections)[2]),
              *std::move(files),           *std::move(environment),     (*memory)[0]};
-  job.wants = {(*wants)[0],
-               (*wants)[1],
-               {},
-               (*wants)[2],
-               (*wants)[3],
-               (*wants)[4],
-               std::string((*sections)[8])};
-  for (NamedBytes& pattern : *patterns) job.wants.return_files.push_back(std::move(pattern.name));
+  job.options = {(*options)[0],
+                 (*options)[1],
+                 {},
+                 (*options)[2],
+                 (*options)[3],
+                 (*options)[4],
+                 std::string((*sections)[8])};
+  for (NamedBytes& pattern : *patterns) job.options.return_files.push_back(std::move(pattern.name));
   return job;
 }
 

@@ -17,14 +17,14 @@ struct NamedBytes {
 };
 
 // What a job's report is to hold beside its result, and what of it is taken.
-struct Wants {
+struct ReportOptions {
   std::uint64_t error_detail = 0;         // 1: of a failure
   std::uint64_t nan_is_null = 0;          // 1: NaN and infinities of a result; 0: they are an error
   std::vector<std::string> return_files;  // patterns of files' names; none: no files
   std::uint64_t files_bytes = 0, files_count = 0, files_depth = 0;  // the most of them
   std::string denied_imports;                                       // modules, comma-separated
 
-  bool operator==(const Wants&) const = default;
+  bool operator==(const ReportOptions&) const = default;
 };
 
 struct Job {
@@ -34,7 +34,7 @@ struct Job {
   std::vector<NamedBytes> files, environment;
   // Address space of each process on top of the warm interpreter; 0: as the worker was made with.
   std::uint64_t memory_bytes = 0;
-  Wants wants;
+  ReportOptions options;
 
   bool operator==(const Job&) const = default;
   // About how many it is encoded in.

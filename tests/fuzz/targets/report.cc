@@ -1,7 +1,7 @@
 // What a worker that has run a stranger's code says of it, and the judgement.
 #include "server/base/utf8.h"
 #include "server/job/input_rules.h"
-#include "server/job/judge.h"
+#include "server/job/validate_report.h"
 #include "server/json/untrusted_json.h"
 #include "tests/fuzz/fuzz.h"
 #include "worker/protocol/frame.h"
@@ -12,19 +12,19 @@ namespace {
 constexpr RunCaps kCaps = {.result_bytes = 1000, .result_depth = 8};
 constexpr std::uint64_t kMostFiles = 3, kFilesBytes = 100;
 
-void check_outcome(const Outcome& outcome, const Wants& wants) {
+void check_outcome(const Outcome& outcome, const ReportOptions& options) {
   if (outcome.kind == OutcomeKind::ok)
     FUZZ_CHECK(reserialise(outcome.result_json, kCaps.result_depth).has_value());
   else
     FUZZ_CHECK(to_valid_utf8(outcome.error) == outcome.error);
-  FUZZ_CHECK(outcome.files.size() <= wants.files_count);
+  FUZZ_CHECK(outcome.files.size() <= options.files_count);
   std::uint64_t bytes = 0;
   for (const NamedBytes& file : outcome.files) {
     FUZZ_CHECK(is_relative_path(file.name));
     FUZZ_CHECK(file.name.size() <= kReturnedNameBytes);
     bytes += file.bytes.size();
   }
-  FUZZ_CHECK(bytes <= wants.files_bytes);
+  FUZZ_CHECK(bytes <= options.files_bytes);
 }
 
 }  // namespace
@@ -37,12 +37,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto report = decode_report(input, kMostFiles);
   if (!report) return 0;
   FUZZ_CHECK(report->unchecked().files.size() <= kMostFiles);
-  Wants wants;
-  wants.error_detail = choice & 1;
-  if (choice & 2) wants.return_files = {"*"};
-  wants.files_count = kMostFiles;
-  wants.files_bytes = kFilesBytes;
-  check_outcome(judge_report(*report, wants, kCaps), wants);
+  ReportOptions options;
+  options.error_detail = choice & 1;
+  if (choice & 2) options.return_files = {"*"};
+  options.files_count = kMostFiles;
+  options.files_bytes = kFilesBytes;
+  check_outcome(validate_report(*report, options, kCaps), options);
   const std::string again = encode_report(report->unchecked());
   const auto copy = decode_report(std::string_view(again).substr(kFrameHeaderBytes), kMostFiles);
   FUZZ_CHECK(copy && copy->unchecked().text == report->unchecked().text);

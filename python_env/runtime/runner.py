@@ -1,0 +1,298 @@
+"""Runs one script and turns what comes of it into a report. Loaded once, in the zygote; `run` is called
+once in each worker, after the jail is complete.
+
+Whatever a script does to this interpreter, it can only change its own report: the server checks and
+re-serialises it.
+"""
+
+import ast
+import asyncio
+import contextlib
+import logging
+import os
+import random
+import sys
+import threading
+import time
+import traceback
+import types
+from collections import namedtuple
+
+import _pyexec_denied_imports as denied_imports
+import _pyexec_failures as failures
+import _pyexec_hints as hints
+import _pyexec_job_inputs as job_inputs
+import _pyexec_leftovers as leftovers
+import _pyexec_own_calls as own_calls
+import _pyexec_results as results
+import _pyexec_returned_files as returned_files
+import _pyexec_script_module as script_module
+import _pyexec_uploads as uploads
+from _pyexec_script_module import DEFAULT_DIRECTORY, prepare  # noqa: F401  (`prepare` is the zygote's)
+
+# Values of ReportKind (worker/protocol/job.h).
+VALUE, INVALID_SCRIPT, EXCEPTION, NOT_SERIALIZABLE, MEMORY_LIMIT, OUTPUT_LIMIT, EXITED, INVALID_ARGUMENTS = range(1, 9)
+
+OWN_FRAMES = "<pyexec "
+LEADING_FRAMES = (OWN_FRAMES, os.path.dirname(asyncio.__file__) + "/")
+NO_MAIN_RAN = (INVALID_SCRIPT, INVALID_ARGUMENTS)
+OUT_OF_MEMORY = "memory limit exceeded"
+
+# Of a report; `nan` is the request's field.
+ReportOptions = namedtuple("ReportOptions", "detail patterns files_bytes files_count files_depth denied nan", defaults=(results.ERROR,))
+_NO_OPTIONS = ReportOptions(False, (), 0, 0, 0, ())
+_NO_INPUTS = ("", b"", (), ())
+_MISSING = object()
+# Found before any script can rebind them.
+_seed_random, _set_native_id, _getpid = random.seed, threading.main_thread()._set_native_id, os.getpid
+
+os.environ["TMPDIR"] = DEFAULT_DIRECTORY
+
+
+class _Refused(Exception):
+    """Why there is no main() to run, or not with these arguments, as (report kind, text)."""
+
+
+def after_fork(temporary_directory):
+    """What must differ between workers, but for numpy's random state, which interpreter.cc fills in.
+
+    temporary_directory: where tempfile writes; "" leaves it without a place.
+
+    Python's own repairs (PyOS_AfterFork_Child) are not called: they are for a process with threads, whose locks
+    somebody may hold, and each Python function that runs in a worker costs it pages of its own. The zygote has
+    one thread and holds no lock when it forks; what is left is its random state and its thread's number.
+    """
+    _seed_random()
+    _set_native_id()
+    if temporary_directory != DEFAULT_DIRECTORY:
+        os.environ["TMPDIR"] = os.environ["HOME"] = sys.path[0] = temporary_directory or DEFAULT_DIRECTORY
+
+
+def run(source: str, result_bytes: int, error_bytes: int, inputs=None, options=None):
+    """Returns (report kind, text as UTF-8 bytes, detail, files). Never raises but for a broken interpreter.
+
+    source: the script. result_bytes, error_bytes: caps of the returned text; a longer result is an
+    error, a longer error text loses its middle. inputs: None, or (arguments of main() as JSON or "",
+    standard input as bytes, files and variables of the environment as lists of (name, bytes)).
+    options: None, or (whether detail is wanted, patterns of the files to return, most bytes and most
+    of those files, most directories above one, modules that must not be imported, what NaN is).
+    detail: [(name, value as UTF-8 bytes)] of a failure, where wanted. files: [(name, bytes)].
+    """
+    inputs = _NO_INPUTS if inputs is None else inputs
+    options = _NO_OPTIONS if options is None else ReportOptions(*options)
+    directory = os.environ["TMPDIR"]
+    if options.patterns:
+        with contextlib.suppress(OSError):  # a jail without a place to write has no files to return either
+            os.chdir(directory)
+    detail, files = [], []
+    script = script_module.script_of(source, [name for name, _ in inputs[2]])
+    file = script_module.file_for(script, inputs[2], options.patterns)
+    kind, text = _run(script, inputs, options, result_bytes, detail if options.detail else None)
+    try:
+        leftovers.write_out()
+    except BaseException:  # a signal handler of the script, or what it has made of Python
+        pass
+    if options.patterns and kind not in NO_MAIN_RAN:
+        if file is not None:
+            file.take_away()
+        kind, text, files = _collect(directory, options, kind, text)
+    if isinstance(text, str):
+        text = text.encode("utf-8", "backslashreplace")
+    if kind != VALUE and len(text) > error_bytes:
+        text = failures.bounded(text, error_bytes)
+    return kind, text, detail, files
+
+
+def _collect(directory, options, kind, text):
+    try:
+        limits = returned_files.Limits(options.files_bytes, options.files_count, options.files_depth)
+        return kind, text, returned_files.collect(directory, options.patterns, limits)
+    except MemoryError:
+        return MEMORY_LIMIT, OUT_OF_MEMORY, []
+    except returned_files.Refused as refused:
+        problem = f"return_files: {refused}"
+    except BaseException as error:  # a signal handler of the script, or what it has made of Python
+        problem = f"return_files: {type(error).__name__}"
+    return OUTPUT_LIMIT, problem if kind == VALUE else f"{problem}\nThe script had failed before:\n{text}", []
+
+
+def _run(script, inputs, options, result_bytes, detail):
+    """Report kind and text. detail: a list to add to, or None."""
+    own_pid = _getpid()
+    try:
+        code, calls = _compile(script, options.denied, detail)
+    except _Refused as refused:
+        return refused.args
+    shadowed = uploads.Shadowed([name for name, _ in inputs[2]])
+    failure = value = None
+    try:
+        value = _value_of(script, code, calls, inputs)
+    except BaseException as error:
+        failure = error
+    shadowed.restore()
+    if _getpid() != own_pid:
+        _end_child(failure)  # a child that the script forked came back from main(); its parent reports
+    if failure is None:
+        return _serialize(script, value, options.nan, result_bytes, detail)
+    try:
+        return _fail(script, failure, detail)
+    finally:
+        del failure  # with the frames that it holds, and the files that are open in them
+
+
+def _compile(script, denied, detail):
+    """Returns (code, OwnCalls or None). Raises _Refused."""
+    source, filename = script.source, script.filename
+    try:
+        if denied:
+            tree = compile(source, filename, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
+            found = denied_imports.first_denied(tree, denied)
+            if found is not None:
+                raise _Refused(INVALID_SCRIPT, _refuse_import(source, *found, detail))
+            code = compile(tree, filename, "exec", dont_inherit=True)
+        else:
+            code = compile(source, filename, "exec", dont_inherit=True)
+        return own_calls.watched(source, filename) or (code, None)
+    except (SyntaxError, ValueError, OverflowError, RecursionError) as error:
+        _note(detail, failures.of_syntax, error, source)
+        raise _Refused(INVALID_SCRIPT, f"Syntax error in script: {error}") from None
+    except MemoryError:  # the parser's stack, or the job's memory: it does not tell
+        raise _Refused(INVALID_SCRIPT, "Syntax error in script: too complex for the memory of a job") from None
+
+
+def _value_of(script, code, calls, inputs):
+    """What main() returns. Raises _Refused, or whatever the script does."""
+    args, kwargs = job_inputs.take(*inputs)
+    module = script_module.make(script)
+    logging._startTime = time.time() if sys.version_info < (3, 13) else time.time_ns()
+    try:
+        exec(code, module.__dict__)
+    except SystemExit as stop:
+        if calls is None or not calls.is_end(stop):
+            raise
+    main = module.__dict__.get("main", _MISSING)
+    if main is _MISSING:
+        raise _Refused(INVALID_SCRIPT, "Script must contain a main() function")
+    if not callable(main):
+        raise _Refused(INVALID_SCRIPT, f"'main' must be a function, not {type(main).__name__}")
+    if calls is not None and calls.began and not args and not kwargs:
+        return calls.value  # the script has called it by itself
+    if inputs[0] != "":
+        problem = job_inputs.mismatch(main, args, kwargs)
+        if problem is not None:
+            raise _Refused(INVALID_ARGUMENTS, problem)
+    value = main(*args, **kwargs)
+    return _awaited(value) if isinstance(value, types.CoroutineType) else value
+
+
+def _awaited(coroutine):
+    """As asyncio.run, but that nobody waits for what still runs in the threads of the loop's executor."""
+    with asyncio.Runner() as runner:
+        loop = runner.get_loop()
+
+        async def let_go(timeout=None):
+            """In place of waiting."""
+
+        loop.shutdown_default_executor = let_go
+        return runner.run(coroutine)
+
+
+def _fail(script, error, detail):
+    if isinstance(error, _Refused):
+        if error.args[0] == INVALID_ARGUMENTS:
+            _note(detail, failures.of_text, "TypeError", error.args[1])
+        return error.args
+    if isinstance(error, SystemExit):
+        return EXITED, _exit_text(script, error, detail)
+    is_memory = hints.is_memory_limit(error)
+    if is_memory:
+        traceback.clear_frames(error.__traceback__)  # there is room again to tell of it
+    text = _describe(script, error, detail)
+    return (MEMORY_LIMIT, OUT_OF_MEMORY) if is_memory else (EXCEPTION, text + hints.line_for(error))
+
+
+def _end_child(error):
+    """As Python ends a process."""
+    code = 1
+    try:
+        if error is None:
+            code = 0
+        elif isinstance(error, SystemExit) and (error.code is None or isinstance(error.code, int)):
+            code = (error.code or 0) & 0xFF
+        elif isinstance(error, SystemExit):
+            print(error.code, file=sys.stderr)
+        else:
+            print(_trace(error), file=sys.stderr)
+        leftovers.write_out()
+    finally:
+        os._exit(code)
+
+
+def _serialize(script, value, nan, result_bytes, detail):
+    kind, text = _encode(script, value, nan, detail)
+    if kind == NOT_SERIALIZABLE:
+        name, _, message = text.partition(": ")
+        _note(detail, failures.of_text, name, message)
+    if kind == VALUE and len(text) > result_bytes:
+        return OUTPUT_LIMIT, f"result is {len(text)} bytes of JSON, more than the limit of {result_bytes}"
+    return kind, text
+
+
+def _encode(script, value, nan, detail):
+    try:
+        return VALUE, results.encode(value, nan).encode("utf-8")
+    except UnicodeEncodeError:
+        place = results.place_of_problem(value, nan, results.is_encodable)
+        return NOT_SERIALIZABLE, f"UnicodeEncodeError: the result holds a lone surrogate, which has no UTF-8 form{place}"
+    except (TypeError, ValueError, OverflowError) as error:
+        return NOT_SERIALIZABLE, results.text_of_problem(error, value, nan)
+    except RecursionError:
+        return NOT_SERIALIZABLE, "RecursionError: the result is nested too deeply"
+    except MemoryError:
+        return MEMORY_LIMIT, OUT_OF_MEMORY
+    except SystemExit as stop:
+        return EXITED, _exit_text(script, stop, detail)
+    except BaseException as error:
+        return EXCEPTION, _describe(script, error, detail)
+
+
+def _note(detail, look, *arguments):
+    if detail is not None:
+        detail += look(*arguments)
+
+
+def _refuse_import(source, name, line, offset, detail):
+    text = f"importing {name!r} is not allowed by this service (line {line})"
+    _note(detail, failures.of_import, text, source, line, offset)
+    return text
+
+
+def _exit_text(script, stop, detail):
+    _describe(script, stop, detail)
+    code = stop.code
+    shown = repr(code) if code is None or isinstance(code, (int, str)) else type(code).__name__
+    return f"script exited with {shown} before main() returned"
+
+
+def _describe(script, error, detail):
+    text = _trace(error)
+    _note(detail, failures.of_error, error, script, text)
+    return text
+
+
+def _trace(error):
+    """The traceback as Python prints it, without the frames that led to the script: of this service, and of the loop
+    that awaits an async main(); and without those of this service further in.
+    """
+    try:
+        frames = error.__traceback__
+        while frames is not None and frames.tb_frame.f_code.co_filename.startswith(LEADING_FRAMES):
+            frames = frames.tb_next
+        step = frames
+        while step is not None:
+            while step.tb_next is not None and step.tb_next.tb_frame.f_code.co_filename.startswith(OWN_FRAMES):
+                step.tb_next = step.tb_next.tb_next
+            step = step.tb_next
+        return "".join(traceback.format_exception(type(error), error, frames)).rstrip("\n")
+    except BaseException:  # the exception's own __str__ can do anything
+        return type(error).__name__

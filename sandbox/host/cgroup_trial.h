@@ -1,0 +1,13 @@
+// Whether the kernel holds the bounds of control groups.
+#pragma once
+
+#include "sandbox/base/step.h"
+#include "sandbox/plan/plan.h"
+
+namespace pyexec::sandbox {
+
+// Oversteps both bounds, each in a group of its own. Runs in the launcher. The index of the error:
+// as in make_cgroups.
+SetupError verify_bounds(const Plan& plan);
+
+}  // namespace pyexec::sandbox

@@ -1,0 +1,140 @@
+// Runs as pid 1 of a jail.
+#include "sandbox/layers/jail_root.h"
+
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstring>
+
+#include "sandbox/base/sys.h"
+#include "sandbox/layers/root_table.h"
+
+namespace pyexec::sandbox {
+namespace {
+
+constexpr long kOverlayMagic = 0x794c7630;  // Debian 12's <linux/magic.h> has it, g++ 12's not
+constexpr unsigned long kReadOnly = MS_RDONLY | MS_NOSUID | MS_NODEV;
+
+struct Path {
+  char text[160];
+};
+
+Path join(const char* first, const char* second) {
+  Path path;
+  const int size = std::snprintf(path.text, sizeof path.text, "%s%s", first, second);
+  if (size < 0 || size >= static_cast<int>(sizeof path.text)) path.text[0] = '\0';  // no such file
+  return path;
+}
+
+Path source_of(std::uint32_t row) {
+  Path path;
+  std::snprintf(path.text, sizeof path.text, "%s%u", kSources, row);
+  return path;
+}
+
+int mount_overlay(const char* lower, const char* target) {
+  char options[256];
+  std::snprintf(options, sizeof options, "lowerdir=%s:%s", lower, kEmptyRoot);
+  return ::mount("pyexec-root", target, "overlay", kReadOnly, options);
+}
+
+// Removing what is not there has to fail with ENOENT, which a read-only mount does not do
+// (root_table.cc); an overlay without an upper directory is one. The job is not who made this.
+int mount_guarded(const char* target) {
+  return ::mount("pyexec-etc", target, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+                 "mode=0755,size=4k,nr_inodes=32");
+}
+
+int link_guarded(const char* name, const char* target) {
+  // Only the entries of the directory itself; what lies deeper is reached through them.
+  if (std::strchr(name + 1, '/') != nullptr) return 0;
+  return ::symlink(join("..", join(kGuardedFiles, name).text).text, target);
+}
+
+SetupError make_entry(const RootEntry& entry, std::uint32_t row) {
+  const Path target = join(kJailRoot, entry.path);
+  if (const char* name = guarded_name(entry)) {
+    const bool is_there =
+        ::access(join(kLowerRoot, join(kGuardedFiles, name).text).text, F_OK) == 0;
+    return is_there ? check(link_guarded(name, target.text), Step::jail_root, row) : ok();
+  }
+  switch (entry.kind) {
+    case Entry::guarded:
+      return check(mount_guarded(target.text), Step::jail_root, row);
+    case Entry::bind: {
+      const Path source = source_of(row);
+      if (::access(source.text, F_OK) == -1 && entry.presence == Presence::if_on_host) return ok();
+      return check(mount_overlay(source.text, target.text), Step::jail_root, row);
+    }
+    case Entry::device: {
+      const Path node = join(kJailNodes, std::strrchr(entry.path, '/'));
+      return check(::mount(node.text, target.text, nullptr, MS_BIND, nullptr), Step::jail_root,
+                   row);
+    }
+    case Entry::directory:
+    case Entry::copied_file:
+    case Entry::copied_links:
+    case Entry::link:
+      return ok();  // the overlay of "/" has them
+  }
+  return fail(Step::jail_root, EINVAL, row);
+}
+
+// Every row that a job could write to or lock: of what kind its file system is, and how it is
+// mounted.
+SetupError verify_entry(const RootEntry& entry, std::uint32_t row) {
+  const bool is_device = entry.kind == Entry::device;
+  if (entry.kind != Entry::bind && !is_device) return ok();
+  struct statfs state = {};
+  if (::statfs(entry.path, &state) == -1)
+    return errno == ENOENT && entry.presence == Presence::if_on_host
+               ? ok()
+               : fail(Step::jail_root, errno, 200 + row);
+  const bool is_read_only = (state.f_flags & ST_RDONLY) && (state.f_flags & ST_NOSUID);
+  const bool is_own = is_device || state.f_type == kOverlayMagic;
+  return is_read_only && is_own ? ok() : fail(Step::jail_root, 0, 200 + row);
+}
+
+SetupError verify_root() {
+  struct statfs root = {};
+  PYEXEC_TRY(check(::statfs("/", &root), Step::jail_root, 300));
+  if (root.f_type != kOverlayMagic || (root.f_flags & ST_RDONLY) == 0 ||
+      (root.f_flags & ST_NOSUID) == 0)
+    return fail(Step::jail_root, 0, 300);
+  // A root that is still stacked on this one is what ".." of "/" leads to.
+  struct stat here = {}, above = {};
+  PYEXEC_TRY(check(::stat("/", &here), Step::jail_root, 301));
+  PYEXEC_TRY(check(::stat("/..", &above), Step::jail_root, 301));
+  if (here.st_dev != above.st_dev || here.st_ino != above.st_ino)
+    return fail(Step::jail_root, 0, 301);
+  for (const char* path : {kLowerRoot, kJailNodes, "/proc", "/etc/passwd"})
+    if (::access(path, F_OK) != -1) return fail(Step::jail_root, 0, 302);
+  return ok();
+}
+
+template <typename Act>
+SetupError each_row(Act act) {
+  const auto rows = root_table();
+  for (std::uint32_t i = 0; i < rows.size(); ++i) PYEXEC_TRY(act(rows[i], i));
+  return ok();
+}
+
+}  // namespace
+
+SetupError enter_jail_root() {
+  PYEXEC_TRY(check(mount_overlay(kLowerRoot, kJailRoot), Step::jail_root, 100));
+  PYEXEC_TRY(each_row(make_entry));
+  PYEXEC_TRY(check(::chdir(kJailRoot), Step::jail_root, 101));
+  // As in root_image.cc.
+  PYEXEC_TRY(check(sys::pivot_root(".", "."), Step::jail_root, 102));
+  PYEXEC_TRY(check(::umount2(".", MNT_DETACH), Step::jail_root, 103));
+  PYEXEC_TRY(check(::chdir("/"), Step::jail_root, 104));
+  PYEXEC_TRY(each_row(verify_entry));
+  return verify_root();
+}
+
+}  // namespace pyexec::sandbox

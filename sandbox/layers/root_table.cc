@@ -1,0 +1,64 @@
+#include "sandbox/layers/root_table.h"
+
+#include <cstring>
+
+#include "sandbox/layers/root_image.h"
+
+namespace pyexec::sandbox {
+namespace {
+
+constexpr RootEntry kRoot[] = {
+    {"/usr", Entry::directory, Presence::required},
+    {"/usr/bin", Entry::bind, Presence::required},  // sys.executable and what subprocess runs
+    {"/usr/lib", Entry::bind,
+     Presence::required},  // the interpreter, its packages, shared libraries
+    {"/usr/lib64", Entry::copied_links, Presence::if_on_host},  // the dynamic loader's name
+    {"/usr/share", Entry::directory, Presence::required},
+    {"/usr/share/zoneinfo", Entry::bind, Presence::if_on_host},    // pandas, zoneinfo
+    {"/usr/share/matplotlib", Entry::bind, Presence::if_on_host},  // fonts
+    {"/usr/share/fonts", Entry::directory, Presence::required},
+    {"/usr/share/fonts/truetype", Entry::directory, Presence::required},
+    {"/usr/share/fonts/truetype/wqy", Entry::bind,
+     Presence::if_on_host},  // Chinese, Japanese, Korean
+    {"/usr/local", Entry::directory, Presence::required},
+    {"/usr/local/bin", Entry::directory, Presence::required},
+    {"/usr/local/bin/python", Entry::link, Presence::required, "/usr/bin/python3"},
+    {"/bin", Entry::link, Presence::required, "usr/bin"},
+    {"/lib", Entry::link, Presence::required, "usr/lib"},
+    {"/lib64", Entry::link, Presence::required, "usr/lib64"},
+    // On a read-only mount, removing a file that is not there fails with EROFS, before the kernel
+    // looks for it; scripts expect ENOENT. Where a job is not the one who made the image, or
+    // Landlock keeps it from writing, it cannot write here either (jail.cc checks it as the job).
+    {"/etc", Entry::guarded, Presence::required},
+    {"/etc/ld.so.cache", Entry::copied_file, Presence::if_on_host},
+    {"/etc/alternatives", Entry::copied_links, Presence::if_on_host},  // Debian's libblas.so.3
+    {"/etc/ssl", Entry::directory, Presence::required},
+    {"/etc/ssl/certs", Entry::directory, Presence::required},
+    {"/etc/ssl/certs/ca-certificates.crt", Entry::copied_file, Presence::if_on_host},  // requests
+    {"/dev", Entry::directory, Presence::required},
+    {"/dev/null", Entry::device, Presence::required},
+    {"/dev/zero", Entry::device, Presence::required},
+    {"/dev/full", Entry::device, Presence::required},
+    {"/dev/random", Entry::device, Presence::required},
+    {"/dev/urandom", Entry::device, Presence::required},
+    {kShmDirectory, Entry::directory, Presence::required},
+    {kTmpDirectory, Entry::directory, Presence::required},
+};
+
+}  // namespace
+
+std::span<const RootEntry> root_table() {
+  return kRoot;
+}
+
+const char* guarded_name(const RootEntry& entry) {
+  for (const RootEntry& other : kRoot) {
+    const std::size_t size = std::strlen(other.path);
+    if (other.kind == Entry::guarded && std::strncmp(entry.path, other.path, size) == 0 &&
+        entry.path[size] == '/')
+      return entry.path + size;
+  }
+  return nullptr;
+}
+
+}  // namespace pyexec::sandbox

@@ -1,0 +1,72 @@
+// Runs in slot processes, and in children of the launcher that are thrown away.
+#include "sandbox/layers/slot.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+#include "sandbox/base/sys.h"
+#include "sandbox/layers/group_files.h"
+
+namespace pyexec::sandbox {
+
+SetupError Slot::enter(const Plan& plan, const Limits& limits, const SlotName& slot) {
+  char name[40];
+  std::snprintf(name, sizeof name, "/%s%u-%u", kSlots, slot.generation, slot.index);
+  const std::string memory = std::string(plan.cgroup_memory.data()) + name,
+                    pids = std::string(plan.cgroup_pids.data()) + name;
+  const bool is_v2 = plan.cgroup == Cgroup::v2;
+  // Without one, the processor is shared out by sessions (plan.h).
+  const std::string cpu =
+      plan.cgroup_cpu[0] == '\0' ? memory : std::string(plan.cgroup_cpu.data()) + name;
+  for (const std::string& directory : {memory, pids, cpu})
+    if (::mkdir(directory.c_str(), 0755) == -1 && errno != EEXIST)
+      return fail(Step::cgroup, errno, 3);
+
+  const std::string bytes = std::to_string(limits.address_space_bytes + kOwnBytes);
+  const std::string processes = std::to_string(limits.processes + 1 + kOwnProcesses);
+  PYEXEC_TRY(
+      write_text(memory + (is_v2 ? "/memory.max" : "/memory.limit_in_bytes"), bytes, kMemory));
+  // Absent where the kernel keeps no account of swap.
+  const std::string swap = memory + (is_v2 ? "/memory.swap.max" : "/memory.memsw.limit_in_bytes");
+  if (::access(swap.c_str(), F_OK) == 0) PYEXEC_TRY(write_text(swap, is_v2 ? "0" : bytes, kMemory));
+  PYEXEC_TRY(write_text(pids + "/pids.max", processes, kProcesses));
+  PYEXEC_TRY(write_text(memory + "/cgroup.procs", "0", 4));
+  if (!is_v2) PYEXEC_TRY(write_text(pids + "/cgroup.procs", "0", 5));
+  if (!is_v2 && cpu != memory) PYEXEC_TRY(write_text(cpu + "/cgroup.procs", "0", 14));
+
+  process_count_.reset(::open((pids + "/pids.current").c_str(), O_RDONLY | O_CLOEXEC));
+  memory_events_.reset(::open((memory + (is_v2 ? "/memory.events" : "/memory.oom_control")).c_str(),
+                              O_RDONLY | O_CLOEXEC));
+  memory_use_.reset(
+      ::open((memory + (is_v2 ? "/memory.current" : "/memory.usage_in_bytes")).c_str(),
+             O_RDONLY | O_CLOEXEC));
+  memory_kinds_.reset(::open((memory + "/memory.stat").c_str(), O_RDONLY | O_CLOEXEC));
+  if (!process_count_ || !memory_events_ || !memory_use_ || !memory_kinds_)
+    return fail(Step::cgroup, errno, 6);
+  return is_empty() && read_text(pids + "/pids.max") == processes + "\n" ? ok()
+                                                                         : fail(Step::cgroup, 0, 7);
+}
+
+bool Slot::is_empty() const {
+  return read_text(process_count_.get()) == "1\n" && is_memory_free();
+}
+
+// What is charged to the slot itself, and to files that the kernel can drop, is no reason to wait.
+bool Slot::is_memory_free() const {
+  constexpr std::uint64_t kLeft = kOwnBytes / 2;
+  if (std::strtoull(read_text(memory_use_.get()).c_str(), nullptr, 10) <= kLeft) return true;
+  const std::string kinds = read_text(memory_kinds_.get());
+  const bool is_v2 = kinds.compare(0, 5, "anon ") == 0;
+  return number_after(kinds, is_v2 ? "anon " : "rss ") + number_after(kinds, "shmem ") <= kLeft;
+}
+
+std::uint64_t Slot::memory_kills() const {
+  return number_after(read_text(memory_events_.get()), "oom_kill ");
+}
+
+}  // namespace pyexec::sandbox

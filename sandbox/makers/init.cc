@@ -1,0 +1,207 @@
+// Runs as pid 1 of a jail.
+#include "sandbox/makers/init.h"
+
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/magic.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <iterator>
+
+#include "sandbox/base/lifeline.h"
+#include "sandbox/base/sys.h"
+#include "sandbox/base/unique_fd.h"
+#include "sandbox/layers/jail_root.h"
+#include "sandbox/layers/privileges.h"
+#include "sandbox/layers/root_image.h"
+
+namespace pyexec::sandbox {
+namespace {
+
+constexpr char kHostname[] = "pyexec";
+
+SetupError mount_scratch(const Plan& plan, const Limits& limits) {
+  struct Scratch {
+    const char* path;
+    std::uint64_t bytes;
+    const char* mode;
+  };
+  const Scratch rows[] = {
+      {kTmpDirectory, limits.tmp_bytes, "0700"},
+      {kShmDirectory, limits.shm_bytes, "0700"},  // POSIX semaphores and shared memory
+  };
+  for (std::uint32_t i = 0; i < std::size(rows); ++i) {
+    char options[160];
+    std::snprintf(options, sizeof options, "uid=%u,gid=%u,mode=%s,size=%llu,nr_inodes=%llu",
+                  plan.job_uid(), plan.job_uid(), rows[i].mode,
+                  static_cast<unsigned long long>(rows[i].bytes),
+                  static_cast<unsigned long long>(limits.tmp_inodes));
+    int mounted =
+        ::mount("pyexec-scratch", rows[i].path, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, options);
+    // gVisor knows no bound on inodes, and counts them as memory of its own.
+    const bool counts_inodes = mounted == 0 || plan.builder != Builder::unshare || errno != EINVAL;
+    if (!counts_inodes) {
+      *std::strstr(options, ",nr_inodes") = '\0';
+      mounted = ::mount("pyexec-scratch", rows[i].path, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+                        options);
+    }
+    PYEXEC_TRY(check(mounted, Step::scratch, i));
+    struct statfs state = {};
+    PYEXEC_TRY(check(::statfs(rows[i].path, &state), Step::scratch, i));
+    const auto page = static_cast<std::uint64_t>(state.f_bsize);
+    const bool bounded = state.f_type == TMPFS_MAGIC &&
+                         (!counts_inodes || state.f_files == limits.tmp_inodes) &&
+                         state.f_blocks * page <= rows[i].bytes + page && state.f_blocks > 0;
+    const bool harmless =
+        (state.f_flags & ST_NOSUID) && (state.f_flags & ST_NODEV) && (state.f_flags & ST_NOEXEC);
+    if (!bounded || !harmless) return fail(Step::scratch, 0, i);
+  }
+  return ok();
+}
+
+SetupError set_hostname() {
+  PYEXEC_TRY(check(::sethostname(kHostname, sizeof kHostname - 1), Step::hostname));
+  utsname names = {};
+  PYEXEC_TRY(check(::uname(&names), Step::hostname));
+  return std::strcmp(names.nodename, kHostname) == 0 ? ok() : fail(Step::hostname, 0);
+}
+
+SetupError give_up_rights() {
+  PYEXEC_TRY(drop_bounding_set(Step::init_seal));
+  PYEXEC_TRY(keep_capabilities(1u << CAP_KILL,
+                               Step::init_seal));  // for `kill_job`, in this namespace only
+  return forbid_new_privileges(Step::init_seal);
+}
+
+SetupError seal() {
+  PYEXEC_TRY(give_up_rights());
+  // Changing ids made this process undumpable. The worker joins through its pidfd, which the kernel
+  // grants by the same rule as tracing. The job cannot use that: it has no capability, which the
+  // rule wants of one who traces a process that has some, and where it can it has another uid.
+  PYEXEC_TRY(check(::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), Step::init_seal, 1));
+  // The jail must not outlive the jailer. Set after the ids change, which would clear it.
+  PYEXEC_TRY(die_with_parent(Step::init_seal));
+  // Orphans of the job are reaped by the kernel.
+  return check(::signal(SIGCHLD, SIG_IGN) == SIG_ERR ? -1 : 0, Step::init_seal, 3);
+}
+
+// An init's only descriptors.
+constexpr int kLeash = 0, kJob = 1;
+
+SetupError keep_only(int lifeline, int job) {
+  const int high_leash = ::fcntl(lifeline, F_DUPFD_CLOEXEC, 16);
+  const int high_job = ::fcntl(job, F_DUPFD_CLOEXEC, 16);
+  PYEXEC_TRY(check(::dup2(high_leash, kLeash), Step::init_seal, 4));
+  PYEXEC_TRY(check(::dup2(high_job, kJob), Step::init_seal, 6));
+  return check(sys::close_range(kJob + 1, ~0u), Step::init_seal, 5);
+}
+
+// Until the job is over, in the server's eyes or in its own (lifeline.h), or nobody can tell any
+// more.
+void await_end() {
+  pollfd sources[] = {{kLeash, POLLIN, 0}, {kJob, POLLRDHUP, 0}};
+  for (;;) {
+    if (sys::retry([&] { return ::poll(sources, std::size(sources), -1); }) == -1) return;
+    char ignored;
+    if (sources[0].revents != 0 && ::read(kLeash, &ignored, 1) <= 0) return;
+    // Closed, by the worker's end or by its script: says nothing about the rest of the job.
+    if (sources[1].revents & POLLHUP)
+      sources[1].fd = -1;
+    else if (sources[1].revents & POLLRDHUP)
+      return;
+  }
+}
+
+SetupError set_up(const Plan& plan, const Limits& limits) {
+  PYEXEC_TRY(check(::setsid(), Step::session));
+  PYEXEC_TRY(plan.users == Users::two_mapped ? become(plan.init_uid(), Step::init_identity)
+                                             : stay(plan.init_uid(), Step::init_identity));
+  if (plan.files == Files::own) PYEXEC_TRY(enter_jail_root());
+  PYEXEC_TRY(mount_scratch(plan, limits));
+  PYEXEC_TRY(set_hostname());
+  return seal();
+}
+
+int exit_at_once(void*) {
+  ::_exit(0);
+}
+
+// Whether the job never made a process or a thread. A pid namespace hands out numbers in ascending
+// order, and once past 300 not below that again, so the next one tells: the worker is 2.
+bool worker_was_alone() {
+  alignas(64) static char stack[4096];  // nobody waits for the one that runs on it
+  return ::clone(exit_at_once, stack + sizeof stack, CLONE_VM | SIGCHLD, nullptr) == 3;
+}
+
+// Exit is a millisecond of the kernel's work that it does not interrupt for anybody: a worker that
+// is alone is only stopped at first, so that the server, which is told now, does not have to wait
+// for a core until then.
+void stop_job(int lifeline) {
+  ::kill(-1, SIGSTOP);
+  if (!worker_was_alone()) return;
+  sys::send_all(lifeline, &kWorkerStopped, 1);
+  const timespec head_start = {0, 300'000};
+  ::nanosleep(&head_start, nullptr);
+}
+
+// The kernel makes kill(-1) atomic against fork: nobody slips through. A worker counts until the
+// zygote, its parent, has reaped it. Where it cannot be killed so, this process's end does it.
+void kill_job(int lifeline) {
+  constexpr timespec kPause = {0, 200'000};
+  constexpr int kSendAgainMs = 5;
+  UniqueFd worker(sys::pidfd_open(2));
+  int failures = 0;
+  while (::kill(-1, SIGKILL) == 0 || (errno != ESRCH && ++failures < 10)) {
+    pollfd ended = {worker.get(), POLLIN, 0};
+    if (worker && ::poll(&ended, 1, kSendAgainMs) == 0) continue;
+    worker.reset();
+    ::nanosleep(&kPause, nullptr);
+  }
+  if (failures < 10) sys::send_all(lifeline, &kJailEmpty, 1);
+}
+
+}  // namespace
+
+SetupError set_up_chained_init(const Plan& plan, const Limits& limits) {
+  if (plan.root == Root::image) PYEXEC_TRY(mount_scratch(plan, limits));
+  return set_hostname();
+}
+
+SetupError seal_chained_init(int lifeline, int exits) {
+  for (int fd = 0; fd < 1024; ++fd)
+    if (fd != lifeline && fd != exits) ::close(fd);
+  PYEXEC_TRY(give_up_rights());
+  return forbid_tracing();
+}
+
+void run_init(int lifeline, int job, const Plan& plan, const Limits& limits) {
+  char maps_written;
+  if (!sys::read_all(lifeline, &maps_written, 1)) ::_exit(1);
+
+  SetupError result = set_up(plan, limits);
+  if (!result.failed()) {
+    result = keep_only(lifeline, job);
+    if (!result.failed()) lifeline = kLeash;
+  }
+  // A jailer that died before PR_SET_PDEATHSIG shows here: nobody reads.
+  if (!sys::send_all(lifeline, &result, sizeof result) || result.failed()) ::_exit(1);
+
+  await_end();
+  stop_job(lifeline);
+  kill_job(lifeline);
+  ::_exit(0);  // the namespaces go with it, which takes the kernel longer
+}
+
+}  // namespace pyexec::sandbox

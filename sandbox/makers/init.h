@@ -1,0 +1,26 @@
+// Runs as pid 1 of a jail, as a clone of the jailer: a few pages, no interpreter, no script.
+#pragma once
+
+#include <cstdint>
+
+#include "sandbox/base/step.h"
+#include "sandbox/plan/limits.h"
+#include "sandbox/plan/plan.h"
+
+namespace pyexec::sandbox {
+
+// Finishes the jail from inside (scratch file systems, host name), gives up every right but
+// CAP_KILL, reports a SetupError on `lifeline` and then holds the namespaces until the other end of
+// `lifeline` is shut down or closed, or the other end of `job` is shut down. Then it kills every
+// process of the jail, says so (base/lifeline.h), waits until none is left, says that too, and
+// exits. If it dies in any other way the kernel kills the rest of the jail. Uses system calls only:
+// it runs after a raw clone.
+[[noreturn]] void run_init(int lifeline, int job, const Plan& plan, const Limits& limits);
+
+// The same for the init of an unshare jail (chain.h), which is a fork of the zygote: first what has
+// to be there before the worker is forked, then, with `lifeline` and `exits` as the only
+// descriptors that stay open, the rights.
+SetupError set_up_chained_init(const Plan& plan, const Limits& limits);
+SetupError seal_chained_init(int lifeline, int exits);
+
+}  // namespace pyexec::sandbox

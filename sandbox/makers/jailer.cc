@@ -1,0 +1,187 @@
+// Runs as the jailer, but for `start_jailer`, which runs in the zygote.
+#include "sandbox/makers/jailer.h"
+
+#include <fcntl.h>
+#include <link.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstring>
+#include <span>
+
+#include "sandbox/base/fd_message.h"
+#include "sandbox/base/sys.h"
+#include "sandbox/layers/namespaces.h"
+#include "sandbox/layers/privileges.h"
+#include "sandbox/layers/root_image.h"
+#include "sandbox/makers/init.h"
+#include "sandbox/makers/supervisor.h"
+
+namespace pyexec::sandbox {
+namespace {
+
+// The jailer's only descriptors. Higher than anything it was born with.
+constexpr int kSocket = 64;
+constexpr int kProc = 65;
+
+struct Jail {
+  UniqueFd init_pidfd;
+  UniqueFd lifeline;
+  UniqueFd server_job, worker_job;
+  JailTimes times = {};
+};
+
+// Exactly two descriptors stay open: the socket to the zygote (already in its place) and the host's
+// /proc, which is out of reach by path once the root image is entered.
+SetupError keep_descriptors() {
+  UniqueFd proc(::open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  PYEXEC_TRY(check(::dup3(proc.get(), kProc, O_CLOEXEC), Step::descriptors, 0));
+  proc.reset();
+  PYEXEC_TRY(check(sys::close_range(0, kSocket - 1), Step::descriptors, 1));
+  return check(sys::close_range(kProc + 1, ~0u), Step::descriptors, 2);
+}
+
+// A supervisor that did not clean up, or was killed, has left a job behind that nobody watches. The
+// jailer's end is the zygote's, and that the end of every worker.
+void on_keeper_exit(int) {
+  int status;
+  while (::waitpid(-1, &status, WNOHANG) > 0)
+    if (status != 0) ::_exit(1);
+}
+
+// Python, which never runs here, is four fifths of what an init would be given a copy of. What the
+// dynamic linker reads of it stays: it asks each library for the symbols that others still miss.
+int unmap_python(dl_phdr_info* library, std::size_t, void*) {
+  if (std::strstr(library->dlpi_name, "/libpython") == nullptr) return 0;
+  const std::span segments(library->dlpi_phdr, library->dlpi_phnum);
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto up = [page](std::uintptr_t address) { return (address + page - 1) / page * page; };
+  std::uintptr_t linked_end = 0;
+  for (const auto& segment : segments)
+    if (segment.p_type == PT_GNU_RELRO) linked_end = segment.p_vaddr + segment.p_memsz;
+  for (const auto& segment : segments) {
+    const std::uintptr_t begin = up(segment.p_flags & PF_W ? linked_end : segment.p_vaddr);
+    const std::uintptr_t end = up(segment.p_vaddr + segment.p_memsz);
+    if (segment.p_type == PT_LOAD && (segment.p_flags & (PF_W | PF_X)) && linked_end > 0)
+      ::munmap(reinterpret_cast<void*>(library->dlpi_addr + begin), end - begin);
+  }
+  return 1;
+}
+
+SetupError prepare(const Plan& plan) {
+  PYEXEC_TRY(check(::prctl(PR_SET_NAME, "pyexec-jailer", 0, 0, 0), Step::control));
+  PYEXEC_TRY(die_with_parent(Step::control));
+  PYEXEC_TRY(keep_descriptors());
+  ::dl_iterate_phdr(unmap_python, nullptr);
+  if (!plan.namespaces())
+    return check(::signal(SIGCHLD, on_keeper_exit) == SIG_ERR ? -1 : 0, Step::control);
+  // Jail inits are reaped by the kernel; who waits for one does so on its pidfd.
+  PYEXEC_TRY(check(::signal(SIGCHLD, SIG_IGN) == SIG_ERR ? -1 : 0, Step::control));
+  return enter_root_image(plan);
+}
+
+SetupError start_init(const Plan& plan, const Limits& limits, std::uint32_t worker_id, int lifeline,
+                      Jail& jail) {
+  int job[2];
+  PYEXEC_TRY(check(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, job), Step::namespaces, 1));
+  jail.server_job.reset(job[0]);
+  jail.worker_job.reset(job[1]);
+  if (plan.files == Files::own) PYEXEC_TRY(make_device_nodes());
+  int pidfd = -1;
+  const pid_t pid = sys::clone_namespaces(kNamespaces, &pidfd);
+  if (pid == -1) return fail(Step::namespaces, errno);
+  if (pid == 0) {
+    jail.lifeline.reset();
+    run_init(lifeline, jail.server_job.get(), plan, limits);
+  }
+  jail.init_pidfd.reset(pidfd);
+  PYEXEC_TRY(write_id_maps(plan, kProc, pidfd, worker_id));
+  const char maps_written = 1;
+  return sys::send_all(jail.lifeline.get(), &maps_written, 1) ? ok()
+                                                              : fail(Step::init_identity, EPIPE);
+}
+
+SetupError start_keeper(const Plan& plan, const Limits& limits, std::uint32_t worker_id,
+                        int lifeline, Jail& jail) {
+  const pid_t pid = ::fork();
+  if (pid == -1) return fail(Step::supervisor, errno);
+  if (pid == 0) {
+    jail.lifeline.reset();
+    run_keeper(lifeline, plan, limits, worker_id);
+  }
+  jail.init_pidfd.reset(sys::pidfd_open(pid));
+  return jail.init_pidfd ? ok() : fail(Step::supervisor, errno);
+}
+
+SetupError build_jail(const Plan& plan, const Limits& limits, std::uint32_t worker_id, Jail& jail) {
+  int lifeline[2];
+  PYEXEC_TRY(
+      check(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, lifeline), Step::namespaces));
+  jail.lifeline.reset(lifeline[0]);
+  UniqueFd inner(lifeline[1]);
+  Lap lap;
+  PYEXEC_TRY(
+      (plan.namespaces() ? start_init : start_keeper)(plan, limits, worker_id, inner.get(), jail));
+  jail.times.namespaces_ns = lap.ns();
+  inner.reset();
+  SetupError result;
+  if (!sys::read_all(jail.lifeline.get(), &result, sizeof result))
+    return fail(Step::init_identity, EPIPE);
+  jail.times.mounts_ns = lap.ns();
+  return result;
+}
+
+[[noreturn]] void serve(const Plan& plan, const Limits& limits) {
+  FdMessage message;
+  while (receive_message(kSocket, message) == ReceiveResult::message) {
+    JailRequest request;
+    if (message.size != sizeof request) ::_exit(1);
+    std::memcpy(&request, message.bytes.data(), sizeof request);
+
+    Jail jail;
+    SetupError error = build_jail(plan, limits, request.worker_id, jail);
+    if (plan.files == Files::own) {
+      const SetupError unlinked = unlink_device_nodes();
+      if (!error.failed()) error = unlinked;
+    }
+    const JailReply reply = {request.worker_id, jail.times, error};
+    const std::array<int, 4> fds = {jail.init_pidfd.get(), jail.lifeline.get(),
+                                    jail.server_job.get(), jail.worker_job.get()};
+    const std::size_t sent = error.failed() ? 0 : jail.server_job ? 4 : 2;
+    const std::span<const int> sent_fds(fds.data(), sent);
+    if (!send_message(kSocket, std::as_bytes(std::span(&reply, 1)), sent_fds)) ::_exit(1);
+  }
+  ::_exit(0);
+}
+
+}  // namespace
+
+SetupError start_jailer(const Plan& plan, const Limits& limits, UniqueFd& socket) {
+  int pair[2];
+  PYEXEC_TRY(check(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), Step::control));
+  UniqueFd outer(pair[0]);
+  UniqueFd inner(pair[1]);
+
+  const pid_t pid = ::fork();
+  if (pid == -1) return fail(Step::control, errno);
+  if (pid == 0) {
+    if (::dup3(inner.get(), kSocket, O_CLOEXEC) == -1) ::_exit(1);
+    inner.release();
+    outer.release();
+    const SetupError result = prepare(plan);
+    if (!sys::send_all(kSocket, &result, sizeof result) || result.failed()) ::_exit(1);
+    serve(plan, limits);
+  }
+  inner.reset();
+  SetupError result;
+  if (!sys::read_all(outer.get(), &result, sizeof result)) return fail(Step::control, EPIPE);
+  if (!result.failed()) socket = std::move(outer);
+  return result;
+}
+
+}  // namespace pyexec::sandbox

@@ -1,0 +1,17 @@
+// A user and pid namespace for the zygote itself: where the service has no right to make namespaces
+// on the host, it has every right inside one of its own.
+#pragma once
+
+#include "sandbox/base/step.h"
+#include "sandbox/plan/plan.h"
+
+namespace pyexec::sandbox {
+
+// Returns in a process that lives where `plan.outer_userns` says: with OuterUserns::none the caller
+// itself (at level 1 under an unprivileged uid, if it was root and can change it), else a
+// grandchild, pid 1 of its pid namespace and uid 0 of its user namespace, with every capability
+// there. The caller then only waits, and exits as that process does; each dies with the other. The
+// caller must be single-threaded and expendable: on failure it is left in between.
+SetupError enter_nest(const Plan& plan);
+
+}  // namespace pyexec::sandbox

@@ -1,0 +1,181 @@
+// Runs as a job's supervisor, but for `hand_to_keeper`.
+#include "sandbox/makers/supervisor.h"
+
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/inotify.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "sandbox/base/fd_message.h"
+#include "sandbox/base/lifeline.h"
+#include "sandbox/base/sys.h"
+#include "sandbox/layers/privileges.h"
+#include "sandbox/layers/scratch.h"
+#include "sandbox/layers/uid_range.h"
+
+namespace pyexec::sandbox {
+namespace {
+
+constexpr timespec kPause = {0, 100'000};
+
+// What is left to a supervisor that runs as root: ending another uid's process, becoming that uid
+// to sweep it, and removing its files.
+constexpr std::uint64_t kKeptCapabilities = 1u << CAP_KILL | 1u << CAP_SETUID | 1u << CAP_SETGID |
+                                            1u << CAP_DAC_OVERRIDE | 1u << CAP_FOWNER;
+
+SetupError make_scratch(const Plan& plan, std::uint32_t worker_id) {
+  const ScratchPath path = scratch_of(plan, worker_id);
+  if (path.text[0] == '\0') return ok();
+  PYEXEC_TRY(check(::mkdir(path.text, 0700), Step::scratch, 0));
+  if (plan.users != Users::own_host) return ok();
+  const uid_t owner = plan.host_job_uid(worker_id);
+  PYEXEC_TRY(check(::chown(path.text, owner, owner), Step::scratch, 1));
+  struct stat state = {};
+  PYEXEC_TRY(check(::lstat(path.text, &state), Step::scratch, 2));
+  const bool is_the_jobs = state.st_uid == owner && state.st_mode == (S_IFDIR | 0700);
+  return is_the_jobs ? ok() : fail(Step::scratch, 0, 3);
+}
+
+SetupError set_up(const Plan& plan, std::uint32_t worker_id) {
+  PYEXEC_TRY(check(::prctl(PR_SET_NAME, "pyexec-reaper", 0, 0, 0), Step::supervisor));
+  PYEXEC_TRY(die_with_parent(Step::supervisor));
+  // The jailer reaps its children as they end; the supervisor waits for its own.
+  PYEXEC_TRY(check(::signal(SIGCHLD, SIG_DFL) == SIG_ERR ? -1 : 0, Step::supervisor));
+  if (plan.users == Users::own_host)
+    PYEXEC_TRY(verify_unused(plan.host_job_uid(worker_id), Step::supervisor));
+  PYEXEC_TRY(make_scratch(plan, worker_id));
+  PYEXEC_TRY(
+      keep_capabilities(plan.users == Users::own_host ? kKeptCapabilities : 0, Step::supervisor));
+  PYEXEC_TRY(forbid_new_privileges(Step::supervisor));
+  return forbid_tracing();
+}
+
+// Until the lifeline is let go. Looks into the scratch directory from the first time that something
+// happens in it. What tells that is closed by this process's end, after the last word: the kernel
+// takes 4 to 20 ms for it (it waits until no processor can be looking at the watch).
+void watch(int lifeline, int worker, const char* scratch, const Limits& limits) {
+  const int events = ::inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+  const int watched = ::inotify_add_watch(events, scratch, IN_CREATE | IN_MOVED_TO);
+  pollfd sources[] = {{lifeline, POLLIN, 0}, {events, POLLIN, 0}};
+  bool used =
+      scratch[0] != '\0' && watched == -1;  // a uid has so many watches: then from the start
+  for (;;) {
+    if (::poll(sources, used ? 1 : 2, used ? kScratchCheckMs : -1) == -1 && errno != EINTR) return;
+    if (sources[0].revents != 0) return;
+    used |= sources[1].revents != 0;
+    if (used && outgrew(scratch, limits)) sys::pidfd_send_signal(worker, SIGKILL);
+  }
+}
+
+// Nobody but the job has its uid, which was unused before (set_up) and is of a range that nobody
+// else has; and it could not make processes: there should be nobody left.
+bool sweep(uid_t uid) {
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    if (become(uid, Step::supervisor).failed()) ::_exit(1);
+    for (int tries = 0; tries < 10'000; ++tries) {
+      if (is_alone_under_its_uid()) ::_exit(0);
+      ::kill(-1, SIGKILL);  // says 0 too where it could signal nobody
+      ::nanosleep(&kPause, nullptr);
+    }
+    ::_exit(1);
+  }
+  int status = 1;
+  return pid != -1 && sys::retry([&] { return ::waitpid(pid, &status, 0); }) == pid && status == 0;
+}
+
+// What stands behind `name` in a file of /proc, or -1.
+long number_in(const char* path, const char* name) {
+  char text[2048];
+  const UniqueFd file(::open(path, O_RDONLY | O_CLOEXEC));
+  const ssize_t size = file ? ::read(file.get(), text, sizeof text - 1) : -1;
+  if (size <= 0) return -1;
+  text[size] = '\0';
+  const char* found = std::strstr(text, name);
+  return found != nullptr ? std::strtol(found + std::strlen(name), nullptr, 10) : -1;
+}
+
+// The job is one process: where there is a supervisor, no filter lets it make another.
+bool has_one_thread(int worker) {
+  char path[48];
+  std::snprintf(path, sizeof path, "/proc/self/fdinfo/%d", worker);
+  const long pid = number_in(path, "\nPid:");
+  if (pid <= 0) return false;
+  std::snprintf(path, sizeof path, "/proc/%ld/status", pid);
+  return number_in(path, "\nThreads:") == 1;
+}
+
+// As in init.cc: the server does not have to wait until the kernel has taken a worker apart.
+void stop_worker(int worker, int lifeline) {
+  if (sys::pidfd_send_signal(worker, SIGSTOP) == -1 || !has_one_thread(worker)) return;
+  sys::send_all(lifeline, &kWorkerStopped, 1);
+  const timespec head_start = {0, 300'000};
+  ::nanosleep(&head_start, nullptr);
+}
+
+// Whether it is gone. It counts until the zygote, its parent, has reaped it.
+bool kill_worker(int worker) {
+  ::prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);  // from here on nothing else would end the worker
+  int failures = 0;
+  while (sys::pidfd_send_signal(worker, SIGKILL) == 0 || (errno != ESRCH && ++failures < 10))
+    ::nanosleep(&kPause, nullptr);
+  return failures < 10;
+}
+
+}  // namespace
+
+ScratchPath scratch_of(const Plan& plan, std::uint32_t worker_id) {
+  ScratchPath path = {};
+  if (plan.scratch[0] != '\0')
+    std::snprintf(path.text, sizeof path.text, "%s/%u", plan.scratch.data(), worker_id);
+  return path;
+}
+
+SetupError hand_to_keeper(int lifeline, pid_t worker) {
+  const UniqueFd pidfd(sys::pidfd_open(worker));
+  if (!pidfd) return fail(Step::supervisor, errno, 1);
+  const std::byte nothing{};
+  const int fds[] = {pidfd.get()};
+  return send_message(lifeline, {&nothing, 1}, fds) ? ok() : fail(Step::supervisor, errno, 2);
+}
+
+void run_keeper(int lifeline, const Plan& plan, const Limits& limits, std::uint32_t worker_id) {
+  const SetupError result = set_up(plan, worker_id);
+  if (::dup2(lifeline, 0) == -1 || sys::close_range(1, ~0u) == -1) ::_exit(1);
+  lifeline = 0;
+  const ScratchPath scratch = scratch_of(plan, worker_id);
+  if (!sys::send_all(lifeline, &result, sizeof result) || result.failed()) {
+    remove_tree(scratch.text);
+    ::_exit(result.failed() ? 0 : 1);
+  }
+
+  FdMessage message;
+  const ReceiveResult received = receive_message(lifeline, message);
+  const bool has_worker = received == ReceiveResult::message && message.fd_count == 1;
+  if (!has_worker && received != ReceiveResult::closed) ::_exit(1);  // there is one, out of reach
+  if (has_worker) {
+    watch(lifeline, message.fds[0].get(), scratch.text, limits);
+    stop_worker(message.fds[0].get(), lifeline);
+    if (!kill_worker(message.fds[0].get())) ::_exit(1);
+  }
+  const bool swept = plan.users != Users::own_host || sweep(plan.host_job_uid(worker_id));
+  const bool removed = scratch.text[0] == '\0' || remove_tree(scratch.text);
+  // Without the word, and with a status that ends the jailer and so the zygote: a host on which a
+  // job cannot be cleaned up gets no further one.
+  if (!swept || !removed) ::_exit(1);
+  sys::send_all(lifeline, &kJailEmpty, 1);
+  ::_exit(0);
+}
+
+}  // namespace pyexec::sandbox

@@ -1,0 +1,30 @@
+// Runs as a job's supervisor, where there are no namespaces: a small process outside the job, in
+// the place of a jail's init. It makes the job's scratch directory, and when its lifeline is let go
+// it ends the job, sweeps its uid, and removes the directory.
+#pragma once
+
+#include <cstdint>
+
+#include "sandbox/base/step.h"
+#include "sandbox/plan/limits.h"
+#include "sandbox/plan/plan.h"
+
+namespace pyexec::sandbox {
+
+// Reports a SetupError on `lifeline`, then waits there for the worker's pidfd (`hand_to_keeper`),
+// then for the end of file. The words are those of base/lifeline.h. A job whose scratch directory
+// outgrows `limits` is killed within kScratchCheckMs.
+[[noreturn]] void run_keeper(int lifeline, const Plan& plan, const Limits& limits,
+                             std::uint32_t worker_id);
+inline constexpr int kScratchCheckMs = 100;
+
+// Runs in the zygote, on its end of the lifeline, right after the fork.
+SetupError hand_to_keeper(int lifeline, pid_t worker);
+
+// The scratch directory of a worker; "" where there is none.
+struct ScratchPath {
+  char text[96];
+};
+ScratchPath scratch_of(const Plan& plan, std::uint32_t worker_id);
+
+}  // namespace pyexec::sandbox

@@ -1,0 +1,65 @@
+// Which messages of queues were run of late, so that one that is delivered again is not run again.
+// Bounded in time and number. On the server's thread.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "server/api/queue/queue_message.h"
+#include "server/base/asio.h"
+#include "server/base/sha256.h"
+#include "server/job/outcome.h"
+
+namespace pyexec {
+
+class DedupCache {
+ public:
+  // window: for how long an end is kept.
+  explicit DedupCache(std::chrono::seconds window) : window_(window) {}
+
+  // Of a message, of the job in it and of the API key it came with: who sends another job under a
+  // message's name, or has another key, does not keep that message from being run.
+  using Name = Sha256;
+  static std::optional<Name> name_of(const QueueMessage& message, std::string_view job,
+                                     std::string_view key);
+
+  // A delivery that is being run. Unless it has ended, it is forgotten when this goes.
+  class Turn {
+   public:
+    Turn(DedupCache& dedup_cache, const Name& name) : dedup_cache_(&dedup_cache), name_(name) {}
+    Turn(Turn&& other) noexcept
+        : dedup_cache_(std::exchange(other.dedup_cache_, nullptr)), name_(other.name_) {}
+    Turn& operator=(Turn&&) = delete;
+    ~Turn() {
+      if (dedup_cache_ != nullptr) dedup_cache_->ends_.erase(name_);
+    }
+    void end(OutcomeKind outcome, Deadline now);
+
+   private:
+    DedupCache* dedup_cache_;
+    Name name_;
+  };
+
+  struct InWork {};
+  // A turn for the first; for others how it ended, or that it is still in work.
+  std::variant<Turn, OutcomeKind, InWork> begin(const Name& name, Deadline now);
+
+ private:
+  struct Ended {
+    Name name;
+    Deadline at;
+  };
+  void forget_old(Deadline now);
+
+  static constexpr std::size_t kMost = 100'000;  // about 15 MB
+
+  std::chrono::seconds window_;
+  std::map<Name, std::optional<OutcomeKind>> ends_;  // nothing: in work
+  std::deque<Ended> order_;                          // of those that have ended
+};
+
+}  // namespace pyexec

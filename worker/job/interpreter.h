@@ -1,0 +1,55 @@
+// The embedded CPython. interpreter.cc is the only file that sees Python.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "worker/job/sqlite_locks.h"
+#include "worker/protocol/control.h"
+#include "worker/protocol/job.h"
+
+namespace pyexec {
+
+struct Versions {
+  std::string python, numpy, pandas;
+};
+
+struct ReportCaps {
+  std::uint64_t result_bytes;
+  std::uint64_t error_bytes;
+};
+
+// One per process. Its functions do not throw: an interpreter that cannot start ends the process
+// with a message on stderr, and one that a script broke is reported as such.
+class Interpreter {
+ public:
+  // Runs in the zygote: starts Python, imports the packages, runs the prelude, and makes ready for
+  // any number of forks. From here on this process runs no Python; its forks do, after
+  // `start_life`.
+  explicit Interpreter(Locking locking);
+  // Never finalised: that would touch every page a worker shares with the zygote.
+  ~Interpreter() = default;
+  Interpreter(const Interpreter&) = delete;
+  Interpreter& operator=(const Interpreter&) = delete;
+
+  const Versions& versions() const { return versions_; }
+
+  // Runs in the worker, jailed. `temporary_directory`: where tempfile writes, or "".
+  void start_life(const char* temporary_directory) const;
+  Report run(const Job& job, const ReportCaps& caps) const;
+  // Runs a script or two like those that workers of this preload are for.
+  bool warm_up(Preload preload) const;
+
+ private:
+  // The state of numpy's global generator (numpy_random_state in prelude.py).
+  struct NumpyRandom {
+    std::uint32_t words[624];
+    std::int32_t position;
+  };
+
+  Versions versions_;
+  NumpyRandom* numpy_random_ = nullptr;
+};
+
+}  // namespace pyexec

@@ -1,0 +1,54 @@
+// Slots: where control groups bound a job, its worker is forked by a process that lives in them.
+//
+//   zygote ── fork, once a slot ──▶ slot process, in the slot's groups
+//          ── jail ──▶              ── fork ──▶ worker: in them from birth, with all that it forks
+//          ◀─ told ─┘   ... ◀─ free ── once nobody and nothing of the job is left in them
+//
+// Moving a process into a group takes the kernel between half a millisecond and fifteen; this way
+// no job waits for it. A slot process is a copy of the zygote, tells the server of its workers
+// itself, and dies with the zygote. One that ends before, for want of memory, say, takes its worker
+// along and is not replaced; the others go on.
+#pragma once
+
+#include <poll.h>
+
+#include <deque>
+#include <vector>
+
+#include "worker/zygote/forker.h"
+
+namespace pyexec {
+
+class Slots {
+ public:
+  // generation: of the zygote, so that its groups are not those of the one before.
+  Slots(Forker& forker, const sandbox::Plan& plan, const sandbox::Limits& limits,
+        std::uint32_t generation)
+      : forker_(forker), plan_(plan), limits_(limits), generation_(generation) {}
+
+  // In the slot that has been free for longest, or in a new one.
+  sandbox::SetupError fork_worker(sandbox::EmptyJail& jail, const Readiness& readiness);
+
+  // What to poll, and what came of it, in the same order; false if the server is gone.
+  void add_sources(std::vector<pollfd>& sources) const;
+  bool hear(std::span<const pollfd> sources);
+
+ private:
+  struct SlotProcess {
+    UniqueFd socket;  // none: it has ended
+    std::uint32_t worker_id = kNoWorker;
+    bool is_told = false;  // of the worker: the server
+  };
+
+  sandbox::SetupError add_slot(sandbox::EmptyJail& waiting);
+  bool lose(std::size_t index);
+
+  Forker& forker_;
+  const sandbox::Plan& plan_;
+  const sandbox::Limits limits_;
+  const std::uint32_t generation_;
+  std::vector<SlotProcess> slots_;
+  std::deque<std::size_t> free_;
+};
+
+}  // namespace pyexec

@@ -1,0 +1,150 @@
+// Runs in the zygote.
+#include "worker/zygote/zygote.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <map>
+#include <span>
+#include <vector>
+
+#include "sandbox/base/fd_message.h"
+#include "sandbox/base/sys.h"
+#include "sandbox/layers/privileges.h"
+#include "sandbox/makers/outer_userns.h"
+#include "sandbox/makers/spawner.h"
+#include "sandbox/policy/bpf.h"
+#include "sandbox/policy/python_policy.h"
+#include "worker/zygote/forker.h"
+#include "worker/zygote/slots.h"
+
+namespace pyexec {
+namespace {
+
+using sandbox::SetupError;
+using sandbox::Step;
+
+Hello hello(const Versions& versions, std::uint32_t level) {
+  Hello message = {kProtocolVersion, level, {}, {}, {}};
+  const auto put = [](std::array<char, 32>& out, const std::string& text) {
+    std::memcpy(out.data(), text.data(), std::min(text.size(), out.size() - 1));
+  };
+  put(message.python, versions.python);
+  put(message.numpy, versions.numpy);
+  put(message.pandas, versions.pandas);
+  return message;
+}
+
+class Zygote {
+ public:
+  Zygote(Forker& forker, sandbox::Spawner& spawner, Slots* slots)
+      : forker_(forker), spawner_(spawner), slots_(slots) {}
+
+  // True while the server, the jailer and all slots are there.
+  bool serve_once() {
+    std::vector<pollfd> sources = {{kControlFd, POLLIN, 0},
+                                   {spawner_.jails(), POLLIN, 0},
+                                   {forker_.children(), POLLIN, 0},
+                                   {spawner_.exits(), POLLIN, 0}};
+    if (slots_ != nullptr) slots_->add_sources(sources);
+    if (sys::retry([&] { return ::poll(sources.data(), sources.size(), -1); }) == -1) return false;
+    // Dead workers first: a jail's last process has to be reaped before the jail counts as gone.
+    if (sources[2].revents != 0 && !forker_.reap()) return false;
+    if (sources[3].revents != 0 && !take_exit()) return false;
+    if (slots_ != nullptr && !slots_->hear(std::span(sources).subspan(4))) return false;
+    if (sources[0].revents != 0 && !take_request()) return false;
+    if (sources[1].revents != 0 && !take_jail()) return false;
+    return true;
+  }
+
+ private:
+  bool take_request() {
+    if (receive_message(kControlFd, message_) != ReceiveResult::message) return false;
+    const auto spawn = decode_control<Spawn>(message_.body());
+    if (!spawn || !is_known(spawn->readiness)) return false;
+    wanted_[spawn->worker_id] = spawn->readiness;
+    return spawner_.request(spawn->worker_id);
+  }
+
+  bool take_jail() {
+    sandbox::EmptyJail jail;
+    if (!spawner_.take(jail)) return false;
+    const auto wanted = wanted_.extract(jail.worker_id);
+    if (wanted.empty()) return false;
+    if (!jail.error.failed())
+      jail.error = slots_ != nullptr ? slots_->fork_worker(jail, wanted.mapped())
+                                     : forker_.fork_worker(jail, wanted.mapped());
+    return !jail.error.failed() || tell_server(SpawnFailed{jail.worker_id, jail.error});
+  }
+
+  bool take_exit() {
+    sandbox::WorkerExit exit;
+    return spawner_.take_exit(exit) &&
+           tell_server(WorkerExited{exit.worker_id, exit.wait_status, 0, 0, exit.usage});
+  }
+
+  Forker& forker_;
+  sandbox::Spawner& spawner_;
+  Slots* slots_;  // where control groups bound a job
+  FdMessage message_;
+  std::map<std::uint32_t, Readiness> wanted_;  // of the workers that wait for their jail
+};
+
+// Python's handler would note it, for the next Python code that runs: that of every worker.
+void block_interrupts() {
+  sigset_t interrupt;
+  ::sigemptyset(&interrupt);
+  ::sigaddset(&interrupt, SIGINT);
+  ::sigprocmask(SIG_BLOCK, &interrupt, nullptr);
+}
+
+Locking locking_of(const sandbox::Plan& plan) {
+  if (plan.files == sandbox::Files::own) return Locking::by_kernel;
+  return plan.namespaces() ? Locking::by_files : Locking::within_process;
+}
+
+}  // namespace
+
+sandbox::Limits job_limits(const Configure& configure) {
+  return {.address_space_bytes = configure.memory_bytes,  // the baseline is added once it is known
+          .cpu_seconds = configure.cpu_seconds,
+          .file_bytes = configure.file_bytes,
+          .open_files = configure.open_files,
+          .processes = configure.processes,
+          .tmp_bytes = configure.tmp_bytes,
+          .tmp_inodes = configure.tmp_inodes,
+          .shm_bytes = configure.shm_bytes};
+}
+
+int zygote_main(const Configure& configure, const sandbox::Plan& plan, std::uint32_t generation) {
+  ::umask(0022);
+  block_interrupts();
+  SetupError error = sandbox::enter_nest(plan);
+  // Other jobs and the front end may have the same uid; its own workers do not mind (jail.cc).
+  if (!error.failed() && !plan.namespaces()) error = sandbox::forbid_tracing();
+  sandbox::Spawner spawner;  // before Python: its pages are copied into every jail's init
+  if (!error.failed()) error = spawner.start(plan, job_limits(configure));
+  if (error.failed()) {
+    tell_server(SpawnFailed{kNoWorker, error});
+    return 1;
+  }
+  const Interpreter interpreter(locking_of(plan));
+  Forker forker(interpreter, configure, plan, spawner);
+  Slots slots(forker, plan, job_limits(configure), generation);
+  Zygote zygote(forker, spawner, plan.cgroup == sandbox::Cgroup::none ? nullptr : &slots);
+  if (!tell_server(hello(interpreter.versions(), plan.level))) return 1;
+  while (zygote.serve_once()) {
+  }
+  return 0;
+}
+
+}  // namespace pyexec
