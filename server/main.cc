@@ -11,6 +11,7 @@
 #include "server/base/process.h"
 #include "server/http/listener.h"
 #include "server/telemetry/log.h"
+#include "server/workers/isolation_document.h"
 
 extern char** environ;
 
@@ -96,7 +97,8 @@ awaitable<net::ip::tcp::acceptor> start(Application& app, Launcher& launcher) {
   if (!probed) refuse_to_start("the launcher ended before it had looked at this host");
   if (const auto problem = shortage(*probed)) refuse_to_start(*problem);
   app.engine.isolation.probed = *probed;
-  if (const auto problem = below_minimum(*probed, app.config)) refuse_to_start(*problem);
+  if (const auto problem = below_minimum(*probed, wanted_isolation(app.config)))
+    refuse_to_start(*problem);
   if (const auto error = sandbox::confine_front_end(probed->front_end_uid); error.failed())
     refuse_to_start("the server cannot give up its rights: " + sandbox::describe(error));
   // Now rather than when it is changed and SIGHUP comes.
@@ -132,7 +134,7 @@ awaitable<int> serve(Application& app, Launcher& launcher, Connections& connecti
   greet(app, acceptor);
 
   co_await stop.async_wait(kAsTuple);
-  co_await drain(app.config, app.lifecycle, app.http, connections, acceptor);
+  co_await drain(drain_times(app.config), app.lifecycle, app.http, connections, acceptor);
   co_return 0;
 }
 
@@ -180,7 +182,7 @@ void tell_failure(const Config& config, const std::exception& error) {
   std::optional<net::signal_set> stop;
   try {
     policy = client_policy(config);
-    started.emplace(context.get_executor(), config);
+    started.emplace(context.get_executor(), config.worker_path, worker_configuration(config));
     stop.emplace(context);
     if (is_to_serve)
       for (const int signal : {SIGTERM, SIGINT}) stop->add(signal);

@@ -198,7 +198,7 @@ awaitable<void> execute_live(Api& api, Exchange& exchange, LiveRequest live) {
   try {
     if (!co_await exchange.begin(std::move(head)))
       exchange.cancellation().request(Cancellation::By::client);
-    co_await follow(*job, teller, std::chrono::milliseconds(api.config.ping_ms));
+    co_await follow(*job, teller, api.settings.ping);
   } catch (const std::bad_alloc&) {
     exchange.cancellation().request(Cancellation::By::service);
   }

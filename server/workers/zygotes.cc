@@ -11,8 +11,8 @@ constexpr std::chrono::seconds kAfterFailure{60};
 
 }  // namespace
 
-Zygotes::Zygotes(Host host, const Config& config, Events events)
-    : host_(std::move(host)), config_(config), events_(std::move(events)) {}
+Zygotes::Zygotes(Host host, const ZygoteLife& life, Events events)
+    : host_(std::move(host)), life_(life), events_(std::move(events)) {}
 
 const std::optional<Hello>& Zygotes::hello() const {
   static const std::optional<Hello> none;
@@ -51,11 +51,11 @@ Zygotes::Handle Zygotes::begin(Metrics::Replaced why) {
 
 // One that hangs would be waited for as long as the service runs.
 void Zygotes::limit_warming(const Handle& zygote) {
-  zygote->patience.expires_after(std::chrono::milliseconds(config_.zygote_start_ms));
+  zygote->patience.expires_after(life_.start);
   zygote->patience.async_wait([this, weak = std::weak_ptr(zygote)](error_code error) {
     const Handle late = weak.lock();
     if (error || !late || late->hello) return;
-    log_line("a zygote was not warm within " + std::to_string(config_.zygote_start_ms) + " ms");
+    log_line("a zygote was not warm within " + std::to_string(life_.start.count()) + " ms");
     host_.launcher.end_zygote(late->client->number());
     late->client->give_up();
   });
@@ -65,10 +65,10 @@ void Zygotes::limit_warming(const Handle& zygote) {
 // nobody had.
 std::optional<Metrics::Replaced> Zygotes::due() const {
   using std::chrono::minutes;
-  if (config_.zygote_jobs > 0 && current_->made >= config_.zygote_jobs + config_.pool_workers)
+  if (life_.workers > 0 && current_->made >= life_.workers + life_.pool_workers)
     return Metrics::Replaced::jobs;
-  if (config_.zygote_minutes > 0 && current_->made > config_.pool_workers &&
-      Clock::now() >= current_->since + minutes(config_.zygote_minutes))
+  if (life_.age.count() > 0 && current_->made > life_.pool_workers &&
+      Clock::now() >= current_->since + life_.age)
     return Metrics::Replaced::age;
   return std::nullopt;
 }

@@ -29,7 +29,7 @@ Members entry(const QueueMessage& message, OutcomeKind outcome, const char* is_d
 
 // Whether results go to the log.
 bool tells_log(const Api& api) {
-  return api.config.push_results == "log";
+  return api.settings.push_results == PushResults::log;
 }
 
 // Whether to run the job again could not change what became of it.
