@@ -22,6 +22,7 @@ struct Api {
   Engine& engine;
   Access& access;
   HttpServer& http;
+  Log& log;
   Metrics& metrics;
   Offload& offload;
   Lifecycle& lifecycle;

@@ -76,7 +76,7 @@ Response metrics(Api& api) {
                      .body_bytes = api.http.body_room.held(),
                      .answer_bytes = api.http.answer_room.held(),
                      .connections = api.http.connections,
-                     .dropped_log_lines = dropped_log_lines(),
+                     .dropped_log_lines = api.log.dropped(),
                      .is_ready = is_ready(api),
                      .isolation_level = api.engine.isolation.probed.level,
                      .info = {}};

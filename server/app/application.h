@@ -14,21 +14,30 @@ namespace pyexec {
 struct ClientPolicy {
   CorsPolicy cors;
   std::optional<ApiKeys> keys;
-  LogFormat log;
+};
+
+// What main has made before the service.
+struct Process {
+  net::any_io_executor executor;
+  Launcher& launcher;
+  Log& log;
 };
 
 struct Application {
-  Application(net::any_io_executor executor, const Config& configuration, Launcher& launcher,
-              ClientPolicy policy)
+  Application(const Process& process, const Config& configuration, ClientPolicy policy)
       : config(configuration),
-        request_log(policy.log, config.trace_project),
+        log(process.log),
+        request_log(log, config.trace_project),
         access(access_settings(config), std::move(policy.keys)),
-        engine(executor, engine_limits(config), launcher, metrics, offload, lifecycle),
-        http(http_limits(config), std::move(policy.cors), metrics, request_log, offload, lifecycle),
+        engine(process.executor, engine_limits(config), process.launcher, {log, metrics}, offload,
+               lifecycle),
+        http(http_limits(config), std::move(policy.cors), {log, metrics}, request_log, offload,
+             lifecycle),
         api{api_settings(config),
             engine,
             access,
             http,
+            log,
             metrics,
             offload,
             lifecycle,
@@ -42,6 +51,7 @@ struct Application {
   Application& operator=(const Application&) = delete;
 
   const Config& config;
+  Log& log;
   Lifecycle lifecycle;
   Metrics metrics;
   const RequestLog request_log;

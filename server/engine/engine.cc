@@ -37,13 +37,13 @@ void name_limit(const JobRequest& request, Outcome& outcome) {
 }  // namespace
 
 Engine::Engine(net::any_io_executor executor, const EngineLimits& limits, Launcher& launcher,
-               Metrics& metrics, Offload& offload, const Lifecycle& lifecycle)
+               const Telemetry& telemetry, Offload& offload, const Lifecycle& lifecycle)
     : caps(limits.caps),
       admission(limits.pool.running_jobs + limits.queued_jobs),
       batch_share(batch_limits(limits.pool.running_jobs)),
-      pool(executor, limits.pool, launcher, metrics),
+      pool(executor, limits.pool, launcher, telemetry),
       most_tries_(limits.pool.workers + 1),
-      metrics_(metrics),
+      metrics_(telemetry.metrics),
       offload_(offload),
       lifecycle_(lifecycle) {}
 

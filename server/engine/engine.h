@@ -30,7 +30,7 @@ struct EngineLimits {
 class Engine {
  public:
   Engine(net::any_io_executor executor, const EngineLimits& limits, Launcher& launcher,
-         Metrics& metrics, Offload& offload, const Lifecycle& lifecycle);
+         const Telemetry& telemetry, Offload& offload, const Lifecycle& lifecycle);
 
   // Returns why jobs of this service cannot do what `request` asks for; nothing if they can.
   std::optional<std::string> problem_with(const JobRequest& request) const;

@@ -9,7 +9,6 @@
 #include <system_error>
 
 #include "sandbox/base/fd_message.h"
-#include "server/telemetry/log.h"
 
 namespace pyexec {
 namespace {
@@ -82,8 +81,8 @@ int start(const std::string& path, pid_t& pid) {
 }  // namespace
 
 Launcher::Launcher(net::any_io_executor executor, const std::string& program,
-                   const Configure& configure)
-    : control_(executor, start(program, pid_)) {
+                   const Configure& configure, Log& log)
+    : log_(log), control_(executor, start(program, pid_)) {
   if (!send_message(control_.native_handle(), encode_control(configure), {}))
     throw std::system_error(errno, std::generic_category(), "cannot configure the launcher");
 }
@@ -102,7 +101,7 @@ std::uint32_t Launcher::start_zygote(int control) {
   const int fds[] = {control};
   const std::uint32_t number = zygotes_++;
   if (!send_message(control_.native_handle(), encode_control(StartZygote{number}), fds))
-    log_line("the launcher is gone: no zygote can be started any more");
+    log_.warn("the launcher is gone: no zygote can be started any more");
   return number;
 }
 

@@ -5,16 +5,15 @@
 #include <algorithm>
 #include <system_error>
 
-#include "server/telemetry/log.h"
-
 namespace pyexec {
 
 Pool::Pool(net::any_io_executor executor, const PoolLimits& limits, Launcher& launcher,
-           Metrics& metrics)
+           const Telemetry& telemetry)
     : executor_(executor),
       limits_(limits),
-      metrics_(metrics),
-      zygotes_({executor, launcher, metrics}, limits.zygotes,
+      log_(telemetry.log),
+      metrics_(telemetry.metrics),
+      zygotes_({executor, launcher, telemetry}, limits.zygotes,
                {.on_ready =
                     [this] {
                       ids_.make_stale();
@@ -173,7 +172,7 @@ void Pool::worker_failed(const std::string& why) {
     start_decided_.set();
     return;
   }
-  log_line(why);
+  log_.warn(why);
   fill_later();
 }
 
@@ -187,7 +186,7 @@ void Pool::worker_exited(const WorkerExited& exited) {
   // One that was parked: nobody asked it to end.
   if (std::erase(parked_, worker) > 0) {
     discard(worker);
-    log_line("a parked worker ended");
+    log_.warn("a parked worker ended");
     fill();
   }
 }
@@ -204,7 +203,7 @@ void Pool::zygote_lost(const std::set<std::uint32_t>& workers, Zygotes::Events::
   if (was == Zygotes::Events::Was::other) return fill();  // some may have been on their way
   if (closed_) return;
   if (!started_) return worker_failed("the zygote ended before the pool was full");
-  log_line("the zygote ended; starting another");
+  log_.warn("the zygote ended; starting another");
   // At once the first time: every request waits for it.
   if (pause_ == kFirstPause) {
     pause_ *= 2;

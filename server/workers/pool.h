@@ -30,7 +30,7 @@ struct PoolLimits {
 class Pool {
  public:
   Pool(net::any_io_executor executor, const PoolLimits& limits, Launcher& launcher,
-       Metrics& metrics);
+       const Telemetry& telemetry);
 
   // Until the pool is full for the first time. The text says what is wrong if that cannot be.
   // job_uids: of Probed.
@@ -88,7 +88,7 @@ class Pool {
   std::uint64_t fresh() const;
   void park(std::shared_ptr<WorkerHandle> worker);
   void discard(std::shared_ptr<WorkerHandle> worker) {
-    net::co_spawn(executor_, reap_in_background(std::move(worker)), net::detached);
+    net::co_spawn(executor_, reap_in_background(std::move(worker), log_), net::detached);
   }
   std::uint64_t fresh_with(Preload preload) const;
   std::shared_ptr<WorkerHandle> take_parked(Preload preload);
@@ -109,6 +109,7 @@ class Pool {
 
   net::any_io_executor executor_;
   const PoolLimits limits_;
+  Log& log_;
   Metrics& metrics_;
   Zygotes zygotes_;
   std::map<std::uint32_t, std::weak_ptr<WorkerHandle>> workers_;  // alive, by id

@@ -2,8 +2,6 @@
 
 #include <system_error>
 
-#include "server/telemetry/log.h"
-
 namespace pyexec {
 namespace {
 
@@ -44,6 +42,10 @@ Zygotes::Handle Zygotes::begin(Metrics::Replaced why) {
          is_gone(self, failed.worker_id);
        }),
        .on_exited = events_.on_exited,
+       .on_unknown =
+           [this] {
+             host_.telemetry.log.warn("the zygote sent a message this server does not know");
+           },
        .on_lost = alive([this](const Handle& self) { is_lost(self); })});
   limit_warming(zygote);
   return zygote;
@@ -55,7 +57,8 @@ void Zygotes::limit_warming(const Handle& zygote) {
   zygote->patience.async_wait([this, weak = std::weak_ptr(zygote)](error_code error) {
     const Handle late = weak.lock();
     if (error || !late || late->hello) return;
-    log_line("a zygote was not warm within " + std::to_string(life_.start.count()) + " ms");
+    host_.telemetry.log.warn("a zygote was not warm within " + std::to_string(life_.start.count()) +
+                             " ms");
     host_.launcher.end_zygote(late->client->number());
     late->client->give_up();
   });
@@ -80,7 +83,7 @@ void Zygotes::consider_replacing() {
   try {
     successor_ = begin(*why);
   } catch (const std::system_error& error) {
-    log_line(std::string("the next zygote cannot be started: ") + error.what());
+    host_.telemetry.log.warn(std::string("the next zygote cannot be started: ") + error.what());
     next_try_ = Clock::now() + kAfterFailure;
   }
 }
@@ -101,7 +104,7 @@ void Zygotes::is_warm(const Handle& zygote, const Hello& hello) {
   zygote->hello = hello;
   zygote->patience.cancel();
   if (zygote == successor_) {
-    host_.metrics.count_zygote_replaced(zygote->why);
+    host_.telemetry.metrics.count_zygote_replaced(zygote->why);
     const Handle before = std::exchange(current_, std::exchange(successor_, nullptr));
     if (before) {
       retiring_.insert(before);
@@ -123,7 +126,7 @@ void Zygotes::close_if_empty(const Handle& zygote) {
 
 void Zygotes::is_lost(const Handle& zygote) {
   if (zygote == successor_) {
-    log_line("the next zygote ended before it was warm");
+    host_.telemetry.log.warn("the next zygote ended before it was warm");
     successor_.reset();
     next_try_ = Clock::now() + kAfterFailure;
     return;
@@ -131,7 +134,7 @@ void Zygotes::is_lost(const Handle& zygote) {
   const bool was_current = zygote == current_;
   retiring_.erase(zygote);
   if (was_current) {
-    if (zygote->hello) host_.metrics.count_zygote_replaced(Metrics::Replaced::lost);
+    if (zygote->hello) host_.telemetry.metrics.count_zygote_replaced(Metrics::Replaced::lost);
     // The next one may be on its way already.
     current_ = std::exchange(successor_, nullptr);
   }

@@ -13,6 +13,7 @@
 #include <set>
 #include <string>
 
+#include "server/telemetry/log.h"
 #include "server/telemetry/metrics.h"
 #include "server/workers/zygote_client.h"
 
@@ -41,7 +42,7 @@ class Zygotes {
   struct Host {
     net::any_io_executor executor;
     Launcher& launcher;
-    Metrics& metrics;
+    Telemetry telemetry;
   };
   Zygotes(Host host, const ZygoteLife& life, Events events);
 
