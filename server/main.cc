@@ -9,6 +9,7 @@
 #include "server/app/drain.h"
 #include "server/app/selftest.h"
 #include "server/base/process.h"
+#include "server/base/random.h"
 #include "server/http/listener.h"
 #include "server/telemetry/log.h"
 #include "server/workers/isolation_document.h"
@@ -175,6 +176,7 @@ void tell_failure(const Config& config, Log& log, const std::exception& error) {
   adopt_orphans();
   shorten_time_slices();
   std::signal(SIGPIPE, SIG_IGN);
+  random_hex(1);  // OpenSSL reads its files now: later this process may open none
   int exit_code = kExitFailure;
   net::io_context context(1);
   std::optional<Launcher> started;

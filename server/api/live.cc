@@ -35,7 +35,7 @@ std::string ping(LiveFormat format) {
   return format == LiveFormat::event_stream ? ": ping\n\n" : "{\"event\": \"ping\"}\n";
 }
 
-// What of a job's output has been unsent.
+// What of a job's output the client has not got yet.
 class UnsentOutput {
  public:
   // Of one event; others have their turn between two.
@@ -49,13 +49,13 @@ class UnsentOutput {
   enum class Turn { one_of_many, last };
   std::optional<std::string> next(Turn turn) {
     std::string_view rest = capture_.text();
-    rest.remove_prefix(std::min(unsent_, rest.size()));
+    rest.remove_prefix(std::min(sent_, rest.size()));
     if (rest.size() > kMostBytes) {
       rest = rest.substr(0, kMostBytes);
       turn = Turn::one_of_many;
     }
     if (turn == Turn::one_of_many) rest = without_cut_character(rest);
-    unsent_ += rest.size();
+    sent_ += rest.size();
     if (rest.empty()) return std::nullopt;
     return to_valid_utf8(rest);
   }
@@ -64,7 +64,7 @@ class UnsentOutput {
  private:
   const OutputCapture& capture_;
   std::string_view name_;
-  std::size_t unsent_ = 0;
+  std::size_t sent_ = 0;
 };
 
 struct LiveJob {

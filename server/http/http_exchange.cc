@@ -3,6 +3,7 @@
 #include "sandbox/base/phases.h"
 #include "server/http/client_subject.h"
 #include "server/http/content_encoding.h"
+#include "server/http/request_id.h"
 #include "server/http/request_target.h"
 
 namespace pyexec {
@@ -84,7 +85,7 @@ awaitable<error_code> HttpExchange::read_head() {
   received(size);
   if (error) co_return error;
   record_.head = head_for_log(parser.get());
-  record_.request_id = server_.request_ids.id_for(parser.get()["X-Request-Id"]);
+  record_.request_id = request_id_for(parser.get()["X-Request-Id"]);
   add_headers(server_.cors.headers_for(parser.get()[http::field::origin]));
   // Read as "no body" by the parser: what follows would be taken for the next request.
   const auto encoding = parser.get()[http::field::transfer_encoding];

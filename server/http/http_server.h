@@ -12,7 +12,6 @@
 #include "server/base/offload.h"
 #include "server/http/cors.h"
 #include "server/http/exchange.h"
-#include "server/http/request_id.h"
 #include "server/http/response.h"
 #include "server/http/seats.h"
 #include "server/http/unread.h"
@@ -75,7 +74,6 @@ struct HttpServer {
   Offload& offload;
   const Lifecycle& lifecycle;
   RequestHandler* handler = nullptr;  // set before the first connection
-  RequestIds request_ids;
   Shares body_room;    // of requests, as they come in
   Shares answer_room;  // of answers that wait for their clients
   UnreadAnswers unread_answers;

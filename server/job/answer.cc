@@ -1,25 +1,18 @@
 #include "server/job/answer.h"
 
 #include <array>
-#include <boost/beast/core/detail/base64.hpp>
 #include <cinttypes>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
 
+#include "server/base/base64.h"
 #include "server/base/utf8.h"
 #include "server/job/media_type.h"
 #include "server/json/untrusted_json.h"
 
 namespace pyexec {
 namespace {
-
-std::string base64_of(std::string_view bytes) {
-  namespace base64 = boost::beast::detail::base64;
-  std::string out(base64::encoded_size(bytes.size()), '\0');
-  out.resize(base64::encode(out.data(), bytes.data(), bytes.size()));
-  return out;
-}
 
 std::string signal_name(int signal) {
   const char* name = ::sigabbrev_np(signal);
@@ -98,7 +91,7 @@ void add_files(Members& members, const Outcome& outcome) {
   std::string files = "{";
   for (const NamedBytes& file : outcome.files) {
     Members inner;
-    inner.text("base64", base64_of(file.bytes));
+    inner.text("base64", encode_base64(file.bytes));
     inner.number("size", file.bytes.size());
     inner.text("media_type", media_type(file.name));
     if (files.size() > 1) files += ", ";

@@ -1,4 +1,5 @@
 #include "server/job/input_events.h"
+#include "server/base/base64.h"
 
 #include <algorithm>
 #include <map>

@@ -83,45 +83,6 @@ bool is_relative_path(std::string_view name) {
   return true;
 }
 
-std::optional<std::string> decode_base64(std::string_view text) {
-  constexpr unsigned kPadding = 64, kSpace = 65, kOther = 66;
-  static const auto values = [] {
-    std::array<std::uint8_t, 256> out;
-    out.fill(kOther);
-    const auto put = [&](std::string_view characters, unsigned value) {
-      for (const char c : characters)
-        out[static_cast<unsigned char>(c)] = static_cast<std::uint8_t>(value++);
-    };
-    put("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", 0);
-    put("-_", 62);  // the alphabet for URLs
-    put("=", kPadding);
-    for (const char* space : {" ", "\t", "\r", "\n"}) put(space, kSpace);
-    return out;
-  }();
-  std::string out;
-  out.reserve(text.size() / 4 * 3 + 3);
-  std::uint32_t bits = 0;
-  std::size_t digits = 0, padding = 0;
-  for (const char c : text) {
-    const unsigned value = values[static_cast<unsigned char>(c)];
-    if (value == kSpace) continue;
-    if (value == kOther || (padding > 0 && value != kPadding)) return std::nullopt;
-    if (value == kPadding) {
-      ++padding;
-      continue;
-    }
-    bits = bits << 6 | value;
-    if (++digits % 4 != 0) continue;
-    for (const int shift : {16, 8, 0}) out += static_cast<char>(bits >> shift & 0xff);
-  }
-  const std::size_t rest = digits % 4;
-  if (rest == 1 || (padding > 0 && (rest == 0 || rest + padding != 4))) return std::nullopt;
-  if (rest == 2) out += static_cast<char>(bits >> 4 & 0xff);
-  if (rest == 3)
-    for (const int shift : {10, 2}) out += static_cast<char>(bits >> shift & 0xff);
-  return out;
-}
-
 bool is_allowed_name(std::string_view name, std::string_view allowed) {
   while (!allowed.empty()) {
     const std::string_view pattern = allowed.substr(0, allowed.find(','));

@@ -30,10 +30,6 @@ std::optional<std::string> problem_with_name(std::string_view name);
 // Whether it leads nowhere but below the directory it is looked up in.
 bool is_relative_path(std::string_view name);
 
-// Nothing unless it is base64 as of RFC 4648, of either alphabet. White space is passed over, and
-// the padding may be left out.
-std::optional<std::string> decode_base64(std::string_view text);
-
 // `allowed`: names, comma-separated; "X_*" is all that begin with X_.
 bool is_allowed_name(std::string_view name, std::string_view allowed);
 

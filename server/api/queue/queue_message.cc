@@ -1,4 +1,5 @@
 #include "server/api/queue/queue_message.h"
+#include "server/base/base64.h"
 
 #include "server/job/input_rules.h"
 #include "server/json/json_fields.h"

@@ -41,8 +41,7 @@ void try_trace(const std::string& value) {
 }
 
 void try_identity(const std::string& value) {
-  static RequestIds ids;
-  const std::string id = ids.id_for(value);
+  const std::string id = request_id_for(value);
   FUZZ_CHECK(!id.empty() && id.size() <= 128);
   FUZZ_CHECK(id.find_first_of("\r\n\"\\") == std::string::npos);  // it goes to an answer and a log
   if (const auto token = bearer_token(value)) FUZZ_CHECK(token->size() < value.size());

@@ -1,4 +1,5 @@
 // Names of files and variables, base64 and numbers, each as a field of a request has them.
+#include "server/base/base64.h"
 #include "server/base/whole_number.h"
 #include "server/job/input_rules.h"
 #include "tests/fuzz/fuzz.h"
