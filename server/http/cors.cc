@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <boost/algorithm/string/case_conv.hpp>
-#include <charconv>
-#include <cstdint>
+#include <boost/url/parse.hpp>
+#include <boost/url/url_view.hpp>
 #include <optional>
 
 #include "server/base/ascii.h"
@@ -22,49 +22,22 @@ constexpr const char* kExposeHeaders =
     "Pyexec-Outcome, Pyexec-Hint, Server-Timing, X-Request-Id, Retry-After, RateLimit-Limit, "
     "RateLimit-Remaining, RateLimit-Reset";
 
-struct DefaultPort {
-  std::string_view scheme, port;
-};
-constexpr DefaultPort kDefaultPorts[] = {{"http", "80"}, {"https", "443"}};
-
-bool is_scheme(std::string_view text) {
-  return !text.empty() && !is_ascii_digit(text.front()) && is_alphanumeric_or(text, "+.-");
-}
-
-bool is_host(std::string_view text) {
-  if (!text.starts_with('[')) return !text.empty() && is_alphanumeric_or(text, "._-");
-  const auto end = text.find_first_not_of("0123456789abcdef:.", 1);
-  return end > 1 && end == text.size() - 1 && text[end] == ']';
-}
-
-bool is_port(std::string_view text) {
-  std::uint16_t port = 0;
-  const char* const last = text.data() + text.size();
-  const auto [end, error] = std::from_chars(text.data(), last, port);
-  return error == std::errc() && end == last && port > 0 && text.front() != '0';
-}
-
-// As a browser writes it in an Origin header; nothing if it is none.
+// As a browser writes it in an Origin header. Returns nullopt if it is none.
 std::optional<std::string> to_origin(std::string_view entry) {
-  constexpr std::string_view kSlashes = "://";
   const std::string text = boost::to_lower_copy(std::string(entry));
-  const auto slashes = text.find(kSlashes);
-  if (slashes == std::string::npos) return std::nullopt;
-  const auto host_at = slashes + kSlashes.size();
-  // A colon in [brackets] is the host's.
-  const auto bracket = text.find(']', host_at);
-  const auto colon = text.find(':', bracket == std::string::npos ? host_at : bracket);
-  const std::string scheme = text.substr(0, slashes);
-  const std::string host =
-      text.substr(host_at, colon == std::string::npos ? colon : colon - host_at);
-  if (!is_scheme(scheme) || !is_host(host)) return std::nullopt;
-  if (colon == std::string::npos) return text;
-  const std::string port = text.substr(colon + 1);
-  if (!is_port(port)) return std::nullopt;
-  const bool is_default =
-      std::any_of(std::begin(kDefaultPorts), std::end(kDefaultPorts),
-                  [&](const DefaultPort& row) { return row.scheme == scheme && row.port == port; });
-  return is_default ? text.substr(0, colon) : text;
+  const auto url = boost::urls::parse_uri(text);
+  if (!url || url->has_userinfo() || !url->encoded_resource().empty()) return std::nullopt;
+  const std::string_view host = url->encoded_host(), port = url->port();
+  // A name that a URL may have is not always one that a browser sends.
+  const bool is_name =
+      url->host_type() != boost::urls::host_type::name || is_alphanumeric_or(host, "._-");
+  if (host.empty() || !is_name) return std::nullopt;
+  std::string origin = std::string(std::string_view(url->scheme()));
+  origin.append("://").append(host);
+  if (!url->has_port()) return origin;
+  if (url->port_number() == 0 || port != std::to_string(url->port_number())) return std::nullopt;
+  if (url->port_number() == boost::urls::default_port(url->scheme_id())) return origin;
+  return origin.append(":").append(port);
 }
 
 }  // namespace

@@ -1,20 +1,20 @@
 #include "server/http/request_target.h"
 
-#include <boost/algorithm/string/predicate.hpp>
-
-#include "server/base/ascii.h"
+#include <boost/url/authority_view.hpp>
+#include <boost/url/parse.hpp>
+#include <boost/url/url_view.hpp>
 
 namespace pyexec {
 
+namespace urls = boost::urls;
+
 std::string_view origin_form(std::string_view target) {
-  for (const std::string_view scheme : {"http://", "https://"}) {
-    if (!boost::istarts_with(target, scheme)) continue;
-    target.remove_prefix(scheme.size());
-    const auto end = target.find_first_of("/?#");
-    if (end == std::string_view::npos) return "/";
-    return target[end] == '/' ? target.substr(end) : "/";
-  }
-  return target;
+  if (target.starts_with('/')) return target;
+  const auto url = urls::parse_uri(target);
+  const bool is_http =
+      url && (url->scheme_id() == urls::scheme::http || url->scheme_id() == urls::scheme::https);
+  if (!is_http) return target;
+  return url->encoded_path().empty() ? "/" : std::string_view(url->encoded_target());
 }
 
 std::string_view path_of(std::string_view target) {
@@ -23,7 +23,8 @@ std::string_view path_of(std::string_view target) {
 }
 
 bool is_host(std::string_view value) {
-  return is_alphanumeric_or(value, "-._~%!$&'()*+,;=:[]");
+  const auto authority = urls::parse_authority(value);
+  return authority && !authority->has_userinfo();
 }
 
 }  // namespace pyexec
