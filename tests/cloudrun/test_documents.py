@@ -44,4 +44,5 @@ def test_capacity_is_what_its_command_prints():
 
 def test_figures_under_load_are_those_of_the_run_on_record():
     table = printed("tests/load/load.py --table tests/load/results/load.json")
-    assert table.strip().count("\n") > 8 and table.strip() in (ROOT / "docs/performance.md").read_text()
+    page = " ".join((ROOT / "docs/performance.md").read_text().split())
+    assert table.strip().count("\n") > 8 and " ".join(table.split()) in page

@@ -21,20 +21,15 @@ NOT_RUN = {
     "kubectl": "needs a cluster",
     "sed": "its output goes to kubectl",
     "apparmor_parser": "needs a kernel with AppArmor",
-    "git": "changes the working copy",
-    "cmake": "builds; the tests are run from a build",
     "cloudrun/deploy.sh": "needs Google Cloud; tests/cloudrun runs it with stand-ins",
     "cloudrun/smoke.sh": "tests/cloudrun runs it",
     "./run.sh": "installs and serves until it is ended",
     "./test.sh": "runs this test",
     "./dev": "builds, or runs this test",
     "tests/bench/bench.sh": "takes minutes and a quiet machine",
-    "tests/bench/batch.sh": "takes minutes and a quiet machine",
     "tests/load/load.sh": "takes minutes and a quiet machine",
-    "tests/load/soak.sh": "takes half an hour",
     "tests/load/capacity.py": "tests/cloudrun/test_documents.py runs it",
     "tests/fuzz/run.sh": "builds with clang, and runs for minutes",
-    "URL=$(gcloud": "needs a project of Google Cloud",
 }
 COMMANDS = {"sh"}  # languages of blocks that are typed into a shell
 PROGRAMS = {"python": ["/usr/bin/python3", "-B"], "js": ["node"]}  # those that a file is run with
@@ -48,9 +43,13 @@ def commands_of(block):
     return [command.strip() for line in lines for command in re.split(r"&&|\|\s(?!\.)", line) if command.strip()]
 
 
+def programs_in(block):
+    """The first word of each command, behind variables that are set for it."""
+    return [re.sub(r"^(\w+=(\$\([^)]*\)|\S+)\s+)+", "", command).split()[0] for command in commands_of(block)]
+
+
 def why_not_run(block):
-    words = [re.sub(r"^(PYEXEC_TOKEN=\S+\s+)", "", command).split()[0] for command in commands_of(block)]
-    return next((NOT_RUN[word] for word in words if word in NOT_RUN), None)
+    return next((NOT_RUN[word] for word in programs_in(block) if word in NOT_RUN), None)
 
 
 def shown_in(block, answer):
@@ -142,13 +141,14 @@ def test_every_block_says_what_it_is(document):
             is_run = before is not None and (before.language in COMMANDS or before.language in PROGRAMS and before.file_name)
             assert is_run and (before.language not in COMMANDS or why_not_run(before) is None), f"{block} answers no block that runs"
         elif block.language == "json":
-            json.loads(block.text)
+            for text in block.text.splitlines() if (block.file_name or "").endswith(".ndjson") else [block.text]:
+                json.loads(text)
         before = block
 
 
 def test_what_is_not_run_is_named_by_a_document():
-    named = {command.split()[0] for document in DOCUMENTS for block in blocks_of(document) for command in commands_of(block)}
-    assert set(NOT_RUN) <= named
+    named = {word for document in DOCUMENTS for block in blocks_of(document) if block.language in COMMANDS for word in programs_in(block)}
+    assert set(NOT_RUN) - named == set()
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=str)
@@ -160,7 +160,11 @@ def test_scripts_that_are_not_run_have_their_flags(document):
                 continue
             script = ROOT / program
             assert os.access(script, os.X_OK), f"{block}: {program}"
-            known = script.read_text() + "".join(path.read_text() for path in (script.with_suffix(".py"),) if path.exists())
+            text = script.read_text()
+            helpers = [script.with_suffix(".py"), *(ROOT / name for name in re.findall(r"\btests/[\w/]+\.(?:sh|py)", text))]
+            helpers += [path.with_suffix(".py") for path in helpers]
+            known = text + "".join(path.read_text() for path in helpers if path.exists())
+            assert program != "./dev" or re.search(rf"^  {words[0]}\)", text, re.M), f"{block}: {words[0]}"
             for word in words:
                 if word.startswith("--"):
                     assert word.split("=")[0] in known, f"{block}: {word}"
