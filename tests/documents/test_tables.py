@@ -69,6 +69,12 @@ def test_metrics_are_the_services(service):
     assert told == set(re.findall(r"^# TYPE (\S+)", service.fetch("/metrics").decode(), re.M))
 
 
+def test_attacks_are_counted_right(service):
+    (made,) = re.findall(r"of (\d+) attacks on itself blocked", service.greeting)
+    for document in ("README.md", "SECURITY.md", OPERATIONS):
+        assert set(re.findall(r"\b(\d+) (?:ways|attacks)\b", (ROOT / document).read_text())) == {made}, document
+
+
 def test_messages_are_the_programs():
     """What troubleshooting.md has as headings, stands in the sources in as many pieces."""
     sources = "".join(path.read_text() for folder in ("server", "python_env/runtime") for path in sorted((ROOT / folder).rglob("*.*")) if path.suffix in (".cc", ".py"))
