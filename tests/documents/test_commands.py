@@ -28,6 +28,8 @@ NOT_RUN = {
     "./dev": "builds, or runs this test",
     "tests/bench/bench.sh": "takes minutes and a quiet machine",
     "tests/load/load.sh": "takes minutes and a quiet machine",
+    "tests/load/soak.sh": "takes half an hour",
+    "tests/load/load.py": "tests/cloudrun/test_documents.py runs it",
     "tests/load/capacity.py": "tests/cloudrun/test_documents.py runs it",
     "tests/fuzz/run.sh": "builds with clang, and runs for minutes",
 }
