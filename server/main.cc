@@ -11,6 +11,7 @@
 #include "server/base/process.h"
 #include "server/http/listener.h"
 #include "server/telemetry/log.h"
+#include "server/workers/isolation_document.h"
 
 extern char** environ;
 
@@ -20,15 +21,15 @@ namespace {
 constexpr int kExitFailure = 1, kExitUsage = 2;
 constexpr std::chrono::milliseconds kChildrenTime{5000};
 
-void reload_on_request(net::signal_set& signals, Access& access) {
+void reload_on_request(net::signal_set& signals, Access& access, Log& log) {
   signals.async_wait([&](error_code error, int) {
     if (error) return;
     const auto problem = access.reload();
     if (problem)
-      log_line("the API keys stay as they were: " + *problem);
+      log.warn("the API keys stay as they were: " + *problem);
     else
-      log_notice("the API keys have been read again");
-    reload_on_request(signals, access);
+      log.notice("the API keys have been read again");
+    reload_on_request(signals, access, log);
   });
 }
 
@@ -57,20 +58,20 @@ void greet(const Application& app, const net::ip::tcp::acceptor& acceptor) {
       << " of " << app.engine.isolation.selftest_run << " attacks on itself blocked, "
       << app.config.pool_workers << " workers ready"
       << (app.access.has_keys() ? "" : "; no API keys: who reaches the port can run scripts");
-  if (log_format(app.config) == LogFormat::json)
-    log_notice(out.str());
+  if (app.log.format() == LogFormat::json)
+    app.log.notice(out.str());
   else
     std::cout << out.str() << std::endl;
 }
 
 // Clients must not take the descriptors that workers need: a message whose descriptors do not fit
 // costs the zygote and every job.
-void limit_connections(Config& config, std::uint64_t descriptors) {
+void limit_connections(Config& config, std::uint64_t descriptors, Log& log) {
   constexpr std::uint64_t kOwn = 64;
   const std::uint64_t workers = kWorkerFds * (config.pool_workers + config.running_jobs) + kOwn;
   const std::uint64_t left = descriptors > workers ? descriptors - workers : 1;
   if (left >= config.connections) return;
-  log_line("the limit of open files leaves room for " + std::to_string(left) +
+  log.warn("the limit of open files leaves room for " + std::to_string(left) +
            " connections, not PYEXEC_CONNECTIONS=" + std::to_string(config.connections));
   config.connections = left;
 }
@@ -96,7 +97,8 @@ awaitable<net::ip::tcp::acceptor> start(Application& app, Launcher& launcher) {
   if (!probed) refuse_to_start("the launcher ended before it had looked at this host");
   if (const auto problem = shortage(*probed)) refuse_to_start(*problem);
   app.engine.isolation.probed = *probed;
-  if (const auto problem = below_minimum(*probed, app.config)) refuse_to_start(*problem);
+  if (const auto problem = below_minimum(*probed, wanted_isolation(app.config)))
+    refuse_to_start(*problem);
   if (const auto error = sandbox::confine_front_end(probed->front_end_uid); error.failed())
     refuse_to_start("the server cannot give up its rights: " + sandbox::describe(error));
   // Now rather than when it is changed and SIGHUP comes.
@@ -122,17 +124,17 @@ awaitable<int> serve(Application& app, Launcher& launcher, Connections& connecti
   net::signal_set children(executor, SIGCHLD);
   net::signal_set reload(executor, SIGHUP);
   watch_children(children);
-  reload_on_request(reload, app.access);
+  reload_on_request(reload, app.access, app.log);
 
   auto acceptor = co_await start(app, launcher);
-  write_log_in_background();
+  app.log.write_in_background();
   app.offload.start(large_work_threads());
   start_listening(acceptor);
   net::co_spawn(executor, accept_connections(acceptor, app.http, connections), net::detached);
   greet(app, acceptor);
 
   co_await stop.async_wait(kAsTuple);
-  co_await drain(app.config, app.lifecycle, app.http, connections, acceptor);
+  co_await drain(drain_times(app.config), app.lifecycle, app.http, connections, acceptor);
   co_return 0;
 }
 
@@ -149,7 +151,7 @@ awaitable<int> probe(Launcher& launcher) {
 ClientPolicy client_policy(const Config& config) {
   auto cors = CorsPolicy::parse(config.cors_origins);
   if (!cors) refuse_to_start("PYEXEC_CORS_ORIGINS: " + cors.error().message);
-  ClientPolicy policy = {*std::move(cors), std::nullopt, log_format(config)};
+  ClientPolicy policy = {*std::move(cors), std::nullopt};
   if (config.keys_file.empty()) return policy;
   auto keys = read_key_file(config.keys_file);
   if (!keys) refuse_to_start("PYEXEC_KEYS_FILE: " + keys.error().message);
@@ -158,17 +160,18 @@ ClientPolicy client_policy(const Config& config) {
 }
 
 // A sentence for whoever started it. An entry, too, where somebody has asked for those.
-void tell_failure(const Config& config, const std::exception& error) {
+void tell_failure(const Config& config, Log& log, const std::exception& error) {
   std::cerr << "pyexec-server: " << error.what() << "\n";
-  if (config.log == "json") log_failure(error.what());
+  if (config.log == "json") log.fail(error.what());
 }
 
 [[noreturn]] void run(Config config, ConfigResult::Next next) {
   const bool is_to_serve = next == ConfigResult::Next::serve;
   if (!is_to_serve) config.log = "quiet";  // a probe's document is alone
-  open_log(log_format(config));
+  const LogFormat format = log_format(config);
+  Log log(format, format == LogFormat::json ? stdout : stderr);
   const auto descriptors = raise_descriptor_limit();
-  if (is_to_serve) limit_connections(config, descriptors);
+  if (is_to_serve) limit_connections(config, descriptors, log);
   adopt_orphans();
   shorten_time_slices();
   std::signal(SIGPIPE, SIG_IGN);
@@ -180,16 +183,16 @@ void tell_failure(const Config& config, const std::exception& error) {
   std::optional<net::signal_set> stop;
   try {
     policy = client_policy(config);
-    started.emplace(context.get_executor(), config);
+    started.emplace(context.get_executor(), config.worker_path, worker_configuration(config), log);
     stop.emplace(context);
     if (is_to_serve)
       for (const int signal : {SIGTERM, SIGINT}) stop->add(signal);
   } catch (const std::exception& error) {
-    tell_failure(config, error);
+    tell_failure(config, log, error);
     std::_Exit(kExitFailure);
   }
   Launcher& launcher = *started;
-  Application app(context.get_executor(), config, launcher, *std::move(policy));
+  Application app({context.get_executor(), launcher, log}, config, *std::move(policy));
   Connections connections;
   auto life = is_to_serve ? serve(app, launcher, connections, *stop) : probe(launcher);
   net::co_spawn(context, std::move(life), [&](std::exception_ptr exception, int code) {
@@ -197,7 +200,7 @@ void tell_failure(const Config& config, const std::exception& error) {
     try {
       if (exception) std::rethrow_exception(exception);
     } catch (const std::exception& error) {
-      tell_failure(config, error);
+      tell_failure(config, log, error);
       exit_code = kExitFailure;
     }
     app.engine.pool.close();
@@ -205,8 +208,8 @@ void tell_failure(const Config& config, const std::exception& error) {
     context.stop();
   });
   context.run();
-  if (!wait_for_children(kChildrenTime)) log_line("some processes had to be killed");
-  close_log();
+  if (!wait_for_children(kChildrenTime)) log.warn("some processes had to be killed");
+  log.close();
   std::_Exit(exit_code);
 }
 

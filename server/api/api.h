@@ -5,17 +5,24 @@
 
 #include "server/api/queue/dedup_cache.h"
 #include "server/auth/access.h"
-#include "server/config/config.h"
 #include "server/engine/engine.h"
 #include "server/http/http_server.h"
 
 namespace pyexec {
 
+enum class PushResults { none, log };
+
+struct ApiSettings {
+  std::chrono::milliseconds ping;  // silence on a live answer after which the client is pinged
+  PushResults push_results;        // where results of messages of queues go, beside the answer
+};
+
 struct Api {
-  const Config& config;
+  const ApiSettings settings;
   Engine& engine;
   Access& access;
   HttpServer& http;
+  Log& log;
   Metrics& metrics;
   Offload& offload;
   Lifecycle& lifecycle;

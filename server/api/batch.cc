@@ -6,7 +6,6 @@
 #include "server/api/batch_state.h"
 #include "server/http/content_encoding.h"
 #include "server/job/validate_report.h"
-#include "server/telemetry/log.h"
 
 namespace pyexec {
 namespace {
@@ -51,7 +50,7 @@ struct BatchJob {
 void fail(Batch& batch, const std::exception& error) {
   batch.cut_off();
   try {
-    log_line(std::string("a batch is broken off: ") + error.what());
+    batch.api.log.warn(std::string("a batch is broken off: ") + error.what());
   } catch (const std::exception&) {  // no room for the line either
   }
 }
@@ -159,7 +158,7 @@ awaitable<void> read(std::shared_ptr<Batch> batch, Form form, const Principal& p
     // No line can be told of this: what runs is answered, and the answer then breaks off.
     if (!room.resize(items.bytes() + batch->defaults_bytes)) {
       api.metrics.count_refusal(Refusal::too_many_bytes);
-      log_line("a batch is broken off: too many bytes of requests are being read");
+      api.log.warn("a batch is broken off: too many bytes of requests are being read");
       co_return;
     }
     while (auto item = items.next()) {

@@ -3,6 +3,8 @@
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
+#include "server/workers/isolation_document.h"
+
 namespace pyexec {
 
 namespace {
@@ -14,9 +16,9 @@ bool is_ready(const Api& api) {
 }  // namespace
 
 Response healthz(const Api& api) {
-  // Two zygotes have had their time to get warm. A supervisor may start the service anew.
-  const std::chrono::milliseconds bound(2 * api.config.zygote_start_ms);
-  if (api.engine.pool.is_stuck(bound)) return {503, R"({"status": "unavailable"})"};
+  if (api.engine.pool.is_stuck())
+    return  // a supervisor may start the service anew
+        {503, R"({"status": "unavailable"})"};
   return {200, R"({"status": "ok"})"};
 }
 
@@ -70,11 +72,11 @@ Response health(const Api& api) {
 Response metrics(Api& api) {
   const auto& zygote = api.engine.pool.zygote();
   Present present = {.pool = api.engine.pool.state(),
-                     .running_limit = api.config.running_jobs,
+                     .running_limit = api.engine.pool.limits().running_jobs,
                      .body_bytes = api.http.body_room.held(),
                      .answer_bytes = api.http.answer_room.held(),
                      .connections = api.http.connections,
-                     .dropped_log_lines = dropped_log_lines(),
+                     .dropped_log_lines = api.log.dropped(),
                      .is_ready = is_ready(api),
                      .isolation_level = api.engine.isolation.probed.level,
                      .info = {}};

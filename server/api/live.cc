@@ -8,7 +8,6 @@
 #include "server/http/quality.h"
 #include "server/job/answer.h"
 #include "server/job/validate_report.h"
-#include "server/telemetry/log.h"
 
 namespace pyexec {
 namespace {
@@ -36,26 +35,27 @@ std::string ping(LiveFormat format) {
   return format == LiveFormat::event_stream ? ": ping\n\n" : "{\"event\": \"ping\"}\n";
 }
 
-// What of a job's output has been told.
-class Told {
+// What of a job's output has been unsent.
+class UnsentOutput {
  public:
   // Of one event; others have their turn between two.
   static constexpr std::size_t kMostBytes = 256 << 10;
 
-  Told(const OutputCapture& capture, std::string_view name) : capture_(capture), name_(name) {}
+  UnsentOutput(const OutputCapture& capture, std::string_view name)
+      : capture_(capture), name_(name) {}
 
   // The next event's text, if there is more; a character of which only a part has come waits for
   // the rest, but for the last time.
   enum class Turn { one_of_many, last };
   std::optional<std::string> next(Turn turn) {
     std::string_view rest = capture_.text();
-    rest.remove_prefix(std::min(told_, rest.size()));
+    rest.remove_prefix(std::min(unsent_, rest.size()));
     if (rest.size() > kMostBytes) {
       rest = rest.substr(0, kMostBytes);
       turn = Turn::one_of_many;
     }
     if (turn == Turn::one_of_many) rest = without_cut_character(rest);
-    told_ += rest.size();
+    unsent_ += rest.size();
     if (rest.empty()) return std::nullopt;
     return to_valid_utf8(rest);
   }
@@ -64,7 +64,7 @@ class Told {
  private:
   const OutputCapture& capture_;
   std::string_view name_;
-  std::size_t told_ = 0;
+  std::size_t unsent_ = 0;
 };
 
 struct LiveJob {
@@ -76,22 +76,22 @@ struct LiveJob {
   std::optional<Outcome> outcome;
 };
 
-class Teller {
+class LiveWriter {
  public:
-  Teller(Exchange& exchange, LiveFormat format, const JobOutput& output)
+  LiveWriter(Exchange& exchange, LiveFormat format, const JobOutput& output)
       : exchange_(exchange),
         format_(format),
-        told_{Told(output.standard, "stdout"), Told(output.errors, "stderr")} {}
+        unsent_{UnsentOutput(output.standard, "stdout"), UnsentOutput(output.errors, "stderr")} {}
 
   // Each does nothing once the client is gone, but for asking that the job should end.
   awaitable<void> ping() { co_await send(pyexec::ping(format_)); }
   Deadline last_told() const { return last_told_; }
-  awaitable<void> output(Told::Turn turn) {
+  awaitable<void> output(UnsentOutput::Turn turn) {
     for (bool is_all = false; !is_all;) {
       std::string events;
-      for (Told& told : told_)
-        if (const auto text = told.next(turn))
-          events += event(format_, told.name(), [&](Members& to) { to.text("text", *text); });
+      for (UnsentOutput& unsent : unsent_)
+        if (const auto text = unsent.next(turn))
+          events += event(format_, unsent.name(), [&](Members& to) { to.text("text", *text); });
       is_all = events.empty() || is_gone_;
       if (!is_all) co_await send(std::move(events));
     }
@@ -126,7 +126,7 @@ class Teller {
  private:
   Exchange& exchange_;
   LiveFormat format_;
-  std::array<Told, 2> told_;
+  std::array<UnsentOutput, 2> unsent_;
   Deadline last_told_ = Clock::now();
   bool is_gone_ = false;
 };
@@ -140,14 +140,14 @@ awaitable<void> gather(LiveJob& job) {
 }
 
 // Until the job is over.
-awaitable<void> follow(LiveJob& job, Teller& teller, std::chrono::milliseconds between_pings) {
+awaitable<void> follow(LiveJob& job, LiveWriter& writer, std::chrono::milliseconds between_pings) {
   while (!job.outcome) {
-    const Deadline next_ping = teller.last_told() + between_pings;
+    const Deadline next_ping = writer.last_told() + between_pings;
     if (co_await job.news.wait_until(next_ping)) {
       co_await gather(job);
-      co_await teller.output(Told::Turn::one_of_many);
+      co_await writer.output(UnsentOutput::Turn::one_of_many);
     }
-    if (Clock::now() >= teller.last_told() + between_pings) co_await teller.ping();
+    if (Clock::now() >= writer.last_told() + between_pings) co_await writer.ping();
   }
 }
 
@@ -163,12 +163,12 @@ std::optional<LiveFormat> live_format(const Exchange::Head& head) {
 
 namespace {
 
-Outcome internal_error(std::exception_ptr exception) {
+Outcome internal_error(Log& log, std::exception_ptr exception) {
   try {
     std::rethrow_exception(exception);
   } catch (const std::bad_alloc&) {  // no room for a line either
   } catch (const std::exception& error) {
-    log_line(std::string("a live job failed: ") + error.what());
+    log.warn(std::string("a live job failed: ") + error.what());
   }
   return failed(OutcomeKind::internal, "internal error");
 }
@@ -184,21 +184,21 @@ awaitable<void> execute_live(Api& api, Exchange& exchange, LiveRequest live) {
   const auto job = std::make_shared<LiveJob>(executor, std::move(live.permit));
   output->on_more = [job] { job->news.set(); };
   net::co_spawn(executor, api.engine.run(wanted, Rank::single, output, exchange.cancellation()),
-                [job](std::exception_ptr exception, Outcome outcome) {
-                  if (exception) outcome = internal_error(exception);
+                [job, &log = api.log](std::exception_ptr exception, Outcome outcome) {
+                  if (exception) outcome = internal_error(log, exception);
                   job->outcome = std::move(outcome);
                   job->permit.reset();
                   job->news.set();
                 });
 
-  Teller teller(exchange, live.format, *output);
+  LiveWriter writer(exchange, live.format, *output);
   Response head = {200, ""};
   head.content_type = kFormats[static_cast<std::size_t>(live.format)].media_type;
   head.headers = {{"Cache-Control", "no-store"}, {"X-Accel-Buffering", "no"}};
   try {
     if (!co_await exchange.begin(std::move(head)))
       exchange.cancellation().request(Cancellation::By::client);
-    co_await follow(*job, teller, std::chrono::milliseconds(api.config.ping_ms));
+    co_await follow(*job, writer, api.settings.ping);
   } catch (const std::bad_alloc&) {
     exchange.cancellation().request(Cancellation::By::service);
   }
@@ -209,10 +209,10 @@ awaitable<void> execute_live(Api& api, Exchange& exchange, LiveRequest live) {
   exchange.record().add_job(*job->outcome);
   const std::uint64_t bytes = answer_bytes(*job->outcome, *output);
   exchange.hold_anyway(bytes);
-  co_await teller.output(Told::Turn::last);
-  const auto tell = [&] { return teller.end(*job->outcome, *output, wanted); };
+  co_await writer.output(UnsentOutput::Turn::last);
+  const auto tell = [&] { return writer.end(*job->outcome, *output, wanted); };
   std::string events = co_await api.offload.run(bytes, tell);
-  co_await teller.send(std::move(events));
+  co_await writer.send(std::move(events));
 }
 
 }  // namespace pyexec

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "server/api/routes.h"
+#include "server/app/settings.h"
 #include "server/docs/openapi.h"
 #include "server/docs/pages.h"
 
@@ -13,38 +14,30 @@ namespace pyexec {
 struct ClientPolicy {
   CorsPolicy cors;
   std::optional<ApiKeys> keys;
-  LogFormat log;
 };
 
-// Base64 and escapes make more of what a job is allowed.
-inline std::uint64_t largest_answer_bytes(const Config& config) {
-  constexpr std::uint64_t kLongestEscape = 6;
-  return config.result_bytes * 2 + config.return_bytes * 2 +
-         config.output_bytes * 2 * kLongestEscape + (1 << 20);
-}
-
-inline HttpLimits http_limits_of(const Config& config) {
-  return {.connections = config.connections,
-          .body_bytes = largest_body_bytes(job_caps_of(config)),
-          .answer_bytes = largest_answer_bytes(config),
-          .all_body_bytes = config.body_mb << 20,
-          .read_timeout = std::chrono::milliseconds(config.read_timeout_ms),
-          .idle_timeout = std::chrono::milliseconds(config.idle_timeout_ms)};
-}
+// What main has made before the service.
+struct Process {
+  net::any_io_executor executor;
+  Launcher& launcher;
+  Log& log;
+};
 
 struct Application {
-  Application(net::any_io_executor executor, const Config& configuration, Launcher& launcher,
-              ClientPolicy policy)
+  Application(const Process& process, const Config& configuration, ClientPolicy policy)
       : config(configuration),
-        request_log(policy.log, config.trace_project),
-        access(config, std::move(policy.keys)),
-        engine(executor, config, launcher, metrics, offload, lifecycle),
-        http(http_limits_of(config), std::move(policy.cors), metrics, request_log, offload,
+        log(process.log),
+        request_log(log, config.trace_project),
+        access(access_settings(config), std::move(policy.keys)),
+        engine(process.executor, engine_limits(config), process.launcher, {log, metrics}, offload,
+               lifecycle),
+        http(http_limits(config), std::move(policy.cors), {log, metrics}, request_log, offload,
              lifecycle),
-        api{config,
+        api{api_settings(config),
             engine,
             access,
             http,
+            log,
             metrics,
             offload,
             lifecycle,
@@ -58,6 +51,7 @@ struct Application {
   Application& operator=(const Application&) = delete;
 
   const Config& config;
+  Log& log;
   Lifecycle lifecycle;
   Metrics metrics;
   const RequestLog request_log;

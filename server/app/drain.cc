@@ -17,15 +17,15 @@ awaitable<void> pause(std::chrono::milliseconds time) {
 
 }  // namespace
 
-awaitable<void> drain(const Config& config, Lifecycle& lifecycle, HttpServer& server,
+awaitable<void> drain(const DrainTimes& times, Lifecycle& lifecycle, HttpServer& server,
                       Connections& connections, net::ip::tcp::acceptor& acceptor) {
   using State = Lifecycle::State;
   lifecycle.advance(State::leaving);
   connections.keep_none();
-  co_await pause(std::chrono::milliseconds(config.lame_duck_ms));
+  co_await pause(times.lame_duck);
 
   lifecycle.advance(State::draining);
-  const Deadline end = Clock::now() + std::chrono::milliseconds(config.drain_ms);
+  const Deadline end = Clock::now() + times.drain;
   while (!accept_all(acceptor, server, connections) && Clock::now() < end) {
     co_await connections.wait_fewer_than(server.limits.connections, Clock::now() + kIdleGrace);
     if (connections.open() < server.limits.connections) continue;

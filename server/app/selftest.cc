@@ -56,9 +56,9 @@ awaitable<std::optional<std::string>> run_selftest(Engine& engine, Offload& offl
   auto lease = co_await engine.pool.take({Preload::basic, Rank::single}, deadline, never);
   if (!lease) co_return "the self-test got no worker";
   const Job job = {targets.python(launcher) + kSelftestSource};
-  JobRun what = {job,      {1 << 20, 8},
-                 deadline, Accounting::quick,
-                 offload,  std::make_shared<JobOutput>(1 << 16)};
+  const JobCaps caps = {.result_bytes = 1 << 20, .result_depth = 8};
+  JobRun what = {
+      job, caps, deadline, Accounting::quick, offload, std::make_shared<JobOutput>(1 << 16)};
   const Outcome outcome = co_await run_job(*std::move(lease), std::move(what), never, metrics);
   if (outcome.kind != OutcomeKind::ok)
     co_return "the self-test did not finish: " + std::string(outcome_name(outcome.kind)) + ": " +

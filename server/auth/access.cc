@@ -2,17 +2,16 @@
 
 #include <algorithm>
 
-#include "server/config/config.h"
 #include "server/http/client_subject.h"
 
 namespace pyexec {
 
-Access::Access(const Config& config, std::optional<ApiKeys> keys)
-    : config_(config), keys_(std::move(keys)) {}
+Access::Access(AccessSettings settings, std::optional<ApiKeys> keys)
+    : settings_(std::move(settings)), keys_(std::move(keys)) {}
 
 std::optional<std::string> Access::reload() {
-  if (config_.keys_file.empty()) return "there is no file of API keys to read again";
-  auto keys = read_key_file(config_.keys_file);
+  if (settings_.keys_file.empty()) return "there is no file of API keys to read again";
+  auto keys = read_key_file(settings_.keys_file);
   if (!keys) return keys.error().message;
   keys_ = *std::move(keys);
   return std::nullopt;
@@ -27,8 +26,7 @@ std::optional<Principal> Access::identify(std::string_view authorization,
     return Principal{"key " + key->name, key->name, key->rate, key->running_jobs};
   }
   Principal principal = {"address " + client_subject(client), "", std::nullopt, std::nullopt};
-  if (config_.rate_per_minute > 0)
-    principal.rate = Rate{static_cast<double>(config_.rate_per_minute) / 60, config_.rate_burst};
+  principal.rate = settings_.address_rate;
   return principal;
 }
 

@@ -14,8 +14,6 @@
 
 namespace pyexec {
 
-struct Config;
-
 // Who a request is from, and what they may.
 struct Principal {
   std::string subject;  // "key NAME", or "address ..."
@@ -24,10 +22,15 @@ struct Principal {
   std::optional<std::uint64_t> running_jobs;
 };
 
+struct AccessSettings {
+  std::string keys_file;             // path; read again on request
+  std::optional<Rate> address_rate;  // of addresses, where there are no keys; nullopt: no limit
+};
+
 class Access {
  public:
-  // keys: nothing where everybody may ask.
-  Access(const Config& config, std::optional<ApiKeys> keys);
+  // keys: nullopt where everybody may ask.
+  Access(AccessSettings settings, std::optional<ApiKeys> keys);
 
   bool has_keys() const { return keys_.has_value(); }
   // Reads the file of keys again. The text says what is wrong; the keys then stay as they were.
@@ -60,7 +63,7 @@ class Access {
   awaitable<Running> await_place(const Principal& principal, const Cancellation& cancellation);
 
  private:
-  const Config& config_;
+  const AccessSettings settings_;
   std::optional<ApiKeys> keys_;
   RateLimiter limiter_;
   std::map<std::string, std::uint64_t> running_;  // only of subjects with a limit

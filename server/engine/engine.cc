@@ -18,10 +18,10 @@ Preload warmth_for(const Job& job) {
 }
 
 // A batch alone keeps all cores at work, and beside others leaves one to them.
-BatchShare::Limits batch_limits(const Config& config) {
+BatchShare::Limits batch_limits(std::uint64_t running_jobs) {
   const std::uint64_t cores = std::max(1u, std::thread::hardware_concurrency());
   const auto up_to = [&](std::uint64_t jobs) {
-    return std::clamp<std::uint64_t>(jobs, 1, config.running_jobs);
+    return std::clamp<std::uint64_t>(jobs, 1, running_jobs);
   };
   return {up_to(2 * cores), up_to(cores - 1)};
 }
@@ -36,29 +36,14 @@ void name_limit(const JobRequest& request, Outcome& outcome) {
 
 }  // namespace
 
-JobCaps job_caps_of(const Config& config) {
-  return {.script_bytes = config.script_bytes,
-          .input_bytes = config.input_bytes,
-          .args_depth = config.result_depth,
-          .timeout_ms = config.timeout_ms,
-          .memory_mb = config.memory_mb,
-          .output_bytes = config.output_bytes,
-          .env_names = config.env_names,
-          .files_bytes = config.return_bytes,
-          .files_count = config.return_files,
-          .files_depth = config.return_depth,
-          .denied_imports = config.deny_imports};
-}
-
-Engine::Engine(net::any_io_executor executor, const Config& config, Launcher& launcher,
-               Metrics& metrics, Offload& offload, const Lifecycle& lifecycle)
-    : caps(job_caps_of(config)),
-      admission(config.running_jobs + config.queued_jobs),
-      batch_share(batch_limits(config)),
-      pool(executor, config, launcher, metrics),
-      run_caps_{config.result_bytes, config.result_depth},
-      most_tries_(config.pool_workers + 1),
-      metrics_(metrics),
+Engine::Engine(net::any_io_executor executor, const EngineLimits& limits, Launcher& launcher,
+               const Telemetry& telemetry, Offload& offload, const Lifecycle& lifecycle)
+    : caps(limits.caps),
+      admission(limits.pool.running_jobs + limits.queued_jobs),
+      batch_share(batch_limits(limits.pool.running_jobs)),
+      pool(executor, limits.pool, launcher, telemetry),
+      most_tries_(limits.pool.workers + 1),
+      metrics_(telemetry.metrics),
       offload_(offload),
       lifecycle_(lifecycle) {}
 
@@ -104,7 +89,7 @@ awaitable<Outcome> Engine::run(const JobRequest& request, Rank rank,
     }
     metrics_.observe(RequestPhase::pool_wait, taken_ns - admitted_ns);
     // A name of its own: g++ 12 ends temporaries of a co_await twice.
-    JobRun what = {request.job, run_caps_, deadline, accounting, offload_, output};
+    JobRun what = {request.job, caps, deadline, accounting, offload_, output};
     outcome = co_await run_job(*std::move(lease), std::move(what), cancellation, metrics_);
     if (outcome.was_read) break;
   }

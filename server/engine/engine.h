@@ -8,27 +8,29 @@
 #include "server/base/cancellation.h"
 #include "server/base/lifecycle.h"
 #include "server/base/offload.h"
-#include "server/config/config.h"
 #include "server/engine/admission.h"
 #include "server/engine/batch_share.h"
 #include "server/job/job_output.h"
 #include "server/job/job_request.h"
-#include "server/job/validate_report.h"
 #include "server/telemetry/metrics.h"
 #include "server/workers/isolation.h"
 #include "server/workers/pool.h"
 
 namespace pyexec {
 
-JobCaps job_caps_of(const Config& config);
-
 std::shared_ptr<JobOutput> output_for(const JobRequest& request);
 
-// On the server's thread. `config`, `launcher` and the other references must outlive it.
+struct EngineLimits {
+  JobCaps caps;
+  PoolLimits pool;
+  std::uint64_t queued_jobs;  // single ones that wait beyond those that run
+};
+
+// On the server's thread. `launcher` and the other references must outlive it.
 class Engine {
  public:
-  Engine(net::any_io_executor executor, const Config& config, Launcher& launcher, Metrics& metrics,
-         Offload& offload, const Lifecycle& lifecycle);
+  Engine(net::any_io_executor executor, const EngineLimits& limits, Launcher& launcher,
+         const Telemetry& telemetry, Offload& offload, const Lifecycle& lifecycle);
 
   // Returns why jobs of this service cannot do what `request` asks for; nothing if they can.
   std::optional<std::string> problem_with(const JobRequest& request) const;
@@ -48,7 +50,6 @@ class Engine {
  private:
   Outcome without_worker(const Cancellation& cancellation);
 
-  const RunCaps run_caps_;
   const std::uint64_t most_tries_;
   Metrics& metrics_;
   Offload& offload_;

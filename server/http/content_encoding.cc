@@ -28,7 +28,7 @@ std::optional<ContentEncoding> content_encoding(const boost::beast::http::fields
 }
 
 std::string problem_with_encoding(const boost::beast::http::fields& head) {
-  return "Content-Encoding " + quoted(sent(head)) +
+  return "Content-Encoding " + in_quotes(sent(head)) +
          " is not served; send the body as it is, or as " + kServedEncodings;
 }
 

@@ -81,7 +81,7 @@ boost::system::result<CorsPolicy, Problem> CorsPolicy::parse(std::string_view or
     if (entry == kEvery) return Problem{"'*' is every origin, and stands alone"};
     auto origin = to_origin(entry);
     if (!origin)
-      return Problem{quoted(entry) + " is not an origin: scheme://host or scheme://host:port"};
+      return Problem{in_quotes(entry) + " is not an origin: scheme://host or scheme://host:port"};
     policy.origins_.push_back(*std::move(origin));
     at = end + 1;
   }

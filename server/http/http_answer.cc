@@ -1,6 +1,9 @@
 // The answering half of HttpExchange.
 #include <netinet/tcp.h>
 
+#include <array>
+#include <charconv>
+
 #include "sandbox/base/phases.h"
 #include "server/http/gzip.h"
 #include "server/http/http_exchange.h"
@@ -20,28 +23,26 @@ constexpr std::chrono::seconds kLingerTime{2};
 
 }  // namespace
 
-HttpExchange::Message HttpExchange::to_http(Response response) const {
-  Message message(static_cast<http::status>(response.status),
-                  has_begun_ ? head().version() : std::max(10u, head().version()));
-  message.set(http::field::content_type, response.content_type);
-  message.set("X-Content-Type-Options", "nosniff");
-  if (!record_.request_id.empty()) message.set("X-Request-Id", record_.request_id);
-  for (const auto& [name, value] : response.headers) message.insert(name, value);
-  for (const auto& [name, value] : headers_) message.insert(name, value);
-  message.body() = std::move(response.body);
-  return message;
+ResponseHead HttpExchange::head_of(const Response& response) const {
+  ResponseHead out = {.status = response.status, .version = std::max(10u, head().version())};
+  out.add("Content-Type", response.content_type);
+  out.add("X-Content-Type-Options", "nosniff");
+  if (!record_.request_id.empty()) out.add("X-Request-Id", record_.request_id);
+  for (const auto& [name, value] : response.headers) out.add(name, value);
+  for (const auto& [name, value] : headers_) out.add(name, value);
+  return out;
 }
 
-// Whether the connection is good for another request.
-template <typename Answered>
-awaitable<bool> HttpExchange::send(Answered& answer) {
+awaitable<bool> HttpExchange::send(net::const_buffer first, net::const_buffer second,
+                                   net::const_buffer third) {
+  const std::array<net::const_buffer, 3> buffers = {first, second, third};
   connection_.stream.expires_after(server_.limits.read_timeout);
   sending_since_ = Clock::now();
-  const auto [error, size] = co_await http::async_write(connection_.stream, answer, kAsTuple);
+  const auto [error, size] = co_await net::async_write(connection_.stream, buffers, kAsTuple);
+  sending_since_ = Deadline::max();
   sent(size);
-  if (!error) record_.status = answer.result_int();
   is_broken_ = is_broken_ || error;
-  co_return !error && answer.keep_alive();
+  co_return !error;
 }
 
 void HttpExchange::hold_anyway(std::uint64_t bytes) {
@@ -71,38 +72,23 @@ awaitable<bool> HttpExchange::begin(Response response) {
   if (!co_await go_on()) co_return false;
   has_begun_ = true;
   is_chunked_ = head().version() >= 11;
-  const Message message = to_http(std::move(response));
-  http::response<http::empty_body> start(message.base());
-  start.version(head().version());
-  start.chunked(is_chunked_);
-  start.keep_alive(is_chunked_ && wants_to_stay() && !server_.lifecycle.is_leaving());
-  http::response_serializer<http::empty_body> serializer(start);
-  connection_.stream.expires_after(server_.limits.read_timeout);
-  const auto [error, size] =
-      co_await http::async_write_header(connection_.stream, serializer, kAsTuple);
-  sent(size);
-  record_.status = start.result_int();
-  is_broken_ = is_broken_ || error;
-  co_return !error;
+  ResponseHead start = head_of(response);
+  start.framing = is_chunked_ ? ResponseHead::Framing::chunked : ResponseHead::Framing::until_close;
+  start.keep_alive = is_chunked_ && wants_to_stay() && !server_.lifecycle.is_leaving();
+  const std::string text = start.text();
+  record_.status = start.status;
+  co_return co_await send(net::buffer(text));
 }
 
 awaitable<bool> HttpExchange::write(std::string_view piece) {
   if (is_broken_ || piece.empty()) co_return !is_broken_;
-  connection_.stream.expires_after(server_.limits.read_timeout);
-  sending_since_ = Clock::now();
-  const net::const_buffer bytes = net::buffer(piece);
-  error_code error;
-  std::size_t size = 0;
-  if (is_chunked_) {
-    const auto chunk = http::make_chunk(bytes);
-    std::tie(error, size) = co_await net::async_write(connection_.stream, chunk, kAsTuple);
-  } else {
-    std::tie(error, size) = co_await net::async_write(connection_.stream, bytes, kAsTuple);
-  }
-  sending_since_ = Deadline::max();
-  sent(size);
-  is_broken_ = is_broken_ || error;
-  co_return !error;
+  if (!is_chunked_) co_return co_await send(net::buffer(piece));
+  char size[2 * sizeof piece.size() + 2];
+  char* end = std::to_chars(size, size + sizeof size - 2, piece.size(), 16).ptr;
+  *end++ = '\r';
+  *end++ = '\n';
+  co_return co_await send(net::buffer(size, end - size), net::buffer(piece),
+                          net::buffer("\r\n", 2));
 }
 
 void HttpExchange::break_off() {
@@ -137,47 +123,35 @@ awaitable<bool> HttpExchange::finish(std::optional<Response> response, After aft
   if (!response) {
     const bool is_whole = body_is_read();
     if (!is_chunked_) co_return false;
-    connection_.stream.expires_after(server_.limits.read_timeout);
-    const auto last = http::make_chunk_last();
-    const auto [error, size] = co_await net::async_write(connection_.stream, last, kAsTuple);
-    sent(size);
-    if (error || !is_whole) {
-      if (!error) co_await linger();
-      co_return false;
-    }
-    co_return after == After::keep&& wants_to_stay();
+    if (!co_await send(net::buffer("0\r\n\r\n", 5))) co_return false;
+    if (!is_whole) co_await linger();
+    co_return is_whole&& after == After::keep&& wants_to_stay();
   }
   const bool is_whole = co_await skip_body();
-  const auto begun_ns = response->begun_ns;
+  ResponseHead start = head_of(*response);
+  std::string& body = response->body;
+  const bool may_compress = body.size() >= kLeastGzipBytes && body.size() <= kMostGzipBytes;
+  if (may_compress) start.add("Vary", "Accept-Encoding");
+  if (may_compress && accepts_gzip(joined(head(), http::field::accept_encoding))) {
+    const auto compress = [&] { return gzip(body); };
+    if (auto compressed = co_await server_.offload.run(body.size(), compress)) {
+      start.add("Content-Encoding", "gzip");
+      body = *std::move(compressed);
+    }
+  }
+  start.framing = ResponseHead::Framing::length;
+  start.length = body.size();
+  start.keep_alive = wants_to_stay() && is_whole && after == After::keep;
+  const std::string text = start.text();
   const bool is_head = head().method() == http::verb::head;
-  Message message = to_http(*std::move(response));
-  const std::size_t bytes = message.body().size();
-  const bool may_compress = bytes >= kLeastGzipBytes && bytes <= kMostGzipBytes;
-  std::optional<std::string> compressed;
-  const auto compress = [&] { return gzip(message.body()); };
-  if (may_compress && accepts_gzip(joined(head(), http::field::accept_encoding)))
-    compressed = co_await server_.offload.run(bytes, compress);
-  if (may_compress) message.insert(http::field::vary, "Accept-Encoding");
-  if (compressed) {
-    message.set(http::field::content_encoding, "gzip");
-    message.body() = *compressed;
-  }
-  message.prepare_payload();
-  if (message.result_int() == 204) message.erase(http::field::content_length);
-  message.keep_alive(wants_to_stay() && is_whole && after == After::keep);
-  bool is_good = false;
-  if (is_head) {
-    // The header of the same answer, its Content-Length included.
-    http::response<http::empty_body> header(message.base());
-    is_good = co_await send(header);
-  } else {
-    is_good = co_await send(message);
-    if (begun_ns)
-      server_.metrics.observe(RequestPhase::reply, record_.phases[RequestPhase::reply] =
-                                                       sandbox::monotonic_ns() - *begun_ns);
-  }
+  const net::const_buffer bytes = is_head ? net::const_buffer() : net::buffer(body);
+  record_.status = start.status;
+  const bool is_sent = co_await send(net::buffer(text), bytes);
+  if (response->begun_ns && !is_head)
+    server_.metrics.observe(RequestPhase::reply, record_.phases[RequestPhase::reply] =
+                                                     sandbox::monotonic_ns() - *response->begun_ns);
   if (!is_whole && !is_broken_) co_await linger();
-  co_return is_good;
+  co_return is_sent&& start.keep_alive;
 }
 
 }  // namespace pyexec

@@ -138,7 +138,7 @@ class HttpConnection {
     try {
       co_return co_await server_.handler->answer(exchange);
     } catch (const std::exception& error) {
-      log_line(std::string("a request failed: ") + error.what());
+      server_.log.warn(std::string("a request failed: ") + error.what());
       co_return execute_error(OutcomeKind::internal, 500, "internal error");
     }
   }

@@ -120,10 +120,8 @@ awaitable<bool> HttpExchange::go_on() {
   if (std::exchange(is_told_to_go_on_, true) || body_is_read() || head().version() < 11 ||
       !beast::iequals(head()[http::field::expect], "100-continue"))
     co_return true;
-  http::response<http::empty_body> message(http::status::continue_, head().version());
-  const auto [error, size] = co_await http::async_write(connection_.stream, message, kAsTuple);
-  sent(size);
-  co_return !error;
+  static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+  co_return co_await send(net::buffer(kContinue));
 }
 
 awaitable<error_code> HttpExchange::read_all() {

@@ -9,6 +9,7 @@
 #include "server/http/exchange.h"
 #include "server/http/gunzip.h"
 #include "server/http/http_server.h"
+#include "server/http/response_head.h"
 
 namespace pyexec {
 
@@ -59,7 +60,6 @@ class HttpExchange final : public Exchange, private UnreadAnswers::Answer {
   using HeadParser = boost::beast::http::request_parser<boost::beast::http::empty_body>;
   using WholeParser = boost::beast::http::request_parser<boost::beast::http::string_body>;
   using PieceParser = boost::beast::http::request_parser<boost::beast::http::buffer_body>;
-  using Message = boost::beast::http::response<boost::beast::http::string_body>;
 
   void received(std::size_t bytes);
   void sent(std::size_t bytes);
@@ -78,9 +78,9 @@ class HttpExchange final : public Exchange, private UnreadAnswers::Answer {
   awaitable<Body> read_piece(std::string& out);
   awaitable<Body> read_packed(std::string& out);
   awaitable<bool> skip_body();
-  Message to_http(Response response) const;
-  template <typename Answered>
-  awaitable<bool> send(Answered& answer);
+  ResponseHead head_of(const Response& response) const;
+  awaitable<bool> send(net::const_buffer first, net::const_buffer second = {},
+                       net::const_buffer third = {});
   std::string_view subject() const override { return subject_; }
   bool is_stalled() const override;
   void give_way() override;

@@ -47,12 +47,14 @@ struct HttpLimits {
 };
 
 struct HttpServer {
-  HttpServer(const HttpLimits& the_limits, CorsPolicy policy, Metrics& the_metrics,
-             const RequestLog& log, Offload& the_offload, const Lifecycle& the_lifecycle)
+  HttpServer(const HttpLimits& the_limits, CorsPolicy policy, const Telemetry& telemetry,
+             const RequestLog& the_request_log, Offload& the_offload,
+             const Lifecycle& the_lifecycle)
       : limits(the_limits),
         cors(std::move(policy)),
-        metrics(the_metrics),
-        request_log(log),
+        log(telemetry.log),
+        metrics(telemetry.metrics),
+        request_log(the_request_log),
         offload(the_offload),
         lifecycle(the_lifecycle),
         body_room(room_for(limits.all_body_bytes, limits.body_bytes)),
@@ -67,6 +69,7 @@ struct HttpServer {
 
   const HttpLimits limits;
   const CorsPolicy cors;
+  Log& log;
   Metrics& metrics;
   const RequestLog& request_log;
   Offload& offload;

@@ -19,11 +19,11 @@ constexpr std::size_t kMostAtOnce = 64;  // then others have their turn
 void serve_detached(tcp::socket socket, HttpServer& server, Connections& connections) try {
   const auto executor = socket.get_executor();
   net::co_spawn(executor, serve_connection(std::move(socket), server, connections),
-                [](std::exception_ptr exception) {
+                [&log = server.log](std::exception_ptr exception) {
                   try {
                     if (exception) std::rethrow_exception(exception);
                   } catch (const std::exception& error) {
-                    log_line(std::string("a connection failed: ") + error.what());
+                    log.warn(std::string("a connection failed: ") + error.what());
                   }
                 });
 } catch (const std::bad_alloc&) {  // without a connection the socket is closed
@@ -95,7 +95,7 @@ awaitable<void> accept_connections(tcp::acceptor& acceptor, HttpServer& server,
     if (!error) error = accept_waiting(acceptor, server, connections, kMostAtOnce);
     if (!error || error == net::error::would_block) continue;
     if (Clock::now() >= next_complaint) {
-      log_line("cannot accept a connection: " + error.message());
+      server.log.warn("cannot accept a connection: " + error.message());
       next_complaint = Clock::now() + kBetweenComplaints;
     }
     pause.expires_after(kPause);

@@ -54,13 +54,13 @@ std::optional<std::string> InputFiles::take(const JsonEvent& event) {
     if (event.what == What::string) return add(std::string(event.text));
     if (event.what == What::end && decoded_) return add(*std::move(decoded_));
     if (event.what != What::object)
-      return "'files' entry " + quoted(name_) + " must be a string or {\"base64\": \"...\"}";
+      return "'files' entry " + in_quotes(name_) + " must be a string or {\"base64\": \"...\"}";
     decoded_.reset();
   } else if (event.level == 2) {
     if (inner_ != "base64")
-      return "unknown field " + quoted(inner_) + " in 'files' entry " + quoted(name_);
+      return "unknown field " + in_quotes(inner_) + " in 'files' entry " + in_quotes(name_);
     decoded_ = event.what == What::string ? decode_base64(event.text) : std::nullopt;
-    if (!decoded_) return "'base64' of 'files' entry " + quoted(name_) + " is not base64";
+    if (!decoded_) return "'base64' of 'files' entry " + in_quotes(name_) + " is not base64";
   }
   return std::nullopt;
 }
@@ -69,7 +69,7 @@ std::optional<std::string> InputFiles::add(std::string bytes) {
   constexpr std::size_t kMostFiles = 1000;
   std::string name = plain_path(name_);
   if (const auto problem = problem_with_name(name))
-    return "name of 'files' entry " + quoted(name_) + " " + *problem;
+    return "name of 'files' entry " + in_quotes(name_) + " " + *problem;
   if (files_.size() == kMostFiles)
     return "'files' has more than " + std::to_string(kMostFiles) + " entries";
   files_.push_back({std::move(name), std::move(bytes)});
@@ -83,14 +83,15 @@ std::optional<std::string> InputFiles::check() const {
     const auto [first, is_new] = names.emplace(files_[i].name, i);
     if (is_new) continue;
     const std::string& other = given_[first->second];
-    if (other == given_[i]) return "'files' entry " + quoted(other) + " is given twice";
-    return "'files' entries " + quoted(other) + " and " + quoted(given_[i]) + " are the same file";
+    if (other == given_[i]) return "'files' entry " + in_quotes(other) + " is given twice";
+    return "'files' entries " + in_quotes(other) + " and " + in_quotes(given_[i]) +
+           " are the same file";
   }
   for (const auto& [name, index] : names)
     for (std::size_t at = name.find('/'); at != std::string_view::npos; at = name.find('/', at + 1))
       if (names.contains(name.substr(0, at)))
-        return "'files' entry " + quoted(name.substr(0, at)) + " is a file and, for " +
-               quoted(name) + ", a directory";
+        return "'files' entry " + in_quotes(name.substr(0, at)) + " is a file and, for " +
+               in_quotes(name) + ", a directory";
   return std::nullopt;
 }
 
@@ -99,14 +100,14 @@ std::optional<std::string> Variables::take(const JsonEvent& event) {
   if (event.what == What::key && event.level == 1) name_ = event.text;
   if (event.what == What::key || event.what == What::end || event.level != 1) return std::nullopt;
   if (event.what != What::string)
-    return "'env' entry " + quoted(name_) + " must be a string, not " + name_of(event.what);
+    return "'env' entry " + in_quotes(name_) + " must be a string, not " + name_of(event.what);
   if (const auto problem = problem_with_variable(name_, event.text, allowed_))
-    return "'env' entry " + quoted(name_) + " " + *problem;
+    return "'env' entry " + in_quotes(name_) + " " + *problem;
   if (variables_.size() == kMostVariables)
     return "'env' has more than " + std::to_string(kMostVariables) + " entries";
   if (std::any_of(variables_.begin(), variables_.end(),
                   [&](const auto& entry) { return entry.name == name_; }))
-    return "'env' entry " + quoted(name_) + " is given twice";
+    return "'env' entry " + in_quotes(name_) + " is given twice";
   variables_.push_back({name_, std::string(event.text)});
   return std::nullopt;
 }
@@ -118,7 +119,7 @@ std::optional<std::string> Patterns::take(const JsonEvent& event) {
     return std::string("'return_files' entries must be strings, not ") + name_of(event.what);
   std::string pattern = plain_path(event.text);
   if (const auto problem = problem_with_name(pattern))
-    return "'return_files' entry " + quoted(event.text) + " " + *problem;
+    return "'return_files' entry " + in_quotes(event.text) + " " + *problem;
   if (patterns_.size() == kMostPatterns)
     return "'return_files' has more than " + std::to_string(kMostPatterns) + " entries";
   patterns_.push_back(std::move(pattern));

@@ -19,7 +19,7 @@ std::string shown_number(std::string_view text) {
 
 }  // namespace
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   constexpr std::size_t kShown = 200;
   std::string out = "'";
   out += text.substr(0, kShown);
@@ -33,10 +33,10 @@ boost::system::result<std::uint64_t, Problem> parse_limit(std::string_view name,
   using Is = WholeNumber::Is;
   const auto [is, value] = parse_whole(text);
   if (is == Is::negative || is == Is::fraction || (is == Is::value && value == 0))
-    return Problem{quoted(name) + " field must be a whole number from 1 to " +
+    return Problem{in_quotes(name) + " field must be a whole number from 1 to " +
                    std::to_string(most) + ", not " + shown_number(text)};
   if (is == Is::too_large || value > most)
-    return Problem{quoted(name) + " is " + shown_number(text) + ", more than the limit of " +
+    return Problem{in_quotes(name) + " is " + shown_number(text) + ", more than the limit of " +
                    std::to_string(most)};
   return value;
 }
@@ -64,7 +64,7 @@ std::optional<std::string> problem_with_name(std::string_view name) {
     const std::size_t end = std::min(name.find('/', at), name.size());
     const std::string_view part = name.substr(at, end - at);
     if (part.empty()) return "has an empty part";
-    if (part == "." || part == "..") return "has a part " + quoted(part);
+    if (part == "." || part == "..") return "has a part " + in_quotes(part);
     if (part.size() > kPartBytes)
       return "has a part longer than " + std::to_string(kPartBytes) + " bytes";
     at = end + 1;
@@ -143,7 +143,8 @@ std::optional<std::string> problem_with_variable(std::string_view name, std::str
     return "holds a NUL byte";
   const bool is_locale = name == "LANG" || name.starts_with("LC_");
   if (is_locale && std::find(std::begin(kLocales), std::end(kLocales), value) == std::end(kLocales))
-    return "is " + quoted(value) + ", a locale that is not there: there are C, C.UTF-8 and POSIX";
+    return "is " + in_quotes(value) +
+           ", a locale that is not there: there are C, C.UTF-8 and POSIX";
   return std::nullopt;
 }
 

@@ -14,7 +14,7 @@ namespace pyexec {
 inline constexpr std::size_t kNameBytes = 1024, kReturnedNameBytes = 4096;
 
 // In single quotes, for messages; of a long one the beginning.
-std::string quoted(std::string_view text);
+std::string in_quotes(std::string_view text);
 
 // A whole number from 1 to `most` that a field called `name` has.
 boost::system::result<std::uint64_t, Problem> parse_limit(std::string_view name,

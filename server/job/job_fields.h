@@ -4,23 +4,11 @@
 
 #include <cstdint>
 #include <span>
-#include <string>
 #include <string_view>
 
-namespace pyexec {
+#include "server/job/limits.h"
 
-// What a job gets if it does not ask, and the most that it may ask for.
-struct JobCaps {
-  std::uint64_t script_bytes;
-  std::uint64_t input_bytes;  // of args, stdin, files and env together
-  std::uint64_t args_depth;
-  std::uint64_t timeout_ms;
-  std::uint64_t memory_mb;
-  std::uint64_t output_bytes;
-  std::string env_names;  // that a job may be given: comma-separated, "X_*" for all that begin so
-  std::uint64_t files_bytes, files_count, files_depth;  // of the files that a job returns
-  std::string denied_imports;                           // modules, comma-separated
-};
+namespace pyexec {
 
 // Whose field it is: of every job; of a line of a batch; of the first line of a batch alone.
 enum class FieldOf { job, batch_line, batch_header };

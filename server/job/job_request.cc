@@ -45,7 +45,7 @@ class JobHandler {
     field_ = known != fields().end() && is_taken(*known) ? &*known : nullptr;
     if (field_ == nullptr && !unknown_field_) unknown_field_ = name;
     if (field_ == nullptr) return;
-    if (!named_.insert(field_->name).second) report(quoted(name) + " field is given twice");
+    if (!named_.insert(field_->name).second) report(in_quotes(name) + " field is given twice");
     seen_.insert(field_->name);
   }
   void take(const JsonEvent& event) {
@@ -88,7 +88,8 @@ class JobHandler {
     report(files_.check());
     if (problem_) return BadRequest{400, *problem_};
     if (unknown_field_)
-      return BadRequest{400, "unknown field " + quoted(*unknown_field_) + meant(*unknown_field_)};
+      return BadRequest{400,
+                        "unknown field " + in_quotes(*unknown_field_) + meant(*unknown_field_)};
     if (seen_.contains("args")) job.args = args_.json();
     if (seen_.contains("files")) job.files = files_.release();
     if (seen_.contains("env")) job.environment = variables_.release();
@@ -118,7 +119,7 @@ class JobHandler {
     BadRequest problem = {400, "'script' field is required"};
     const std::string meaning = unknown_field_ ? meant(*unknown_field_) : "";
     if (meaning.empty()) return problem;
-    const std::string hint = "unknown field " + quoted(*unknown_field_) + meaning;
+    const std::string hint = "unknown field " + in_quotes(*unknown_field_) + meaning;
     const bool is_fixed = unknown_field_ == kFixedMistake && body_ == Body::request;
     is_fixed ? problem.hint = hint : problem.message += "; " + hint;
     return problem;
@@ -131,7 +132,7 @@ class JobHandler {
       if (!is_taken(field) && field.name == name) return ", which is for lines of a batch";
     }
     const std::string_view field = meant_field(name, known);
-    return field.empty() ? "" : "; did you mean " + quoted(field) + "?";
+    return field.empty() ? "" : "; did you mean " + in_quotes(field) + "?";
   }
 
   // Whose value of this field counts.
@@ -149,7 +150,7 @@ class JobHandler {
     if (!problem_) problem_ = std::move(problem);
   }
   void report_type(const JsonEvent& event, const char* wanted) {
-    report(quoted(field_->name) + " field must be " + wanted + ", not " + name_of(event.what));
+    report(in_quotes(field_->name) + " field must be " + wanted + ", not " + name_of(event.what));
   }
 
   void take_script(const JsonEvent& event) {

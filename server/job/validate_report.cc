@@ -15,7 +15,7 @@
 namespace pyexec {
 namespace {
 
-Outcome judge_value(const std::string& json, const RunCaps& caps) {
+Outcome validate_value(const std::string& json, const JobCaps& caps) {
   if (json.size() > caps.result_bytes)
     return failed(OutcomeKind::output_limit, "result is more than the limit of " +
                                                  std::to_string(caps.result_bytes) + " bytes");
@@ -117,10 +117,10 @@ Outcome memory_exceeded() {
 }
 
 Outcome validate_report(const Untrusted<Report>& untrusted, const ReportOptions& options,
-                        const RunCaps& caps) {
+                        const JobCaps& caps) {
   const Report& report = untrusted.unchecked();
   Outcome outcome = report.kind == ReportKind::value
-                        ? judge_value(report.text, caps)
+                        ? validate_value(report.text, caps)
                         : failed(outcome_of(report.kind), to_valid_utf8(report.text));
   if (options.error_detail == 1 && outcome.kind != OutcomeKind::ok)
     take_detail(report.detail, outcome);
@@ -134,7 +134,7 @@ Outcome validate_report(const Untrusted<Report>& untrusted, const ReportOptions&
   return outcome;
 }
 
-Outcome judge_death(int wait_status) {
+Outcome outcome_of_death(int wait_status) {
   if (WIFSIGNALED(wait_status)) {
     const int signal = WTERMSIG(wait_status);
     if (signal == SIGXCPU) return time_exceeded();

@@ -3,15 +3,11 @@
 
 #include <optional>
 
+#include "server/job/limits.h"
 #include "server/job/outcome.h"
 #include "worker/protocol/job.h"
 
 namespace pyexec {
-
-struct RunCaps {
-  std::uint64_t result_bytes;
-  std::uint64_t result_depth;
-};
 
 Outcome failed(OutcomeKind kind, std::string error);
 
@@ -22,9 +18,9 @@ Outcome memory_exceeded();
 // A report is hostile: what it says counts for this job alone, and every byte is checked. `options`
 // bounds its files.
 Outcome validate_report(const Untrusted<Report>& report, const ReportOptions& options,
-                        const RunCaps& caps);
+                        const JobCaps& caps);
 
 // A worker that ended by itself, with a status as of waitpid(2).
-Outcome judge_death(int wait_status);
+Outcome outcome_of_death(int wait_status);
 
 }  // namespace pyexec

@@ -1,13 +1,14 @@
 #include "server/telemetry/log.h"
 
-#include <spdlog/async.h>
+#include <spdlog/async_logger.h>
+#include <spdlog/details/console_globals.h>
+#include <spdlog/details/thread_pool.h>
 #include <spdlog/fmt/chrono.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <atomic>
 #include <chrono>
-#include <cstdio>
 #include <future>
 #include <thread>
 
@@ -16,154 +17,172 @@
 namespace pyexec {
 namespace {
 
-// What may wait to be written. Of bytes results have as many for themselves.
+using Level = spdlog::level::level_enum;
+
+// What may wait to be written. Results have as many bytes for themselves.
 constexpr std::uint64_t kMostLines = 8192, kMostBytes = 64 << 20;
 constexpr std::chrono::seconds kLastWords{1};
-constexpr const char* kText = "pyexec: %v";
-constexpr const char* kAsItIs = "%v";
 
-const char* severity(spdlog::level::level_enum level) {
+const char* severity(Level level) {
   if (level >= spdlog::level::critical) return "CRITICAL";
   return level >= spdlog::level::warn ? "WARNING" : "INFO";
 }
 
-// Of lines that are handed over and not written. Changed by two threads.
-std::atomic<std::uint64_t> waiting_lines = 0, waiting_bytes = 0, waiting_result_bytes = 0;
-std::atomic<std::uint64_t> dropped = 0;
-std::atomic<bool> is_failing = false;  // the last line could not be written
-std::uint64_t promised_results = 0;    // the server's thread's
+// Lines that are handed over and not written yet. Changed by two threads.
+struct Waiting {
+  std::atomic<std::uint64_t> lines = 0, bytes = 0, result_bytes = 0;
+  std::atomic<std::uint64_t> dropped = 0;
+  std::atomic<bool> is_failing = false;  // the last line could not be written
+};
 
-// Writes results where the default logger writes.
 constexpr const char* kResults = "results";
-std::shared_ptr<spdlog::logger> results;
 
-template <typename Sink>
-class Counted final : public Sink {
+class CountedSink final : public spdlog::sinks::stdout_sink_base<spdlog::details::console_mutex> {
  public:
+  CountedSink(std::FILE* file, Waiting& waiting) : stdout_sink_base(file), waiting_(waiting) {}
+
   // The library does not look whether it could write.
   void log(const spdlog::details::log_msg& line) override {
     const std::size_t bytes = line.payload.size();
     const bool is_result = line.logger_name == kResults;
-    Sink::log(line);
-    is_failing = std::ferror(this->file_) != 0;
-    if (is_failing) {
-      ++dropped;
-      std::clearerr(this->file_);
+    stdout_sink_base::log(line);
+    waiting_.is_failing = std::ferror(file_) != 0;
+    if (waiting_.is_failing) {
+      ++waiting_.dropped;
+      std::clearerr(file_);
     }
-    --waiting_lines;
-    (is_result ? waiting_result_bytes : waiting_bytes) -= bytes;
+    --waiting_.lines;
+    (is_result ? waiting_.result_bytes : waiting_.bytes) -= bytes;
   }
+
+ private:
+  Waiting& waiting_;
 };
 
-enum class Share : std::uint64_t { all = 1, half = 2 };
-
-void hand_over(spdlog::level::level_enum level, std::string_view line, Share share) {
-  const auto part = static_cast<std::uint64_t>(share);
-  if (waiting_lines + promised_results >= kMostLines / part ||
-      waiting_bytes + line.size() > kMostBytes / part) {
-    ++dropped;
-    return;
-  }
-  ++waiting_lines;
-  waiting_bytes += line.size();
-  spdlog::default_logger_raw()->log(level, spdlog::string_view_t(line.data(), line.size()));
-}
-
-bool is_json() {
-  return spdlog::default_logger_raw()->name() == "json";
-}
-
-// The library formats what is a sentence; objects are made here, where text is made valid.
-void write(spdlog::level::level_enum level, std::string_view text) {
-  if (!is_json()) return hand_over(level, text, Share::all);
-  Members members;
-  members.text("severity", severity(level));
-  members.text("time", log_time());
-  members.text("message", text);
-  hand_over(level, members.object(), Share::all);
-}
-
-spdlog::sink_ptr sink_for(LogFormat format) {
-  spdlog::sink_ptr sink;
-  if (format == LogFormat::json)
-    sink = std::make_shared<Counted<spdlog::sinks::stdout_sink_mt>>();
-  else
-    sink = std::make_shared<Counted<spdlog::sinks::stderr_sink_mt>>();
-  sink->set_pattern(format == LogFormat::json ? kAsItIs : kText);
-  return sink;
+spdlog::string_view_t view_of(std::string_view text) {
+  return {text.data(), text.size()};
 }
 
 }  // namespace
 
-void open_log(LogFormat format) {
-  spdlog::set_default_logger(std::make_shared<spdlog::logger>(
-      format == LogFormat::json ? "json" : "text", sink_for(format)));
-}
+struct Log::Writer {
+  Writer(const char* pattern, std::FILE* file)
+      : sink(std::make_shared<CountedSink>(file, waiting)),
+        lines(std::make_shared<spdlog::logger>("lines", sink)) {
+    sink->set_pattern(pattern);
+  }
 
-void write_log_in_background() {
-  const spdlog::logger& before = *spdlog::default_logger_raw();
-  const spdlog::sink_ptr sink = before.sinks().front();
-  spdlog::init_thread_pool(kMostLines + 1, 1);
+  void hand_over(Level level, std::string_view line, std::uint64_t most_lines,
+                 std::uint64_t most_bytes) {
+    if (waiting.lines >= most_lines || waiting.bytes + line.size() > most_bytes) {
+      ++waiting.dropped;
+      return;
+    }
+    ++waiting.lines;
+    waiting.bytes += line.size();
+    lines->log(level, view_of(line));
+  }
+
+  // The last line is written before this returns, if anybody reads them.
+  void end() {
+    lines.reset();
+    results.reset();
+    thread.reset();
+  }
+
+  Waiting waiting;
+  std::shared_ptr<CountedSink> sink;
+  std::shared_ptr<spdlog::details::thread_pool> thread;
+  std::shared_ptr<spdlog::logger> lines, results;
+};
+
+Log::Log(LogFormat format, std::FILE* file)
+    : format_(format),
+      writer_(std::make_shared<Writer>(format == LogFormat::json ? "%v" : "pyexec: %v", file)) {}
+
+Log::~Log() = default;
+
+void Log::write_in_background() {
+  Writer& writer = *writer_;
+  writer.thread = std::make_shared<spdlog::details::thread_pool>(kMostLines + 1, 1);
   const auto logger = [&](const std::string& name) {
-    return std::make_shared<spdlog::async_logger>(name, sink, spdlog::thread_pool(),
+    return std::make_shared<spdlog::async_logger>(name, writer.sink, writer.thread,
                                                   spdlog::async_overflow_policy::overrun_oldest);
   };
-  results = logger(kResults);
-  spdlog::set_default_logger(logger(before.name()));
+  writer.results = logger(kResults);
+  writer.lines = logger("lines");
 }
 
-std::uint64_t dropped_log_lines() {
-  return dropped;
+std::uint64_t Log::dropped() const {
+  return writer_->waiting.dropped;
 }
 
-std::optional<LogReservation> LogReservation::take() {
-  const std::uint64_t promised_bytes = (promised_results + 1) * kMostResultBytes;
+// The library formats what is a sentence; objects are made here, where text is made valid.
+void Log::write(Severity how, std::string_view text) {
+  static_assert(static_cast<int>(Severity::info) == spdlog::level::info &&
+                static_cast<int>(Severity::warning) == spdlog::level::warn &&
+                static_cast<int>(Severity::critical) == spdlog::level::critical);
+  const auto level = static_cast<Level>(how);
+  std::string object;
+  if (format_ == LogFormat::json) {
+    Members members;
+    members.text("severity", severity(level));
+    members.text("time", log_time());
+    members.text("message", text);
+    text = object = members.object();
+  }
+  writer_->hand_over(level, text, kMostLines - promised_results_, kMostBytes);
+}
+
+void Log::warn(std::string_view text) {
+  write(Severity::warning, text);
+}
+
+void Log::fail(std::string_view text) {
+  write(Severity::critical, text);
+}
+
+void Log::notice(std::string_view text) {
+  write(Severity::info, text);
+}
+
+void Log::write_request(const std::string& line) {
+  const std::uint64_t most_lines = kMostLines / 2;
+  if (promised_results_ >= most_lines) {
+    ++writer_->waiting.dropped;
+    return;
+  }
+  writer_->hand_over(spdlog::level::info, line, most_lines - promised_results_, kMostBytes / 2);
+}
+
+std::optional<Log::Reservation> Log::reserve_result() {
+  const Waiting& waiting = writer_->waiting;
+  const std::uint64_t promised_bytes = (promised_results_ + 1) * kMostResultBytes;
   // While none waits, its reader is not behind, however many are promised.
   const bool is_behind =
-      waiting_result_bytes > 0 && waiting_result_bytes + promised_bytes > kMostBytes;
-  if (is_failing) log_line("a line of this log could not be written");  // tries whether it can now
-  if (is_failing || is_behind || waiting_lines + promised_results >= kMostLines)
+      waiting.result_bytes > 0 && waiting.result_bytes + promised_bytes > kMostBytes;
+  // Tries whether it can be written now.
+  if (waiting.is_failing) warn("a line of this log could not be written");
+  if (waiting.is_failing || is_behind || waiting.lines + promised_results_ >= kMostLines)
     return std::nullopt;
-  ++promised_results;
-  return LogReservation();
+  return Reservation(promised_results_);
 }
 
-LogReservation::~LogReservation() {
-  if (is_held_) --promised_results;
+void Log::write_result(Reservation, const std::string& line) {
+  ++writer_->waiting.lines;
+  writer_->waiting.result_bytes += line.size();
+  writer_->results->info(view_of(line));
 }
 
-void close_log() {
+void Log::close() {
   std::promise<void> closed;
   auto is_closed = closed.get_future();
   // Whoever reads the log may have stopped to: then this thread ends with the process.
-  std::thread([closed = std::move(closed)]() mutable {
-    results.reset();
-    spdlog::shutdown();
+  std::thread([writer = writer_, closed = std::move(closed)]() mutable {
+    writer->end();
     closed.set_value();
   }).detach();
   is_closed.wait_for(kLastWords);
-}
-
-void log_line(std::string_view text) {
-  write(spdlog::level::warn, text);
-}
-
-void log_failure(std::string_view text) {
-  write(spdlog::level::critical, text);
-}
-
-void log_notice(std::string_view text) {
-  write(spdlog::level::info, text);
-}
-
-void log_request(const std::string& line) {
-  hand_over(spdlog::level::info, line, Share::half);
-}
-
-void log_result(LogReservation, const std::string& line) {
-  ++waiting_lines;
-  waiting_result_bytes += line.size();
-  results->info(spdlog::string_view_t(line.data(), line.size()));
 }
 
 std::string log_time() {

@@ -1,7 +1,13 @@
 #include "server/telemetry/metrics.h"
 
+#include <prometheus/counter.h>
+#include <prometheus/family.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
+#include <array>
 #include <iterator>
 #include <utility>
 
@@ -67,91 +73,133 @@ void raise_to(prometheus::Counter& counter, double value) {
 
 }  // namespace
 
-Metrics::Metrics() {
-  add_phases(registry_, "pyexec_request_phase_seconds", "Time of /execute in each phase",
-             kRequestPhases, phases_);
-  add_phases(registry_, "pyexec_refill_phase_seconds", "Time of making a worker in each phase",
-             kRefillPhases, refill_);
-  request_ = &prometheus::BuildHistogram()
-                  .Name("pyexec_request_duration_seconds")
-                  .Help("Time of requests to /execute, from the head to the end of the answer")
-                  .Register(registry_)
-                  .Add({}, kRequestBuckets);
-  auto& takes = counters(registry_, "pyexec_worker_acquisitions_total",
+struct Metrics::Families {
+  Families();
+
+  template <typename Phase>
+  using Histograms = std::array<prometheus::Histogram*, static_cast<std::size_t>(Phase::count)>;
+
+  template <typename Reason>
+  using Counters = std::array<prometheus::Counter*, static_cast<std::size_t>(Reason::count)>;
+
+  prometheus::Registry registry;
+  Histograms<RequestPhase> phases = {};
+  Histograms<RefillPhase> refill = {};
+  prometheus::Histogram* request;
+  prometheus::Counter *hits, *misses, *zygote_starts, *worker_failures, *dropped_log_lines,
+      *cpu_seconds;
+  std::array<prometheus::Counter*, kOutcomes> answers = {};
+  prometheus::Counter* cancelled;
+  Counters<Refusal> refusals = {};
+  Counters<Replaced> replaced = {};
+  std::array<Counters<Taken>, static_cast<std::size_t>(MessageSource::count)> messages = {};
+  std::array<prometheus::Counter*, 2> bytes = {};  // by Direction
+  std::array<prometheus::Gauge*, 4> workers = {};
+  prometheus::Gauge *waiting, *load, *body_bytes, *answer_bytes, *connections, *is_ready,
+      *isolation_level, *resident_bytes;
+  prometheus::Family<prometheus::Gauge>* info;
+};
+
+Metrics::Families::Families() {
+  add_phases(this->registry, "pyexec_request_phase_seconds", "Time of /execute in each phase",
+             kRequestPhases, this->phases);
+  add_phases(this->registry, "pyexec_refill_phase_seconds", "Time of making a worker in each phase",
+             kRefillPhases, this->refill);
+  this->request = &prometheus::BuildHistogram()
+                       .Name("pyexec_request_duration_seconds")
+                       .Help("Time of requests to /execute, from the head to the end of the answer")
+                       .Register(this->registry)
+                       .Add({}, kRequestBuckets);
+  auto& takes = counters(this->registry, "pyexec_worker_acquisitions_total",
                          "Jobs that got a worker: at once (hit), or after they had waited (miss)");
-  hits_ = &takes.Add({{"result", "hit"}});
-  misses_ = &takes.Add({{"result", "miss"}});
-  auto& answers = counters(registry_, "pyexec_jobs_total",
-                           "Requests to /execute and lines of batches by outcome; cancelled: "
-                           "their client went away before they had ended");
-  for (std::size_t i = 0; i < answers_.size(); ++i)
-    answers_[i] =
-        &answers.Add({{"outcome", std::string(outcome_name(static_cast<OutcomeKind>(i)))}});
-  cancelled_ = &answers.Add({{"outcome", "cancelled"}});
-  auto& refusals = counters(registry_, "pyexec_refusals_total",
-                            with_rows("Requests and jobs that were not run", kRefusals));
-  for (std::size_t i = 0; i < refusals_.size(); ++i)
-    refusals_[i] = &refusals.Add({{"reason", kRefusals[i].name}});
-  auto& bytes =
-      counters(registry_, "pyexec_http_bytes_total", "Bytes of HTTP, heads and framing included");
-  for (std::size_t i = 0; i < bytes_.size(); ++i)
-    bytes_[i] = &bytes.Add({{"direction", kDirections[i]}});
-  auto& replaced = counters(registry_, "pyexec_zygote_replacements_total",
-                            "Zygotes replaced: because one ended by itself (lost), or had made as "
-                            "many workers (jobs) or was as old (age) as configured");
-  for (std::size_t i = 0; i < replaced_.size(); ++i)
-    replaced_[i] = &replaced.Add({{"reason", kReplacedReasons[i]}});
-  auto& messages = counters(registry_, "pyexec_queue_messages_total",
-                            "Messages of queues: run, and not to be delivered again; a duplicate "
-                            "of one that was; in work already; put back, to be delivered again");
-  for (std::size_t i = 0; i < messages_.size(); ++i)
-    for (std::size_t k = 0; k < messages_[i].size(); ++k)
-      messages_[i][k] = &messages.Add({{"source", kSources[i]}, {"result", kTaken[k]}});
-  zygote_starts_ = &counters(registry_, "pyexec_zygote_starts_total", "Zygotes started").Add({});
-  worker_failures_ =
-      &counters(registry_, "pyexec_worker_failures_total", "Workers that could not be made")
+  this->hits = &takes.Add({{"result", "hit"}});
+  this->misses = &takes.Add({{"result", "miss"}});
+  auto& answers_family =
+      counters(this->registry, "pyexec_jobs_total",
+               "Requests to /execute and lines of batches by outcome; cancelled: "
+               "their client went away before they had ended");
+  for (std::size_t i = 0; i < this->answers.size(); ++i)
+    this->answers[i] =
+        &answers_family.Add({{"outcome", std::string(outcome_name(static_cast<OutcomeKind>(i)))}});
+  this->cancelled = &answers_family.Add({{"outcome", "cancelled"}});
+  auto& refusals_family = counters(this->registry, "pyexec_refusals_total",
+                                   with_rows("Requests and jobs that were not run", kRefusals));
+  for (std::size_t i = 0; i < this->refusals.size(); ++i)
+    this->refusals[i] = &refusals_family.Add({{"reason", kRefusals[i].name}});
+  auto& bytes_family = counters(this->registry, "pyexec_http_bytes_total",
+                                "Bytes of HTTP, heads and framing included");
+  for (std::size_t i = 0; i < this->bytes.size(); ++i)
+    this->bytes[i] = &bytes_family.Add({{"direction", kDirections[i]}});
+  auto& replaced_family =
+      counters(this->registry, "pyexec_zygote_replacements_total",
+               "Zygotes replaced: because one ended by itself (lost), or had made as "
+               "many workers (jobs) or was as old (age) as configured");
+  for (std::size_t i = 0; i < this->replaced.size(); ++i)
+    this->replaced[i] = &replaced_family.Add({{"reason", kReplacedReasons[i]}});
+  auto& messages_family =
+      counters(this->registry, "pyexec_queue_messages_total",
+               "Messages of queues: run, and not to be delivered again; a duplicate "
+               "of one that was; in work already; put back, to be delivered again");
+  for (std::size_t i = 0; i < this->messages.size(); ++i)
+    for (std::size_t k = 0; k < this->messages[i].size(); ++k)
+      this->messages[i][k] = &messages_family.Add({{"source", kSources[i]}, {"result", kTaken[k]}});
+  this->zygote_starts =
+      &counters(this->registry, "pyexec_zygote_starts_total", "Zygotes started").Add({});
+  this->worker_failures =
+      &counters(this->registry, "pyexec_worker_failures_total", "Workers that could not be made")
            .Add({});
-  dropped_log_lines_ =
-      &counters(registry_, "pyexec_log_lines_dropped_total",
+  this->dropped_log_lines =
+      &counters(this->registry, "pyexec_log_lines_dropped_total",
                 "Lines of the log that were not written, or whose reader was too slow")
            .Add({});
-  cpu_seconds_ =
-      &counters(registry_, "process_cpu_seconds_total", "CPU time of the server, without jobs")
+  this->cpu_seconds =
+      &counters(this->registry, "process_cpu_seconds_total", "CPU time of the server, without jobs")
            .Add({});
 
-  auto& workers = prometheus::BuildGauge()
-                      .Name("pyexec_workers")
-                      .Help(
-                          "Workers by state: parked and ready, on their way, or out with a job; "
-                          "and how many are to be ready (target)")
-                      .Register(registry_);
-  for (std::size_t i = 0; i < workers_.size(); ++i)
-    workers_[i] = &workers.Add({{"state", kWorkerStates[i]}});
-  waiting_ = &add_gauge(registry_, "pyexec_jobs_waiting", "Accepted jobs that have no worker yet");
-  load_ = &add_gauge(registry_, "pyexec_load_ratio",
-                     "Jobs that run and wait, as a share of those that may run: above 1 they wait");
-  body_bytes_ = &add_gauge(registry_, "pyexec_request_body_bytes",
-                           "Bytes of requests' bodies that are there, those still coming in too");
-  answer_bytes_ = &add_gauge(registry_, "pyexec_answer_bytes",
-                             "Bytes of answers that wait for their clients to take them");
-  connections_ = &add_gauge(registry_, "pyexec_connections", "Open connections of clients");
-  is_ready_ = &add_gauge(registry_, "pyexec_ready", "1 where /health says so, else 0");
-  isolation_level_ =
-      &add_gauge(registry_, "pyexec_isolation_level", "Level that was verified at start, 1 to 4");
-  resident_bytes_ = &add_gauge(registry_, "process_resident_memory_bytes",
-                               "Resident memory of the server, without jobs");
-  info_ = &prometheus::BuildGauge()
-               .Name("pyexec_info")
-               .Help("Always 1; the labels say what runs")
-               .Register(registry_);
+  auto& workers_family =
+      prometheus::BuildGauge()
+          .Name("pyexec_workers")
+          .Help(
+              "Workers by state: parked and ready, on their way, or out with a job; "
+              "and how many are to be ready (target)")
+          .Register(this->registry);
+  for (std::size_t i = 0; i < this->workers.size(); ++i)
+    this->workers[i] = &workers_family.Add({{"state", kWorkerStates[i]}});
+  this->waiting =
+      &add_gauge(this->registry, "pyexec_jobs_waiting", "Accepted jobs that have no worker yet");
+  this->load =
+      &add_gauge(this->registry, "pyexec_load_ratio",
+                 "Jobs that run and wait, as a share of those that may run: above 1 they wait");
+  this->body_bytes =
+      &add_gauge(this->registry, "pyexec_request_body_bytes",
+                 "Bytes of requests' bodies that are there, those still coming in too");
+  this->answer_bytes = &add_gauge(this->registry, "pyexec_answer_bytes",
+                                  "Bytes of answers that wait for their clients to take them");
+  this->connections =
+      &add_gauge(this->registry, "pyexec_connections", "Open connections of clients");
+  this->is_ready = &add_gauge(this->registry, "pyexec_ready", "1 where /health says so, else 0");
+  this->isolation_level = &add_gauge(this->registry, "pyexec_isolation_level",
+                                     "Level that was verified at start, 1 to 4");
+  this->resident_bytes = &add_gauge(this->registry, "process_resident_memory_bytes",
+                                    "Resident memory of the server, without jobs");
+  this->info = &prometheus::BuildGauge()
+                    .Name("pyexec_info")
+                    .Help("Always 1; the labels say what runs")
+                    .Register(this->registry);
 }
 
+Metrics::Metrics() : families_(std::make_unique<Families>()) {}
+
+Metrics::~Metrics() = default;
+
 void Metrics::observe(RequestPhase phase, std::uint64_t ns) {
-  phases_[static_cast<std::size_t>(phase)]->Observe(static_cast<double>(ns) * kNanosecond);
+  families_->phases[static_cast<std::size_t>(phase)]->Observe(static_cast<double>(ns) *
+                                                              kNanosecond);
 }
 
 void Metrics::observe(RefillPhase phase, std::uint64_t ns) {
-  refill_[static_cast<std::size_t>(phase)]->Observe(static_cast<double>(ns) * kNanosecond);
+  families_->refill[static_cast<std::size_t>(phase)]->Observe(static_cast<double>(ns) *
+                                                              kNanosecond);
 }
 
 void Metrics::observe(const sandbox::JailTimes& times) {
@@ -167,57 +215,58 @@ void Metrics::observe(const StartTimes& times) {
 }
 
 void Metrics::count_take(bool hit) {
-  (hit ? hits_ : misses_)->Increment();
+  (hit ? families_->hits : families_->misses)->Increment();
 }
 
 void Metrics::count_answer(OutcomeKind outcome, Client client) {
   const bool is_cancelled = outcome == OutcomeKind::internal && client == Client::gone;
-  (is_cancelled ? cancelled_ : answers_[static_cast<std::size_t>(outcome)])->Increment();
+  (is_cancelled ? families_->cancelled : families_->answers[static_cast<std::size_t>(outcome)])
+      ->Increment();
 }
 
 void Metrics::count_refusal(Refusal reason) {
-  refusals_[static_cast<std::size_t>(reason)]->Increment();
+  families_->refusals[static_cast<std::size_t>(reason)]->Increment();
 }
 
 void Metrics::count_bytes(Direction direction, std::uint64_t bytes) {
-  bytes_[static_cast<std::size_t>(direction)]->Increment(static_cast<double>(bytes));
+  families_->bytes[static_cast<std::size_t>(direction)]->Increment(static_cast<double>(bytes));
 }
 
 void Metrics::count_message(MessageSource source, Taken how) {
-  messages_[static_cast<std::size_t>(source)][static_cast<std::size_t>(how)]->Increment();
+  families_->messages[static_cast<std::size_t>(source)][static_cast<std::size_t>(how)]->Increment();
 }
 
 void Metrics::observe_request(std::uint64_t ns) {
-  request_->Observe(static_cast<double>(ns) * kNanosecond);
+  families_->request->Observe(static_cast<double>(ns) * kNanosecond);
 }
 
 void Metrics::count_zygote_replaced(Replaced why) {
-  replaced_[static_cast<std::size_t>(why)]->Increment();
+  families_->replaced[static_cast<std::size_t>(why)]->Increment();
 }
 
 std::string Metrics::text(const Present& present) {
   const PoolState& pool = present.pool;
   const std::uint64_t states[] = {pool.target, pool.ready, pool.starting, pool.running};
-  for (std::size_t i = 0; i < workers_.size(); ++i)
-    workers_[i]->Set(static_cast<double>(states[i]));
+  for (std::size_t i = 0; i < families_->workers.size(); ++i)
+    families_->workers[i]->Set(static_cast<double>(states[i]));
   const auto set = [](prometheus::Gauge* gauge, std::uint64_t value) {
     gauge->Set(static_cast<double>(value));
   };
-  set(waiting_, pool.waiting);
-  load_->Set(static_cast<double>(pool.running + pool.waiting) /
-             static_cast<double>(present.running_limit));
-  set(body_bytes_, present.body_bytes);
-  set(answer_bytes_, present.answer_bytes);
-  set(connections_, present.connections);
-  set(is_ready_, present.is_ready ? 1 : 0);
-  set(isolation_level_, present.isolation_level);
-  set(resident_bytes_, resident_bytes());
-  raise_to(*zygote_starts_, static_cast<double>(pool.zygote_starts));
-  raise_to(*worker_failures_, static_cast<double>(pool.worker_failures));
-  raise_to(*dropped_log_lines_, static_cast<double>(present.dropped_log_lines));
-  raise_to(*cpu_seconds_, cpu_seconds());
-  if (!present.info.empty()) info_->Add(present.info).Set(1);
-  return prometheus::TextSerializer().Serialize(registry_.Collect());
+  set(families_->waiting, pool.waiting);
+  families_->load->Set(static_cast<double>(pool.running + pool.waiting) /
+                       static_cast<double>(present.running_limit));
+  set(families_->body_bytes, present.body_bytes);
+  set(families_->answer_bytes, present.answer_bytes);
+  set(families_->connections, present.connections);
+  set(families_->is_ready, present.is_ready ? 1 : 0);
+  set(families_->isolation_level, present.isolation_level);
+  set(families_->resident_bytes, resident_bytes());
+  raise_to(*families_->zygote_starts, static_cast<double>(pool.zygote_starts));
+  raise_to(*families_->worker_failures, static_cast<double>(pool.worker_failures));
+  raise_to(*families_->dropped_log_lines, static_cast<double>(present.dropped_log_lines));
+  raise_to(*families_->cpu_seconds, cpu_seconds());
+  if (!present.info.empty()) families_->info->Add(present.info).Set(1);
+  return prometheus::TextSerializer().Serialize(families_->registry.Collect());
 }
 
 }  // namespace pyexec

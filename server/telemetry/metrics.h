@@ -2,15 +2,9 @@
 // on the server's thread.
 #pragma once
 
-#include <prometheus/counter.h>
-#include <prometheus/family.h>
-#include <prometheus/gauge.h>
-#include <prometheus/histogram.h>
-#include <prometheus/registry.h>
-
-#include <array>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 
 #include "server/job/outcome.h"
@@ -59,6 +53,7 @@ struct Present {
 class Metrics {
  public:
   Metrics();
+  ~Metrics();
   Metrics(const Metrics&) = delete;
   Metrics& operator=(const Metrics&) = delete;
 
@@ -84,28 +79,8 @@ class Metrics {
   std::string text(const Present& present);
 
  private:
-  template <typename Phase>
-  using Histograms = std::array<prometheus::Histogram*, static_cast<std::size_t>(Phase::count)>;
-
-  template <typename Reason>
-  using Counters = std::array<prometheus::Counter*, static_cast<std::size_t>(Reason::count)>;
-
-  prometheus::Registry registry_;
-  Histograms<RequestPhase> phases_ = {};
-  Histograms<RefillPhase> refill_ = {};
-  prometheus::Histogram* request_;
-  prometheus::Counter *hits_, *misses_, *zygote_starts_, *worker_failures_, *dropped_log_lines_,
-      *cpu_seconds_;
-  std::array<prometheus::Counter*, kOutcomes> answers_ = {};
-  prometheus::Counter* cancelled_;
-  Counters<Refusal> refusals_ = {};
-  Counters<Replaced> replaced_ = {};
-  std::array<Counters<Taken>, static_cast<std::size_t>(MessageSource::count)> messages_ = {};
-  std::array<prometheus::Counter*, 2> bytes_ = {};  // by Direction
-  std::array<prometheus::Gauge*, 4> workers_ = {};
-  prometheus::Gauge *waiting_, *load_, *body_bytes_, *answer_bytes_, *connections_, *is_ready_,
-      *isolation_level_, *resident_bytes_;
-  prometheus::Family<prometheus::Gauge>* info_;
+  struct Families;
+  const std::unique_ptr<Families> families_;
 };
 
 }  // namespace pyexec

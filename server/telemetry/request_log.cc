@@ -104,11 +104,11 @@ bool is_of_interest(const RequestRecord& record) {
 }  // namespace
 
 void RequestLog::write(const RequestRecord& record) const {
-  if (format_ == LogFormat::quiet || !is_of_interest(record)) return;
-  if (format_ == LogFormat::text)
-    log_request(as_text(record));
+  if (log_.format() == LogFormat::quiet || !is_of_interest(record)) return;
+  if (log_.format() == LogFormat::text)
+    log_.write_request(as_text(record));
   else
-    log_request(as_json(record));
+    log_.write_request(as_json(record));
 }
 
 // Field names are those that Cloud Logging knows, and beside them ours.

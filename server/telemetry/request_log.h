@@ -12,8 +12,7 @@ namespace pyexec {
 class RequestLog {
  public:
   // project: of Google Cloud, so that its log finds the trace of a request; may be empty.
-  RequestLog(LogFormat format, std::string project)
-      : format_(format), project_(std::move(project)) {}
+  RequestLog(Log& log, std::string project) : log_(log), project_(std::move(project)) {}
 
   void write(const RequestRecord& record) const;
 
@@ -21,7 +20,7 @@ class RequestLog {
   std::string as_json(const RequestRecord& record) const;
   void add_trace(class Members& members, const RequestHead& head) const;
 
-  LogFormat format_;
+  Log& log_;
   std::string project_;
 };
 

@@ -7,10 +7,8 @@
 #include <array>
 #include <csignal>
 #include <system_error>
-#include <thread>
 
 #include "sandbox/base/fd_message.h"
-#include "server/telemetry/log.h"
 
 namespace pyexec {
 namespace {
@@ -82,28 +80,10 @@ int start(const std::string& path, pid_t& pid) {
 
 }  // namespace
 
-Configure configuration(const Config& config) {
-  constexpr std::uint64_t kMiB = 1 << 20;
-  const std::uint64_t cores = std::max(1u, std::thread::hardware_concurrency());
-  return {.protocol_version = kProtocolVersion,
-          .allow_weak = static_cast<std::uint32_t>(config.allow_weak),
-          .max_level = static_cast<std::uint32_t>(config.max_level),
-          .memory_bytes = config.memory_mb * kMiB,
-          // All cores for the whole time: a net below the wall clock, for what outlives it somehow.
-          .cpu_seconds = (config.timeout_ms / 1000 + 1) * cores + 1,
-          .file_bytes = config.file_mb * kMiB,
-          .open_files = config.open_files,
-          .processes = config.processes,
-          .tmp_bytes = config.tmp_mb * kMiB,
-          .tmp_inodes = config.tmp_inodes,
-          .shm_bytes = config.tmp_mb * kMiB,
-          .result_bytes = config.result_bytes,
-          .error_bytes = kErrorBytes};
-}
-
-Launcher::Launcher(net::any_io_executor executor, const Config& config)
-    : control_(executor, start(config.worker_path, pid_)) {
-  if (!send_message(control_.native_handle(), encode_control(configuration(config)), {}))
+Launcher::Launcher(net::any_io_executor executor, const std::string& program,
+                   const Configure& configure, Log& log)
+    : log_(log), control_(executor, start(program, pid_)) {
+  if (!send_message(control_.native_handle(), encode_control(configure), {}))
     throw std::system_error(errno, std::generic_category(), "cannot configure the launcher");
 }
 
@@ -121,7 +101,7 @@ std::uint32_t Launcher::start_zygote(int control) {
   const int fds[] = {control};
   const std::uint32_t number = zygotes_++;
   if (!send_message(control_.native_handle(), encode_control(StartZygote{number}), fds))
-    log_line("the launcher is gone: no zygote can be started any more");
+    log_.warn("the launcher is gone: no zygote can be started any more");
   return number;
 }
 

@@ -7,16 +7,17 @@
 
 #include "sandbox/base/unique_fd.h"
 #include "server/base/asio.h"
-#include "server/config/config.h"
+#include "server/telemetry/log.h"
 #include "worker/protocol/control.h"
 
 namespace pyexec {
 
 class Launcher {
  public:
-  // Throws std::system_error if the program cannot be started. To be called before this process
-  // gives its own rights up.
-  Launcher(net::any_io_executor executor, const Config& config);
+  // program: the path of pyexec-worker. Throws std::system_error if it cannot be started. To be
+  // called before this process gives its own rights up.
+  Launcher(net::any_io_executor executor, const std::string& program, const Configure& configure,
+           Log& log);
 
   // Once: how jails are made here. Nothing if the launcher ended without a word.
   awaitable<std::optional<Probed>> probe();
@@ -32,13 +33,10 @@ class Launcher {
   pid_t pid() const { return pid_; }
 
  private:
+  Log& log_;
   pid_t pid_ = -1;  // set by the initialiser of control_
   net::posix::stream_descriptor control_;
   std::uint32_t zygotes_ = 0;  // started so far
 };
-
-// What the server asks of every worker, from its knobs.
-Configure configuration(const Config& config);
-inline constexpr std::uint64_t kErrorBytes = 64 << 10;  // of a job's error text
 
 }  // namespace pyexec

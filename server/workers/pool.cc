@@ -5,16 +5,15 @@
 #include <algorithm>
 #include <system_error>
 
-#include "server/telemetry/log.h"
-
 namespace pyexec {
 
-Pool::Pool(net::any_io_executor executor, const Config& config, Launcher& launcher,
-           Metrics& metrics)
+Pool::Pool(net::any_io_executor executor, const PoolLimits& limits, Launcher& launcher,
+           const Telemetry& telemetry)
     : executor_(executor),
-      config_(config),
-      metrics_(metrics),
-      zygotes_({executor, launcher, metrics}, config,
+      limits_(limits),
+      log_(telemetry.log),
+      metrics_(telemetry.metrics),
+      zygotes_({executor, launcher, telemetry}, limits.zygotes,
                {.on_ready =
                     [this] {
                       ids_.make_stale();
@@ -61,11 +60,13 @@ std::uint64_t Pool::fresh() const {
 void Pool::fill() {
   if (closed_ || !zygotes_.hello()) return;
   zygotes_.consider_replacing();
-  while (zygotes_.hello() && starting_.size() < kMaxStarting && fresh() < config_.pool_workers) {
+  while (zygotes_.hello() && starting_.size() < kMaxStarting && fresh() < limits_.workers) {
     const auto id = ids_.take();
     wants_id_ = !id;
     if (!id) return;
-    const Preload preload = next_preload();
+    const double missing =
+        -forecast_.surplus(Preload::pandas, fresh_with(Preload::pandas), limits_.workers);
+    const Preload preload = missing > 0.5 ? Preload::pandas : Preload::basic;
     starting_[*id] = {preload, sandbox::monotonic_ns()};
     zygotes_.spawn(*id, {preload, is_at_leisure() ? preload : Preload::basic});
   }
@@ -74,7 +75,7 @@ void Pool::fill() {
 // One of the zygote before is not needed any more.
 void Pool::park(std::shared_ptr<WorkerHandle> worker) {
   parked_.push_back(std::move(worker));
-  if (parked_.size() <= config_.pool_workers) return;
+  if (parked_.size() <= limits_.workers) return;
   const auto stale = std::find_if(parked_.begin(), parked_.end(),
                                   [&](const auto& other) { return !ids_.is_fresh(other->id()); });
   if (stale == parked_.end()) return;
@@ -85,22 +86,16 @@ void Pool::park(std::shared_ptr<WorkerHandle> worker) {
 // To run pandas in a worker that is made for it saves its job much, but costs the machine more than
 // it saves: worth it while there is time to spare.
 bool Pool::is_at_leisure() const {
-  return 8 * running_ < config_.running_jobs && 2 * parked_.size() >= config_.pool_workers;
+  return 8 * running_ < limits_.running_jobs && 2 * parked_.size() >= limits_.workers;
 }
 
-// How many more of them there are than of late would have been used.
-double Pool::surplus(Preload preload) const {
+std::uint64_t Pool::fresh_with(Preload preload) const {
   std::uint64_t count = 0;
   for (const auto& worker : parked_)
     count += worker->preload() == preload && ids_.is_fresh(worker->id()) ? 1 : 0;
   for (const auto& [id, wanted] : starting_)
     count += wanted.preload == preload && ids_.is_fresh(id) ? 1 : 0;
-  const double share = preload == Preload::pandas ? pandas_share_ : 1 - pandas_share_;
-  return static_cast<double>(count) - share * static_cast<double>(config_.pool_workers);
-}
-
-Preload Pool::next_preload() const {
-  return surplus(Preload::pandas) + 0.5 < 0 ? Preload::pandas : Preload::basic;
+  return count;
 }
 
 // After a failure: a pause that grows while failures go on, so that a host in trouble is not
@@ -177,7 +172,7 @@ void Pool::worker_failed(const std::string& why) {
     start_decided_.set();
     return;
   }
-  log_line(why);
+  log_.warn(why);
   fill_later();
 }
 
@@ -191,7 +186,7 @@ void Pool::worker_exited(const WorkerExited& exited) {
   // One that was parked: nobody asked it to end.
   if (std::erase(parked_, worker) > 0) {
     discard(worker);
-    log_line("a parked worker ended");
+    log_.warn("a parked worker ended");
     fill();
   }
 }
@@ -208,7 +203,7 @@ void Pool::zygote_lost(const std::set<std::uint32_t>& workers, Zygotes::Events::
   if (was == Zygotes::Events::Was::other) return fill();  // some may have been on their way
   if (closed_) return;
   if (!started_) return worker_failed("the zygote ended before the pool was full");
-  log_line("the zygote ended; starting another");
+  log_.warn("the zygote ended; starting another");
   // At once the first time: every request waits for it.
   if (pause_ == kFirstPause) {
     pause_ *= 2;
@@ -220,15 +215,8 @@ void Pool::zygote_lost(const std::set<std::uint32_t>& workers, Zygotes::Events::
 
 awaitable<std::optional<Pool::Lease>> Pool::take(WorkerRequest request, Deadline deadline,
                                                  Cancellation& cancellation) {
-  constexpr double kMemory = 32;  // jobs
-  pandas_share_ += ((request.preload == Preload::pandas ? 1 : 0) - pandas_share_) / kMemory;
-  const auto waiter = std::make_shared<Waiter>(Waiter{request, Event(executor_), nullptr});
-  const auto place = request.rank == Rank::batch
-                         ? waiters_.end()
-                         : std::find_if(waiters_.begin(), waiters_.end(), [](const auto& other) {
-                             return other->request.rank == Rank::batch;
-                           });
-  waiters_.insert(place, waiter);
+  forecast_.saw(request.preload);
+  const auto waiter = waiting_.join(request, executor_);
   hand_out();
   const bool hit = waiter->worker != nullptr;
   if (!hit) {
@@ -237,7 +225,7 @@ awaitable<std::optional<Pool::Lease>> Pool::take(WorkerRequest request, Deadline
     cancellation.listen(nullptr);
   }
   if (!waiter->worker) {
-    waiters_.remove(waiter);
+    waiting_.leave(waiter);
     co_return std::nullopt;
   }
   metrics_.count_take(hit);
@@ -249,7 +237,8 @@ awaitable<std::optional<Pool::Lease>> Pool::take(WorkerRequest request, Deadline
 std::shared_ptr<WorkerHandle> Pool::take_parked(Preload preload) {
   constexpr double kLeftOver = 2;
   const Preload other = preload == Preload::pandas ? Preload::basic : Preload::pandas;
-  const Preload wanted = surplus(other) >= kLeftOver ? other : preload;
+  const double left_over = forecast_.surplus(other, fresh_with(other), limits_.workers);
+  const Preload wanted = left_over >= kLeftOver ? other : preload;
   const auto found = std::find_if(parked_.rbegin(), parked_.rend(),
                                   [&](const auto& worker) { return worker->preload() == wanted; });
   const auto chosen = std::prev(found == parked_.rend() ? parked_.end() : found.base());
@@ -259,21 +248,20 @@ std::shared_ptr<WorkerHandle> Pool::take_parked(Preload preload) {
 }
 
 void Pool::hand_out() {
-  while (!waiters_.empty() && !parked_.empty() && running_ < config_.running_jobs) {
-    const auto waiter = waiters_.front();
-    waiters_.pop_front();
+  while (!waiting_.empty() && !parked_.empty() && running_ < limits_.running_jobs) {
+    const auto waiter = waiting_.next();
     waiter->worker = take_parked(waiter->request.preload);
     ++running_;
     waiter->wake.set();
   }
-  if (fresh() < config_.pool_workers) refill_soon();
+  if (fresh() < limits_.workers) refill_soon();
 }
 
 // Making a worker costs as much as a short job and slows it down by half (the fork and the job's
 // first writes meet on the same kernel locks), so while there are plenty it waits until the job is
 // over, and no longer than kRefillDelay.
 void Pool::refill_soon() {
-  if (2 * parked_.size() < config_.pool_workers) return fill();
+  if (2 * parked_.size() < limits_.workers) return fill();
   if (refill_pending_) return;
   refill_pending_ = true;
   refill_.expires_after(kRefillDelay);

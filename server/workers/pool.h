@@ -9,23 +9,28 @@
 #include <string>
 
 #include "server/base/cancellation.h"
-#include "server/config/config.h"
 #include "server/telemetry/metrics.h"
+#include "server/workers/preload_forecast.h"
+#include "server/workers/wait_queue.h"
 #include "server/workers/worker_handle.h"
 #include "server/workers/worker_ids.h"
 #include "server/workers/zygotes.h"
 
 namespace pyexec {
 
-// single: a request of its own. batch: one of many, which lets those go first.
-enum class Rank { single, batch };
+struct PoolLimits {
+  std::uint64_t workers;       // parked
+  std::uint64_t running_jobs;  // at the same time
+  ZygoteLife zygotes;
+};
 
-// Keeps `pool_workers` of the current zygote parked or on their way, lets at most `running_jobs` be
-// out, and starts a new zygote when one is lost. When a zygote has been replaced, each worker of
-// the one before stays until there is a new one in its place. All on the server's thread.
+// Keeps `workers` of the current zygote parked or on their way, lets at most `running_jobs` be out,
+// and starts a new zygote when one is lost. When a zygote has been replaced, each worker of the one
+// before stays until there is a new one in its place. All on the server's thread.
 class Pool {
  public:
-  Pool(net::any_io_executor executor, const Config& config, Launcher& launcher, Metrics& metrics);
+  Pool(net::any_io_executor executor, const PoolLimits& limits, Launcher& launcher,
+       const Telemetry& telemetry);
 
   // Until the pool is full for the first time. The text says what is wrong if that cannot be.
   // job_uids: of Probed.
@@ -48,10 +53,6 @@ class Pool {
     std::shared_ptr<WorkerHandle> worker_;
   };
 
-  struct WorkerRequest {
-    Preload preload;
-    Rank rank;
-  };
   // Waits its turn, first come first served within a rank, until `deadline` or until cancelled. Of
   // the workers that are there takes one of this preload, if any is.
   awaitable<std::optional<Lease>> take(WorkerRequest request, Deadline deadline,
@@ -65,24 +66,20 @@ class Pool {
   void close();
 
   PoolState state() const {
-    return {config_.pool_workers, parked_.size(),    starting_.size(), running_,
-            waiters_.size(),      zygotes_.starts(), worker_failures_};
+    return {limits_.workers, parked_.size(),    starting_.size(), running_,
+            waiting_.size(), zygotes_.starts(), worker_failures_};
   }
-  // Whether no worker is parked, and none has become ready for so long.
-  bool is_stuck(Clock::duration bound) const {
-    return started_ && parked_.empty() && Clock::now() - last_ready_ > bound;
+  // Whether no worker is parked, and none has become ready while two zygotes had their time to get
+  // warm.
+  bool is_stuck() const {
+    return started_ && parked_.empty() && Clock::now() - last_ready_ > 2 * limits_.zygotes.start;
   }
+  const PoolLimits& limits() const { return limits_; }
   const std::optional<Hello>& zygote() const {
     return zygotes_.hello();
   }  // nothing while there is none
 
  private:
-  struct Waiter {
-    WorkerRequest request;
-    Event wake;
-    std::shared_ptr<WorkerHandle> worker;
-  };
-
   void start_zygote();
   void fill();
   void fill_later();
@@ -91,16 +88,15 @@ class Pool {
   std::uint64_t fresh() const;
   void park(std::shared_ptr<WorkerHandle> worker);
   void discard(std::shared_ptr<WorkerHandle> worker) {
-    net::co_spawn(executor_, reap_in_background(std::move(worker)), net::detached);
+    net::co_spawn(executor_, reap_in_background(std::move(worker), log_), net::detached);
   }
-  double surplus(Preload preload) const;
-  Preload next_preload() const;
+  std::uint64_t fresh_with(Preload preload) const;
   std::shared_ptr<WorkerHandle> take_parked(Preload preload);
   void hand_out();
   void give_back();
   void accept_worker(const WorkerSpawned& spawned, FdMessage& message);
   awaitable<void> await_ready(std::shared_ptr<WorkerHandle> worker);
-  bool is_full() const { return parked_.size() >= config_.pool_workers; }
+  bool is_full() const { return parked_.size() >= limits_.workers; }
   void worker_failed(const std::string& why);
   void worker_exited(const WorkerExited& exited);
   void zygote_lost(const std::set<std::uint32_t>& workers, Zygotes::Events::Was was);
@@ -112,12 +108,13 @@ class Pool {
   static constexpr std::chrono::milliseconds kFirstPause{50}, kLongestPause{5000};
 
   net::any_io_executor executor_;
-  const Config& config_;
+  const PoolLimits limits_;
+  Log& log_;
   Metrics& metrics_;
   Zygotes zygotes_;
   std::map<std::uint32_t, std::weak_ptr<WorkerHandle>> workers_;  // alive, by id
   std::deque<std::shared_ptr<WorkerHandle>> parked_;
-  std::list<std::shared_ptr<Waiter>> waiters_;
+  WaitQueue waiting_;
   Deadline last_ready_;  // of a worker
   WorkerIds ids_;        // those of the current zygote are fresh
   struct Starting {
@@ -125,8 +122,7 @@ class Pool {
     std::uint64_t asked_ns;
   };
   std::map<std::uint32_t, Starting> starting_;  // not ready yet, by id
-  // Of the last jobs, how many would have liked Preload::pandas; so many of the pool are made so.
-  double pandas_share_ = 0.5;
+  PreloadForecast forecast_;
   std::uint64_t running_ = 0, worker_failures_ = 0;
   std::chrono::milliseconds pause_ = kFirstPause;
   net::steady_timer retry_;

@@ -1,4 +1,4 @@
-// One job on one worker: send, drain, wait, kill, judge.
+// One job on one worker: send, drain, wait, kill, say how it ended.
 #pragma once
 
 #include <memory>
@@ -6,8 +6,8 @@
 #include "server/base/cancellation.h"
 #include "server/base/offload.h"
 #include "server/job/job_output.h"
+#include "server/job/limits.h"
 #include "server/job/outcome.h"
-#include "server/job/validate_report.h"
 #include "server/workers/pool.h"
 #include "worker/protocol/job.h"
 
@@ -19,7 +19,7 @@ enum class Accounting { quick, complete };
 
 struct JobRun {
   const Job& job;
-  RunCaps caps;
+  const JobCaps& caps;  // must outlive the call
   Deadline deadline;
   Accounting accounting;
   Offload& offload;

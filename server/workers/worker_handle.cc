@@ -1,7 +1,6 @@
 #include "server/workers/worker_handle.h"
 
 #include "sandbox/base/lifeline.h"
-#include "server/telemetry/log.h"
 
 namespace pyexec {
 
@@ -86,11 +85,11 @@ awaitable<WorkerHandle::FirstWords> WorkerHandle::await_ready() {
   co_return words;
 }
 
-awaitable<void> reap_in_background(std::shared_ptr<WorkerHandle> worker) {
+awaitable<void> reap_in_background(std::shared_ptr<WorkerHandle> worker, Log& log) {
   // One await a statement: g++ 12 makes a trap of two in an if.
   bool is_empty = co_await worker->kill_job();
   is_empty = is_empty && co_await worker->await_empty();
-  if (!is_empty) log_line("a jail could not be emptied");
+  if (!is_empty) log.warn("a jail could not be emptied");
 }
 
 }  // namespace pyexec

@@ -8,6 +8,7 @@
 
 #include "sandbox/base/fd_message.h"
 #include "server/base/event.h"
+#include "server/telemetry/log.h"
 #include "worker/protocol/control.h"
 #include "worker/protocol/frame.h"
 
@@ -88,6 +89,6 @@ class WorkerHandle : public std::enable_shared_from_this<WorkerHandle> {
 };
 
 // Ends the job, if there is one, and holds `worker` until its jail is empty.
-awaitable<void> reap_in_background(std::shared_ptr<WorkerHandle> worker);
+awaitable<void> reap_in_background(std::shared_ptr<WorkerHandle> worker, Log& log);
 
 }  // namespace pyexec

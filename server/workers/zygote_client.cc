@@ -4,7 +4,6 @@
 
 #include <system_error>
 
-#include "server/telemetry/log.h"
 #include "server/workers/launcher.h"
 
 namespace pyexec {
@@ -53,7 +52,7 @@ void ZygoteClient::read_messages() {
         return listen();
       case ReceiveResult::message:
         if (dispatch(message_)) break;
-        log_line("the zygote sent a message this server does not know");
+        events_.on_unknown();
         return lose();
       case ReceiveResult::closed:
       case ReceiveResult::broken:

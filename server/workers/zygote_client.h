@@ -16,7 +16,8 @@ struct ZygoteEvents {
   std::function<void(const WorkerSpawned&, FdMessage&)> on_worker;
   std::function<void(const SpawnFailed&)> on_spawn_failed;
   std::function<void(const WorkerExited&)> on_exited;
-  std::function<void()> on_lost;  // the zygote is gone, and every jail with it
+  std::function<void()> on_unknown;  // it sent a message that this server does not know
+  std::function<void()> on_lost;     // the zygote is gone, and every jail with it
 };
 
 // One zygote process. Closing (or destroying) it ends the process and all of its jails.

@@ -2,8 +2,6 @@
 
 #include <system_error>
 
-#include "server/telemetry/log.h"
-
 namespace pyexec {
 namespace {
 
@@ -11,8 +9,8 @@ constexpr std::chrono::seconds kAfterFailure{60};
 
 }  // namespace
 
-Zygotes::Zygotes(Host host, const Config& config, Events events)
-    : host_(std::move(host)), config_(config), events_(std::move(events)) {}
+Zygotes::Zygotes(Host host, const ZygoteLife& life, Events events)
+    : host_(std::move(host)), life_(life), events_(std::move(events)) {}
 
 const std::optional<Hello>& Zygotes::hello() const {
   static const std::optional<Hello> none;
@@ -44,6 +42,10 @@ Zygotes::Handle Zygotes::begin(Metrics::Replaced why) {
          is_gone(self, failed.worker_id);
        }),
        .on_exited = events_.on_exited,
+       .on_unknown =
+           [this] {
+             host_.telemetry.log.warn("the zygote sent a message this server does not know");
+           },
        .on_lost = alive([this](const Handle& self) { is_lost(self); })});
   limit_warming(zygote);
   return zygote;
@@ -51,11 +53,12 @@ Zygotes::Handle Zygotes::begin(Metrics::Replaced why) {
 
 // One that hangs would be waited for as long as the service runs.
 void Zygotes::limit_warming(const Handle& zygote) {
-  zygote->patience.expires_after(std::chrono::milliseconds(config_.zygote_start_ms));
+  zygote->patience.expires_after(life_.start);
   zygote->patience.async_wait([this, weak = std::weak_ptr(zygote)](error_code error) {
     const Handle late = weak.lock();
     if (error || !late || late->hello) return;
-    log_line("a zygote was not warm within " + std::to_string(config_.zygote_start_ms) + " ms");
+    host_.telemetry.log.warn("a zygote was not warm within " + std::to_string(life_.start.count()) +
+                             " ms");
     host_.launcher.end_zygote(late->client->number());
     late->client->give_up();
   });
@@ -65,10 +68,10 @@ void Zygotes::limit_warming(const Handle& zygote) {
 // nobody had.
 std::optional<Metrics::Replaced> Zygotes::due() const {
   using std::chrono::minutes;
-  if (config_.zygote_jobs > 0 && current_->made >= config_.zygote_jobs + config_.pool_workers)
+  if (life_.workers > 0 && current_->made >= life_.workers + life_.pool_workers)
     return Metrics::Replaced::jobs;
-  if (config_.zygote_minutes > 0 && current_->made > config_.pool_workers &&
-      Clock::now() >= current_->since + minutes(config_.zygote_minutes))
+  if (life_.age.count() > 0 && current_->made > life_.pool_workers &&
+      Clock::now() >= current_->since + life_.age)
     return Metrics::Replaced::age;
   return std::nullopt;
 }
@@ -80,7 +83,7 @@ void Zygotes::consider_replacing() {
   try {
     successor_ = begin(*why);
   } catch (const std::system_error& error) {
-    log_line(std::string("the next zygote cannot be started: ") + error.what());
+    host_.telemetry.log.warn(std::string("the next zygote cannot be started: ") + error.what());
     next_try_ = Clock::now() + kAfterFailure;
   }
 }
@@ -101,7 +104,7 @@ void Zygotes::is_warm(const Handle& zygote, const Hello& hello) {
   zygote->hello = hello;
   zygote->patience.cancel();
   if (zygote == successor_) {
-    host_.metrics.count_zygote_replaced(zygote->why);
+    host_.telemetry.metrics.count_zygote_replaced(zygote->why);
     const Handle before = std::exchange(current_, std::exchange(successor_, nullptr));
     if (before) {
       retiring_.insert(before);
@@ -123,7 +126,7 @@ void Zygotes::close_if_empty(const Handle& zygote) {
 
 void Zygotes::is_lost(const Handle& zygote) {
   if (zygote == successor_) {
-    log_line("the next zygote ended before it was warm");
+    host_.telemetry.log.warn("the next zygote ended before it was warm");
     successor_.reset();
     next_try_ = Clock::now() + kAfterFailure;
     return;
@@ -131,7 +134,7 @@ void Zygotes::is_lost(const Handle& zygote) {
   const bool was_current = zygote == current_;
   retiring_.erase(zygote);
   if (was_current) {
-    if (zygote->hello) host_.metrics.count_zygote_replaced(Metrics::Replaced::lost);
+    if (zygote->hello) host_.telemetry.metrics.count_zygote_replaced(Metrics::Replaced::lost);
     // The next one may be on its way already.
     current_ = std::exchange(successor_, nullptr);
   }

@@ -13,11 +13,19 @@
 #include <set>
 #include <string>
 
-#include "server/config/config.h"
+#include "server/telemetry/log.h"
 #include "server/telemetry/metrics.h"
 #include "server/workers/zygote_client.h"
 
 namespace pyexec {
+
+// How long one makes workers. 0 is no limit.
+struct ZygoteLife {
+  std::uint64_t workers;       // made for jobs; those of the full pool come first
+  std::uint64_t pool_workers;  // of a full pool
+  std::chrono::minutes age;
+  std::chrono::milliseconds start;  // until it is warm: then another one is started
+};
 
 class Zygotes {
  public:
@@ -34,9 +42,9 @@ class Zygotes {
   struct Host {
     net::any_io_executor executor;
     Launcher& launcher;
-    Metrics& metrics;
+    Telemetry telemetry;
   };
-  Zygotes(Host host, const Config& config, Events events);
+  Zygotes(Host host, const ZygoteLife& life, Events events);
 
   // A current one, if there is none. Throws std::system_error as ZygoteClient::start does.
   void start();
@@ -77,7 +85,7 @@ class Zygotes {
   void close_if_empty(const Handle& zygote);
 
   Host host_;
-  const Config& config_;
+  const ZygoteLife life_;
   Events events_;
   Handle current_, successor_;
   std::set<Handle> retiring_;

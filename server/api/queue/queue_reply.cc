@@ -14,7 +14,7 @@ constexpr std::size_t kMostNameBytes = 1024;
 // Cloud Logging takes entries of up to 256 KiB.
 constexpr std::size_t kMostLoggedBytes = 200 << 10;
 constexpr std::size_t kBesideAnswer = 20 << 10;  // the names, escaped
-static_assert(kMostLoggedBytes + kBesideAnswer <= kMostResultBytes);
+static_assert(kMostLoggedBytes + kBesideAnswer <= Log::kMostResultBytes);
 // A job that waited for more than this share of its time had not the time it was to have.
 constexpr std::uint64_t kMostWaitShare = 10;
 
@@ -29,7 +29,7 @@ Members entry(const QueueMessage& message, OutcomeKind outcome, const char* is_d
 
 // Whether results go to the log.
 bool tells_log(const Api& api) {
-  return api.config.push_results == "log";
+  return api.settings.push_results == PushResults::log;
 }
 
 // Whether to run the job again could not change what became of it.
@@ -50,7 +50,7 @@ std::string delivery_answer(const QueueMessage& message, const Outcome& outcome,
 
 // The same as a line of the log. The answer is JSON that the server made, in a member of its own:
 // whatever a script returned or printed, it cannot say a word as the log's.
-void tell_log(LogReservation room, const QueueMessage& message, const std::string& answer) {
+std::string log_entry(const QueueMessage& message, const std::string& answer) {
   Members line;
   line.text("severity", "INFO");
   line.text("time", log_time());
@@ -61,7 +61,7 @@ void tell_log(LogReservation room, const QueueMessage& message, const std::strin
     line.json("answer", answer);
   else
     line.number("answer_is_too_large_bytes", answer.size());
-  log_result(std::move(room), line.object());
+  return line.object();
 }
 
 // 200, of one that was delivered before.
@@ -92,14 +92,14 @@ boost::system::result<Delivery, BadRequest> read_delivery(Exchange& exchange, st
 // A message's, while its job is run.
 struct Hold {
   DedupCache::Turn turn;
-  std::optional<LogReservation> room;
+  std::optional<Log::Reservation> room;
 };
 
 // Where the message is to be run; or what to answer instead.
 boost::system::result<Hold, Response> begin(Api& api, const Delivery& delivery) {
   Metrics& metrics = api.metrics;
   const QueueMessage& message = delivery.message;
-  auto room = tells_log(api) ? LogReservation::take() : std::nullopt;
+  auto room = tells_log(api) ? api.log.reserve_result() : std::nullopt;
   if (tells_log(api) && !room) {
     metrics.count_message(message.source, Taken::put_back);
     return refused(api, Refusal::log_full, "the log is behind; try again later");
@@ -152,7 +152,7 @@ awaitable<std::optional<Response>> deliver(Api& api, Exchange& exchange, Message
     const auto tell = [&] { return delivery_answer(message, outcome, *output, request); };
     std::string told = co_await api.offload.run(bytes, tell);
     response = {200, std::move(told)};
-    if (hold->room) tell_log(*std::move(hold->room), message, response.body);
+    if (hold->room) api.log.write_result(*std::move(hold->room), log_entry(message, response.body));
     api.metrics.count_answer(outcome.kind);
     hold->turn.end(outcome.kind, Clock::now());
     api.metrics.count_message(source, Taken::run);

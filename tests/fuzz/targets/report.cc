@@ -1,4 +1,4 @@
-// What a worker that has run a stranger's code says of it, and the judgement.
+// What a worker that has run a stranger's code says of it, and its validation.
 #include "server/base/utf8.h"
 #include "server/job/input_rules.h"
 #include "server/job/validate_report.h"
@@ -9,7 +9,7 @@
 namespace pyexec {
 namespace {
 
-constexpr RunCaps kCaps = {.result_bytes = 1000, .result_depth = 8};
+const JobCaps kCaps = {.result_bytes = 1000, .result_depth = 8};
 constexpr std::uint64_t kMostFiles = 3, kFilesBytes = 100;
 
 void check_outcome(const Outcome& outcome, const ReportOptions& options) {

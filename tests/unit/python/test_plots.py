@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-PYTHON_ENV = Path(__file__).parents[2] / "python_env/runtime"
+PYTHON_ENV = Path(__file__).parents[3] / "python_env/runtime"
 
 ZYGOTE = """
 import json, os, sys

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-PYTHON_ENV = Path(__file__).parents[2] / "python_env/runtime"
+PYTHON_ENV = Path(__file__).parents[3] / "python_env/runtime"
 MODULES = (  # in the order of CMakeLists.txt
     "world", "tables", "conversions", "results", "script_module", "failures", "hints", "job_inputs", "leftovers", "own_calls", "uploads",
     "returned_files", "denied_imports", "runner",

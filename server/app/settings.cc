@@ -1,0 +1,100 @@
+#include "server/app/settings.h"
+
+#include <algorithm>
+#include <thread>
+
+namespace pyexec {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::uint64_t kMiB = 1 << 20;
+
+JobCaps job_caps_of(const Config& config) {
+  return {.script_bytes = config.script_bytes,
+          .input_bytes = config.input_bytes,
+          .args_depth = config.result_depth,
+          .timeout_ms = config.timeout_ms,
+          .memory_mb = config.memory_mb,
+          .output_bytes = config.output_bytes,
+          .result_bytes = config.result_bytes,
+          .result_depth = config.result_depth,
+          .env_names = config.env_names,
+          .files_bytes = config.return_bytes,
+          .files_count = config.return_files,
+          .files_depth = config.return_depth,
+          .denied_imports = config.deny_imports};
+}
+
+// Base64 and escapes make more of what a job is allowed.
+std::uint64_t largest_answer_bytes(const Config& config) {
+  constexpr std::uint64_t kLongestEscape = 6;
+  return config.result_bytes * 2 + config.return_bytes * 2 +
+         config.output_bytes * 2 * kLongestEscape + kMiB;
+}
+
+}  // namespace
+
+Configure worker_configuration(const Config& config) {
+  const std::uint64_t cores = std::max(1u, std::thread::hardware_concurrency());
+  return {.protocol_version = kProtocolVersion,
+          .allow_weak = static_cast<std::uint32_t>(config.allow_weak),
+          .max_level = static_cast<std::uint32_t>(config.max_level),
+          .memory_bytes = config.memory_mb * kMiB,
+          // All cores for the whole time: a net below the wall clock, for what outlives it somehow.
+          .cpu_seconds = (config.timeout_ms / 1000 + 1) * cores + 1,
+          .file_bytes = config.file_mb * kMiB,
+          .open_files = config.open_files,
+          .processes = config.processes,
+          .tmp_bytes = config.tmp_mb * kMiB,
+          .tmp_inodes = config.tmp_inodes,
+          .shm_bytes = config.tmp_mb * kMiB,
+          .result_bytes = config.result_bytes,
+          .error_bytes = kErrorBytes};
+}
+
+WantedIsolation wanted_isolation(const Config& config) {
+  return {.min_level = config.min_level,
+          .max_level = config.max_level,
+          .pool_workers = config.pool_workers,
+          .running_jobs = config.running_jobs};
+}
+
+EngineLimits engine_limits(const Config& config) {
+  return {.caps = job_caps_of(config),
+          .pool = {.workers = config.pool_workers,
+                   .running_jobs = config.running_jobs,
+                   .zygotes = {.workers = config.zygote_jobs,
+                               .pool_workers = config.pool_workers,
+                               .age = std::chrono::minutes(config.zygote_minutes),
+                               .start = milliseconds(config.zygote_start_ms)}},
+          .queued_jobs = config.queued_jobs};
+}
+
+AccessSettings access_settings(const Config& config) {
+  AccessSettings settings = {.keys_file = config.keys_file, .address_rate = std::nullopt};
+  if (config.rate_per_minute > 0)
+    settings.address_rate =
+        Rate{static_cast<double>(config.rate_per_minute) / 60, config.rate_burst};
+  return settings;
+}
+
+HttpLimits http_limits(const Config& config) {
+  return {.connections = config.connections,
+          .body_bytes = largest_body_bytes(job_caps_of(config)),
+          .answer_bytes = largest_answer_bytes(config),
+          .all_body_bytes = config.body_mb * kMiB,
+          .read_timeout = milliseconds(config.read_timeout_ms),
+          .idle_timeout = milliseconds(config.idle_timeout_ms)};
+}
+
+ApiSettings api_settings(const Config& config) {
+  return {.ping = milliseconds(config.ping_ms),
+          .push_results = config.push_results == "log" ? PushResults::log : PushResults::none};
+}
+
+DrainTimes drain_times(const Config& config) {
+  return {.lame_duck = milliseconds(config.lame_duck_ms), .drain = milliseconds(config.drain_ms)};
+}
+
+}  // namespace pyexec

@@ -1,0 +1,78 @@
+#include "server/workers/conversation.h"
+
+#include <algorithm>
+#include <new>
+
+#include "sandbox/base/phases.h"
+#include "server/job/input_rules.h"
+
+namespace pyexec {
+namespace {
+
+// The most that a report's body can have, if it keeps to what it was asked for.
+std::uint64_t largest_report(const Assignment& job) {
+  std::uint64_t bytes = std::max(job.caps.result_bytes, kErrorBytes + 64) + kReportOverheadBytes;
+  if (job.options.error_detail == 1) bytes += kDetailBytes;
+  if (!job.options.return_files.empty())
+    bytes += job.options.files_bytes +
+             job.options.files_count * (kEntryOverheadBytes + kReturnedNameBytes);
+  return bytes;
+}
+
+// The sum is bounded before it is read; a text must not take the room of the files.
+bool keeps_to_its_parts(const Report& report) {
+  std::uint64_t detail_bytes = 0;
+  for (const NamedBytes& entry : report.detail)
+    detail_bytes += entry.name.size() + entry.bytes.size();
+  const bool is_value = report.kind == ReportKind::value;
+  return detail_bytes <= kDetailBytes && (is_value || report.text.size() <= kErrorBytes + 64);
+}
+
+// A worker that is gone with bytes that it has not read resets its socket: it had not begun.
+Channel closed_by(error_code error) {
+  const bool unread = error == net::error::connection_reset || error == net::error::broken_pipe;
+  return unread ? Channel::unread : Channel::closed;
+}
+
+awaitable<Channel> exchange_frames(WorkerHandle& worker, const Assignment& job, Offload& offload,
+                                   Conversation& out) {
+  auto& socket = worker.job_socket();
+  const auto [send_error, sent] =
+      co_await net::async_write(socket, net::buffer(job.job_frame), kAsTuple);
+  if (send_error) co_return closed_by(send_error);
+
+  std::array<std::byte, kFrameHeaderBytes> bytes;
+  const auto [header_error, header_size] =
+      co_await net::async_read(socket, net::buffer(bytes), kAsTuple);
+  if (header_error) co_return closed_by(header_error);
+  const auto header = decode_header(bytes);
+  if (!header || header->type != FrameType::report) co_return Channel::malformed;
+  // The length is the script's word: compared before anything is allocated.
+  if (header->body_bytes > largest_report(job)) co_return Channel::too_large;
+  out.report_bytes = header->body_bytes;
+  const auto make = [&] { return std::string(out.report_bytes, '\0'); };
+  std::string body = co_await offload.run(out.report_bytes, make);
+  const auto [body_error, body_size] =
+      co_await net::async_read(socket, net::buffer(body), kAsTuple);
+  if (body_error) co_return Channel::closed;
+  out.reported_ns = sandbox::monotonic_ns();
+  const auto decode = [&] { return decode_report(body, job.options.files_count); };
+  out.report = co_await offload.run(out.report_bytes, decode);
+  if (out.report && !keeps_to_its_parts(out.report->unchecked())) out.report.reset();
+  co_return out.report ? Channel::reported : Channel::malformed;
+}
+
+}  // namespace
+
+awaitable<Conversation> converse(WorkerHandle& worker, const Assignment& job, Offload& offload) {
+  Conversation out;
+  try {
+    out.channel = co_await exchange_frames(worker, job, offload, out);
+  } catch (
+      const std::bad_alloc&) {  // of the script's result; everything else here is an error code
+    out.channel = Channel::too_large;
+  }
+  co_return out;
+}
+
+}  // namespace pyexec
