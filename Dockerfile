@@ -3,7 +3,7 @@
 # --build-arg BASE=debian@sha256:...   that very base image, instead of today's
 # --build-arg PACKAGES=locked          the versions of python_env/packages/packages.lock, or an error that names the first that the
 #                                      archive no longer has; by default those that the archive has now
-# --build-arg REVISION="$(git rev-parse HEAD)"   for the label
+# --build-arg VERSION="$(./dev version)" REVISION="$(git rev-parse HEAD)"   for the labels
 # What an image holds it says itself: docker run --rm --entrypoint cat pyexec /usr/share/pyexec/packages.lock
 ARG BASE=debian:trixie-slim
 
@@ -35,16 +35,19 @@ RUN /tmp/python_env/install_in_image.sh "${PACKAGES}" \
  && mknod -m 0666 /usr/dev/random c 1 8 && mknod -m 0666 /usr/dev/urandom c 1 9 \
  && cp -a /etc/ld.so.cache /etc/alternatives /usr/etc/ && cp /etc/ssl/certs/ca-certificates.crt /usr/etc/ssl/certs/
 COPY --from=build /src/build/pyexec-server /src/build/pyexec-worker /usr/local/bin/
+COPY LICENSE /usr/share/doc/pyexec/
 ENV PYEXEC_ADDRESS=0.0.0.0
 EXPOSE 8080
 STOPSIGNAL SIGTERM
 # Bash itself opens the connection: no program is started that takes memory of jobs. /health is 503 while no worker can be made.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["bash", "-c", \
   "exec 3<>/dev/tcp/${PYEXEC_ADDRESS}/${PYEXEC_PORT:-${PORT:-8080}} && printf 'GET /health HTTP/1.0\\r\\n\\r\\n' >&3 && read -r _ status _ <&3 && [ \"$status\" = 200 ]"]
+ARG VERSION=unknown
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="pyexec" \
       org.opencontainers.image.description="Runs untrusted Python behind an HTTP API, each job in a jail of its own" \
-      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 # Root, so that each job gets a user of its own; jobs never run as root.
 ENTRYPOINT ["pyexec-server"]

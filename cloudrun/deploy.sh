@@ -70,7 +70,8 @@ if [ -z "$image" ]; then
   revision=$(git -C "$here" rev-parse HEAD 2>/dev/null || echo unknown)
   tag=$uri/pyexec:${revision:0:12}
   gc auth configure-docker "${uri%%/*}"
-  run docker build --platform linux/amd64 --build-arg "REVISION=$revision" --tag "$tag" "$here/.."
+  version=$("$here/../dev" version)
+  run docker build --platform linux/amd64 --build-arg "VERSION=$version" --build-arg "REVISION=$revision" --tag "$tag" "$here/.."
   run docker push "$tag"
   # By its digest: what is deployed is what was built here, whoever moves the tag.
   if [ -n "$dry_run" ]; then image=$uri/pyexec@sha256:DIGEST

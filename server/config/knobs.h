@@ -1,5 +1,5 @@
 // The table of knobs: what an operator can set, by a flag or by a variable of the environment.
-// README.md's table and --help are made of it.
+// --help is made of it; a test holds the table in docs/operations.md to it.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // What a request for a job may say, as data: for the reader of requests, the OpenAPI document and
-// the README. Pure.
+// docs/api.md. Pure.
 #pragma once
 
 #include <cstdint>

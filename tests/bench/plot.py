@@ -1,4 +1,4 @@
-"""The plot for README.md: throughput of the subjects, and what happens to pyexec as the load grows."""
+"""The plot of docs/performance.md: throughput of the subjects, and what happens to pyexec as the load grows."""
 
 import statistics
 

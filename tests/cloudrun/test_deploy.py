@@ -1,6 +1,7 @@
 """deploy.sh with stand-ins for gcloud and docker that note what they are asked; smoke.sh against a real server."""
 
 import os
+import re
 import shutil
 import ssl
 import subprocess
@@ -9,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from conftest import CLOUDRUN, Service, TIMEOUT_MS
+from conftest import CLOUDRUN, ROOT, Service, TIMEOUT_MS
 
 TOOLS = ("bash", "sh", "env", "dirname", "sed", "grep", "head", "mktemp", "rm", "cat", "python3", "git", "sleep", "touch", "cp", "tail")
 SCRIPTS = sorted(CLOUDRUN.glob("*.sh"))
@@ -115,6 +116,8 @@ def test_from_nothing_to_a_service_that_was_asked(cloud, service):
     assert words == [
         "gcloud services enable run.googleapis.com", "gcloud artifacts repositories create", "gcloud auth configure-docker registry.test",
         "docker build --platform linux/amd64", words[4], "gcloud iam service-accounts create", "gcloud run services replace"]
+    version = subprocess.check_output([ROOT / "dev", "version"], text=True).strip()
+    assert re.fullmatch(r"\d+\.\d+\.\d+", version) and f"--build-arg VERSION={version} --build-arg REVISION=" in cloud.calls[3]
     assert words[4].startswith("docker push registry.test/acme/pyexec/pyexec:")
     assert all("--project=acme" in call for call in cloud.calls if call.startswith("gcloud"))
     assert f"image: {DIGEST}" in cloud.manifest

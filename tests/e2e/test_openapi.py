@@ -1,11 +1,10 @@
-"""The service's document is valid, whole and strict; the page for people, and README.md, say the same."""
+"""The service's document is valid, whole and strict; the page for people says the same."""
 
 import copy
 import html
 import json
 import os
 import re
-import shutil
 import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
@@ -330,37 +329,3 @@ def test_the_commands_of_the_page_work_as_typed(page, service):
 def run(command, service):
     command = command.replace("localhost:8080", f"{service.host}:{service.port}")
     return subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=True).stdout
-
-
-# README.md
-
-
-def rows(heading):
-    """Of the table in README.md whose first column has this heading."""
-    lines = (ROOT / "README.md").read_text().splitlines()
-    at = next(i for i, line in enumerate(lines) if line.startswith(f"| {heading} |"))
-    table = []
-    for line in lines[at + 2 :]:
-        if not line.startswith("|"):
-            return table
-        table.append([cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]])
-
-
-def test_the_readmes_fields_are_the_documents(document):
-    fields = document["components"]["schemas"]["BatchDefaults"]["properties"]
-    expected = [[f"`{name}`", one["x-pyexec-values"], one["description"]] for name, one in fields.items()]
-    assert rows("field") == expected
-
-
-def test_the_readmes_outcomes_are_the_documents(document):
-    expected = [
-        [f"`{row['name']}`", ", ".join(map(str, row["statuses"])), row["body"], row["when"]]
-        for row in document["x-pyexec-outcomes"]
-    ]
-    assert rows("outcome") == expected
-
-
-def test_the_readmes_events_are_the_documents(document):
-    expected = [[f"`{row['name']}`", ", ".join(f"`{m}`" for m in row["members"]), row["when"]]
-                for row in document["x-pyexec-events"]]
-    assert rows("event") == expected

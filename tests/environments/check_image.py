@@ -162,7 +162,7 @@ def check_labels(image):
         until("an answer", answers)
         version = request("GET", "/health")[1]["versions"]["pyexec"]
     expect(labels.get("org.opencontainers.image.version") == version, f"label {labels}, but the server is {version}")
-    for name in ("title", "description", "revision"):
+    for name in ("title", "description", "licenses", "revision"):
         expect(labels.get(f"org.opencontainers.image.{name}"), f"no label {name}")
     expect(inspect(image, ".Config.ExposedPorts") == {"8080/tcp": {}}, "another port is exposed than 8080")
 

@@ -111,7 +111,7 @@ JSON
   docker import - debian:trixie-slim <"$PYEXEC_CACHE/trixie-slim.tar" >/dev/null
   say "building the image"
   local started=$SECONDS
-  docker build --network host --build-arg "PACKAGES=${PYEXEC_PACKAGES:-current}" -t pyexec "$root" >"$work/build.log" 2>&1 ||
+  docker build --network host --build-arg "VERSION=$("$root/dev" version)" --build-arg "PACKAGES=${PYEXEC_PACKAGES:-current}" -t pyexec "$root" >"$work/build.log" 2>&1 ||
     { tail -40 "$work/build.log" >&2; return 1; }
   say "built in $((SECONDS - started)) s"
   end_dockerd

@@ -42,6 +42,7 @@ for part, rows in ROOMS.items():
         below |= folders
 MAY_INCLUDE["server"].add("sandbox/front_end")
 MOST_LINES = 300
+MOST_README_LINES, MOST_PROSE_COLUMNS = 180, 120
 
 
 def folder_of(path):
@@ -109,8 +110,33 @@ def test_the_sources_are_formatted():
     assert done.returncode == 0, done.stderr[:2000]
 
 
-def test_the_readmes_knob_table_is_the_programs(tmp_path):
-    """Every PYEXEC_* variable of knobs.cc is in README.md, and no other but those of the clients."""
+def test_settings_are_documented():
+    """Every PYEXEC_* variable of knobs.cc is in docs/operations.md; no document but the change log names another."""
     knobs = set(re.findall(r'"(PYEXEC_[A-Z_]+)"', (ROOT / "server/config/knobs.cc").read_text()))
-    named = set(re.findall(r"`(PYEXEC_[A-Z_]+)`", (ROOT / "README.md").read_text()))
-    assert named - {"PYEXEC_URL", "PYEXEC_KEY"} == knobs
+    assert set(re.findall(r"^\| `(PYEXEC_[A-Z_]+)`", (ROOT / "docs/operations.md").read_text(), re.M)) == knobs
+    of_clients_and_tests = {"PYEXEC_URL", "PYEXEC_KEY", "PYEXEC_TOKEN", "PYEXEC_BATCH_JOBS"}
+    for document in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "cloudrun").glob("*.md")]:
+        if document.name != "CHANGELOG.md":
+            assert set(re.findall(r"\b(PYEXEC_[A-Z_]*[A-Z])\b", document.read_text())) - of_clients_and_tests <= knobs, document
+
+
+def test_the_readme_is_short():
+    lines = (ROOT / "README.md").read_text().splitlines()
+    assert len(lines) <= MOST_README_LINES
+
+
+@pytest.mark.parametrize("document", sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]), ids=lambda path: path.name)
+def test_prose_fits_a_screen(document):
+    prose = re.sub(r"^```.*?^```$", "", document.read_text(), flags=re.M | re.S)
+    assert [line for line in prose.splitlines() if len(line) > MOST_PROSE_COLUMNS and not line.startswith("|")] == []
+
+
+def test_the_version_stands_in_one_place():
+    (version,) = re.findall(r"^project\(pyexec VERSION ([\d.]+)", (ROOT / "CMakeLists.txt").read_text(), re.M)
+    skipped = {".git", "build.log", "results", "corpus", "__pycache__", ".pytest_cache"}
+    names = [path.relative_to(ROOT) for path in ROOT.rglob("*") if path.is_file()]
+    names = [name for name in names if not name.parts[0].startswith("build") and not skipped & set(name.parts)]
+    pattern = re.compile(rf"(?<![\d.]){re.escape(version)}(?![\d.])")
+    holders = {str(name) for name in names if pattern.search((ROOT / name).read_text(errors="replace"))}
+    assert holders == {"CMakeLists.txt", "CHANGELOG.md"}
+    assert f"\n## {version}\n" in (ROOT / "CHANGELOG.md").read_text()

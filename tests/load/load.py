@@ -57,7 +57,7 @@ def parse_options():
     parser.add_argument("--json", type=Path, default=BUILD / "load.json")
     parser.add_argument("--plot", type=Path, default=BUILD / "load.svg")
     parser.add_argument("--rate-share", type=float, default=0.5, help="of the peak, at which requests come during a rolling restart")
-    parser.add_argument("--table", type=Path, metavar="JSON", help="only print of an earlier run what README.md has of it, as Markdown")
+    parser.add_argument("--table", type=Path, metavar="JSON", help="only print, as Markdown, the tables of an earlier run that docs/performance.md has")
     options = parser.parse_args()
     if not 0 < options.rate_share <= 2:
         parser.error("--rate-share is above 0 and at most 2")

@@ -70,7 +70,7 @@ def tables(record):
 
 
 def readme_tables(record):
-    """Markdown: what ../../README.md has of it."""
+    """Returns the tables of docs/performance.md, as Markdown."""
     return "\n\n".join((head(record), ramp_table(record), restart_table(record)))
 
 
