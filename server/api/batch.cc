@@ -201,7 +201,7 @@ awaitable<void> write_all(std::shared_ptr<Batch> batch) {
 // While the service is to end, neither a client that does not send on is waited for, nor a token.
 void stop_reader(Batch& batch) {
   if (batch.is_broken) return batch.exchange.break_off();
-  batch.exchange.cancellation().listen(nullptr);
+  batch.client_watch.reset();
   batch.exchange.cancellation().request(Cancellation::By::service);
   batch.exchange.stop_reading();
 }
@@ -231,7 +231,8 @@ awaitable<std::optional<Response>> execute_batch(Api& api, Exchange& exchange,
   }
   const auto executor = co_await net::this_coro::executor;
   const auto batch = std::make_shared<Batch>(executor, api, exchange, *form);
-  exchange.cancellation().listen([batch] { batch->cut_off(); });
+  batch->client_watch.emplace(
+      exchange.cancellation().listen([&the_batch = *batch] { the_batch.cut_off(); }));
   Response head = {200, ""};
   head.content_type = *form == Form::lines ? "application/x-ndjson" : "application/json";
   head.headers = {{"Cache-Control", "no-store"}, {"X-Accel-Buffering", "no"}};
@@ -247,7 +248,7 @@ awaitable<std::optional<Response>> execute_batch(Api& api, Exchange& exchange,
   co_await batch->written.wait();
   // Jobs may still be on their last steps.
   while (batch->running > 0) co_await batch->more_answer.wait_until(Deadline::max());
-  exchange.cancellation().listen(nullptr);
+  batch->client_watch.reset();
   exchange.record().batch_done = batch->done;
   exchange.record().batch_failed = batch->failed;
   if (batch->is_broken)

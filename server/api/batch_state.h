@@ -41,6 +41,7 @@ struct Batch {
   bool is_broken = false;  // the client is gone, or an answer cannot be told
   bool is_told = false;    // to its end
   std::set<Cancellation*> jobs;
+  std::optional<Cancellation::Listening> client_watch;
   Signal more_answer, less_answer;
   Event written;
   Lifecycle::Watch drain_watch;

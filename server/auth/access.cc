@@ -37,44 +37,55 @@ std::optional<Verdict> Access::take_token(const Principal& principal) {
 
 Access::Running::Running(Access& access, const std::string& subject)
     : access_(&access), subject_(subject) {
-  ++access.running_[subject];
+  ++access.places_[subject].running;
 }
 
 Access::Running::~Running() {
   if (access_ == nullptr) return;
-  const auto entry = access_->running_.find(subject_);
-  if (--entry->second == 0) access_->running_.erase(entry);
+  Places& places = access_->places_[subject_];
+  --places.running;
+  for (Event* waiting : places.waiting) waiting->set();
+  access_->forget_unused(subject_);
+}
+
+void Access::forget_unused(const std::string& subject) {
+  const auto entry = places_.find(subject);
+  if (entry->second.running == 0 && entry->second.waiting.empty()) places_.erase(entry);
 }
 
 std::optional<Access::Running> Access::try_run(const Principal& principal) {
   if (!principal.running_jobs) return Running();
-  const auto entry = running_.find(principal.subject);
-  if (entry != running_.end() && entry->second >= *principal.running_jobs) return std::nullopt;
+  const auto entry = places_.find(principal.subject);
+  if (entry != places_.end() && entry->second.running >= *principal.running_jobs)
+    return std::nullopt;
   return Running(*this, principal.subject);
 }
 
-awaitable<void> Access::await_token(const Principal& principal, const Cancellation& cancellation) {
+awaitable<void> Access::await_token(const Principal& principal, Cancellation& cancellation) {
   if (!principal.rate) co_return;
   // A token's time: whoever else waits for one may have taken it by then.
   const auto pause =
       std::clamp(std::chrono::duration<double>(1 / principal.rate->per_second),
                  std::chrono::duration<double>(0.02), std::chrono::duration<double>(1));
-  net::steady_timer timer(co_await net::this_coro::executor);
-  while (!cancellation.requested() && !take_token(principal)->allowed) {
-    timer.expires_after(std::chrono::duration_cast<Clock::duration>(pause));
-    co_await timer.async_wait(kAsTuple);
-  }
+  Event cancelled(co_await net::this_coro::executor);
+  const auto listening = cancellation.listen([&] { cancelled.set(); });
+  while (!cancellation.requested() && !take_token(principal)->allowed)
+    co_await cancelled.wait_until(Clock::now() +
+                                  std::chrono::duration_cast<Clock::duration>(pause));
 }
 
 awaitable<Access::Running> Access::await_place(const Principal& principal,
-                                               const Cancellation& cancellation) {
-  constexpr std::chrono::milliseconds kPause{20};
-  net::steady_timer timer(co_await net::this_coro::executor);
+                                               Cancellation& cancellation) {
+  const auto executor = co_await net::this_coro::executor;
   for (;;) {
     if (auto place = try_run(principal)) co_return *std::move(place);
     if (cancellation.requested()) co_return Running();
-    timer.expires_after(kPause);
-    co_await timer.async_wait(kAsTuple);
+    Event turn(executor);
+    const auto listening = cancellation.listen([&] { turn.set(); });
+    places_[principal.subject].waiting.insert(&turn);
+    co_await turn.wait();
+    places_[principal.subject].waiting.erase(&turn);
+    forget_unused(principal.subject);
   }
 }
 

@@ -4,6 +4,7 @@
 #include <boost/system/result.hpp>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -11,6 +12,7 @@
 #include "server/auth/rate_limit.h"
 #include "server/base/asio.h"
 #include "server/base/cancellation.h"
+#include "server/base/event.h"
 
 namespace pyexec {
 
@@ -59,14 +61,20 @@ class Access {
   std::optional<Verdict> take_token(const Principal& principal);
   std::optional<Running> try_run(const Principal& principal);
   // For one of many: waits for them. Ends early, without, once cancelled.
-  awaitable<void> await_token(const Principal& principal, const Cancellation& cancellation);
-  awaitable<Running> await_place(const Principal& principal, const Cancellation& cancellation);
+  awaitable<void> await_token(const Principal& principal, Cancellation& cancellation);
+  awaitable<Running> await_place(const Principal& principal, Cancellation& cancellation);
 
  private:
   const AccessSettings settings_;
   std::optional<ApiKeys> keys_;
   RateLimiter limiter_;
-  std::map<std::string, std::uint64_t> running_;  // only of subjects with a limit
+  struct Places {
+    std::uint64_t running = 0;
+    std::set<Event*> waiting;
+  };
+  void forget_unused(const std::string& subject);
+
+  std::map<std::string, Places> places_;  // only of subjects with a limit, of which some are used
 };
 
 }  // namespace pyexec

@@ -2,31 +2,56 @@
 #pragma once
 
 #include <functional>
+#include <list>
 #include <optional>
 #include <utility>
 
 namespace pyexec {
 
-// Whoever works on the job at the moment listens.
 class Cancellation {
+  using Listeners = std::list<std::function<void()>>;
+
  public:
+  Cancellation() = default;
+  Cancellation(const Cancellation&) = delete;
+  Cancellation& operator=(const Cancellation&) = delete;
+
   enum class By { client, service };
-  // The first to request it is whose request it is.
+  // The first to request it is whose request it is. Each listener is called, once a request.
   void request(By by) {
     if (!by_) by_ = by;
-    if (listener_) listener_();
+    for (const auto& listener : listeners_) listener();
   }
   bool requested() const { return by_.has_value(); }
   bool requested(By by) const { return by_ == by; }
-  // Replaces the listener; called at once if the request is there already.
-  void listen(std::function<void()> listener) {
-    listener_ = std::move(listener);
-    if (by_ && listener_) listener_();
+
+  // Listens until it goes, which must not be during a call. The cancellation must outlive it.
+  class Listening {
+   public:
+    Listening(Listening&& other) noexcept
+        : listeners_(std::exchange(other.listeners_, nullptr)), own_(other.own_) {}
+    Listening& operator=(Listening&&) = delete;
+    ~Listening() {
+      if (listeners_ != nullptr) listeners_->erase(own_);
+    }
+
+   private:
+    friend class Cancellation;
+    explicit Listening(Listeners& listeners, std::function<void()> listener)
+        : listeners_(&listeners), own_(listeners.insert(listeners.end(), std::move(listener))) {}
+
+    Listeners* listeners_;
+    Listeners::iterator own_;
+  };
+  // `listener` is called at once if the request is there already.
+  [[nodiscard]] Listening listen(std::function<void()> listener) {
+    if (by_) listener();
+    return Listening(listeners_, std::move(listener));
   }
 
  private:
   std::optional<By> by_;
-  std::function<void()> listener_;
+  Listeners listeners_;
 };
 
 }  // namespace pyexec

@@ -178,6 +178,10 @@ awaitable<std::optional<std::string_view>> HttpExchange::whole_body() {
     watch_.start(cancellation_);
     co_return is_packed ? unpacked_ : whole_->get().body();
   }
+  // What came of it is of no use, and the client may take its time to hear so.
+  if (whole_) std::string().swap(whole_->get().body());
+  std::string().swap(unpacked_);
+  body_room_.take(0);
   if (error == http::error::body_limit)
     refusal_ = server_.handler->too_large(head().target());
   else if (error == net::error::no_buffer_space)

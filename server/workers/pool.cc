@@ -220,9 +220,8 @@ awaitable<std::optional<Pool::Lease>> Pool::take(WorkerRequest request, Deadline
   hand_out();
   const bool hit = waiter->worker != nullptr;
   if (!hit) {
-    cancellation.listen([waiter] { waiter->wake.set(); });
+    const auto listening = cancellation.listen([waiter] { waiter->wake.set(); });
     co_await waiter->wake.wait_until(deadline);
-    cancellation.listen(nullptr);
   }
   if (!waiter->worker) {
     waiting_.leave(waiter);

@@ -151,10 +151,10 @@ awaitable<Outcome> run_job(Pool::Lease lease, JobRun what, Cancellation& cancell
   worker.on_gone = [weak = std::weak_ptr(run)] {
     if (const auto alive = weak.lock()) alive->ended.set();
   };
-  cancellation.listen([run] { run->ended.set(); });
+  std::optional listening = cancellation.listen([run] { run->ended.set(); });
 
   const bool in_time = co_await run->ended.wait_until(what.deadline);
-  cancellation.listen(nullptr);
+  listening.reset();
   // What the worker did by itself, as opposed to what `finish` does to it.
   const auto own_death = worker.wait_status();
   const std::uint64_t ended_ns = sandbox::monotonic_ns();
