@@ -4,8 +4,7 @@
 #include <optional>
 
 #include "server/api/routes.h"
-#include "server/docs/openapi.h"
-#include "server/docs/pages.h"
+#include "server/docs/documents.h"
 
 namespace pyexec {
 

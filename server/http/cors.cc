@@ -2,11 +2,10 @@
 
 #include <algorithm>
 #include <boost/algorithm/string/case_conv.hpp>
-#include <charconv>
-#include <cstdint>
 #include <optional>
 
 #include "server/base/ascii.h"
+#include "server/http/authority.h"
 #include "server/job/input_rules.h"
 
 namespace pyexec {
@@ -31,40 +30,19 @@ bool is_scheme(std::string_view text) {
   return !text.empty() && !is_ascii_digit(text.front()) && is_alphanumeric_or(text, "+.-");
 }
 
-bool is_host(std::string_view text) {
-  if (!text.starts_with('[')) return !text.empty() && is_alphanumeric_or(text, "._-");
-  const auto end = text.find_first_not_of("0123456789abcdef:.", 1);
-  return end > 1 && end == text.size() - 1 && text[end] == ']';
-}
-
-bool is_port(std::string_view text) {
-  std::uint16_t port = 0;
-  const char* const last = text.data() + text.size();
-  const auto [end, error] = std::from_chars(text.data(), last, port);
-  return error == std::errc() && end == last && port > 0 && text.front() != '0';
-}
-
 // As a browser writes it in an Origin header; nothing if it is none.
 std::optional<std::string> to_origin(std::string_view entry) {
   constexpr std::string_view kSlashes = "://";
   const std::string text = boost::to_lower_copy(std::string(entry));
   const auto slashes = text.find(kSlashes);
   if (slashes == std::string::npos) return std::nullopt;
-  const auto host_at = slashes + kSlashes.size();
-  // A colon in [brackets] is the host's.
-  const auto bracket = text.find(']', host_at);
-  const auto colon = text.find(':', bracket == std::string::npos ? host_at : bracket);
-  const std::string scheme = text.substr(0, slashes);
-  const std::string host =
-      text.substr(host_at, colon == std::string::npos ? colon : colon - host_at);
-  if (!is_scheme(scheme) || !is_host(host)) return std::nullopt;
-  if (colon == std::string::npos) return text;
-  const std::string port = text.substr(colon + 1);
-  if (!is_port(port)) return std::nullopt;
-  const bool is_default =
-      std::any_of(std::begin(kDefaultPorts), std::end(kDefaultPorts),
-                  [&](const DefaultPort& row) { return row.scheme == scheme && row.port == port; });
-  return is_default ? text.substr(0, colon) : text;
+  const std::string_view scheme = std::string_view(text).substr(0, slashes);
+  const auto authority = parse_authority(std::string_view(text).substr(slashes + kSlashes.size()));
+  if (!is_scheme(scheme) || !authority) return std::nullopt;
+  const bool is_default = std::any_of(
+      std::begin(kDefaultPorts), std::end(kDefaultPorts),
+      [&](const DefaultPort& row) { return row.scheme == scheme && row.port == authority->port; });
+  return is_default ? text.substr(0, text.size() - authority->port.size() - 1) : text;
 }
 
 }  // namespace

@@ -82,6 +82,7 @@ class Document:
         response = operation["responses"].get(str(answer.status))
         if response is None:
             raise Mismatch(f"{where}: the document has no such status")
+        response = self.resolved(response)
         self.check_headers(answer, response, where)
         if method == "HEAD":
             return self.check_empty(answer, where, answer.status)
