@@ -1,16 +1,16 @@
 import os
-import shutil
 import sys
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parent / "support"))
 sys.dont_write_bytecode = True
 
-from service import Service  # noqa: E402
-
-TIMEOUT_MS = 3000
+from api_keys import keys  # noqa: E402, F401: a fixture
+from levels import programs, shm  # noqa: E402, F401: fixtures
+from logged import logged  # noqa: E402, F401: a fixture
+from service import TIMEOUT_MS, Service  # noqa: E402
 
 
 def pytest_collection_modifyitems(items):
@@ -38,7 +38,3 @@ def start():
     yield start_one
     for one in running:
         assert one.stop() == 0, one.stderr
-
-
-def need(program):
-    return pytest.mark.skipif(shutil.which(program) is None, reason=f"{program} is not installed")

@@ -13,6 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted(p for folder in ("server", "worker", "sandbox", "client") for p in (ROOT / folder).rglob("*") if p.suffix in (".h", ".cc"))
+TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
 IDS = [str(p.relative_to(ROOT)) for p in SOURCES]
 
 # folder of the including file -> folders whose headers it may include; the longest match counts
@@ -98,6 +99,12 @@ def test_a_file_begins_by_saying_what_it_is(path):
     first = path.read_text().splitlines()[0]
     has_header = path.suffix == ".cc" and path.with_suffix(".h").exists()
     assert first.startswith("// ") or has_header, first
+
+
+@pytest.mark.parametrize("path", TESTS, ids=[str(path.relative_to(ROOT)) for path in TESTS])
+def test_no_test_file_imports_another(path):
+    """What several files need is in a conftest.py or in support/."""
+    assert not re.findall(r"^\s*(?:from|import) test_\w+", path.read_text(), re.M)
 
 
 def test_the_sources_are_formatted():

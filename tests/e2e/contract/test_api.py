@@ -5,8 +5,9 @@ import socket
 
 import pytest
 
-JSON = {"Content-Type": "application/json"}
-OK = "def main(): return 1"
+from raw_http import raw, raw_request
+from request_parts import JSON, OK
+
 OUTCOMES = (
     "ok invalid_request unauthorized invalid_script invalid_arguments exception not_serializable time_limit memory_limit output_limit "
     "exited killed busy rate_limited internal"
@@ -133,25 +134,6 @@ def test_keep_alive_serves_many_requests_on_one_connection(service):
     connection = service.connect()
     assert [service.execute(f"def main(): return {i}", connection).body["result"] for i in range(20)] == list(range(20))
     connection.close()
-
-
-def raw(service, data, timeout=20):
-    with socket.create_connection((service.host, service.port), timeout) as connection:
-        connection.sendall(data)
-        connection.shutdown(socket.SHUT_WR) if data == b"" else None
-        received = b""
-        while chunk := connection.recv(65536):
-            received += chunk
-    service.check_raw(data, received)
-    return received
-
-
-def raw_request(script, extra=""):
-    body = json.dumps({"script": script})
-    return (
-        f"POST /execute HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n{extra}"
-        f"Content-Length: {len(body)}\r\n\r\n{body}"
-    ).encode()
 
 
 def test_pipelined_requests_are_answered_in_order(service):

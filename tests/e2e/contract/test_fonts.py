@@ -1,7 +1,7 @@
 """Labels in Chinese, Japanese and Korean are drawn, at every level, whatever font a script names."""
 
 import pytest
-from levels import programs, shm, start_kind  # noqa: F401: fixtures
+from levels import start_kind
 
 SCRIPT = """
 import hashlib, io, warnings

@@ -8,13 +8,10 @@ import time
 
 import pytest
 
-from test_metrics import Scrape
+from request_parts import post
+from state import Scrape
 
 TELL = "def main(*args, **kwargs): return [args, kwargs]"
-
-
-def post(service, script, **fields):
-    return service.post({"script": script, **fields})
 
 
 def result(service, script, **fields):

@@ -7,12 +7,10 @@ import zlib
 
 import pytest
 
+from raw_http import raw
+from request_parts import JSON, NDJSON, OK
 from service import Answer
-from test_api import raw
 
-JSON = {"Content-Type": "application/json"}
-LINES = {"Content-Type": "application/x-ndjson"}
-OK = "def main(): return 1"
 FIELDS = ("args", "stdin", "files", "env", "timeout_ms", "memory_mb", "output_bytes", "verbose", "return_files")
 
 
@@ -46,7 +44,7 @@ def test_null_is_the_field_left_out(service):
 def test_null_in_a_batch_is_the_field_left_out(service):
     batch = [{"defaults": True, "script": "def main(n): return n", "args": [5], "stdin": None, "progress_ms": None},
              {"args": None, "defaults": None, "id": None, "script": None}, {"args": [6], "timeout_ms": 2e3}]
-    answer = service.request("POST", "/execute/batch", "\r\n".join(map(json.dumps, batch)), LINES)
+    answer = service.request("POST", "/execute/batch", "\r\n".join(map(json.dumps, batch)), NDJSON)
     assert sorted(line["result"] for line in lines_of(answer)) == [5, 6], answer
 
 
@@ -76,7 +74,7 @@ def test_integers_of_any_size_are_args_and_floats_stay_as_they_are(service):
 def test_a_byte_order_mark_is_passed_over(service, mark):
     script = mark.decode() + OK
     assert send(service, mark + json.dumps({"script": script}, ensure_ascii=False).encode()).body["result"] == 1
-    answer = service.request("POST", "/execute/batch", mark + json.dumps({"script": script}).encode() + b"\r\n", LINES)
+    answer = service.request("POST", "/execute/batch", mark + json.dumps({"script": script}).encode() + b"\r\n", NDJSON)
     assert [line["result"] for line in lines_of(answer)] == [1]
 
 
@@ -93,7 +91,7 @@ def test_the_hint_for_code_is_a_header(service):
     assert answer.body == {"error": "'script' field is required"}
     assert answer.headers["Pyexec-Hint"] == "unknown field 'code'; did you mean 'script'?"
     assert service.post({}).headers["Pyexec-Hint"] is None
-    batch = service.request("POST", "/execute/batch", json.dumps({"code": OK}), LINES)
+    batch = service.request("POST", "/execute/batch", json.dumps({"code": OK}), NDJSON)
     assert lines_of(batch)[0]["error"] == "'script' field is required; unknown field 'code'; did you mean 'script'?"
 
 

@@ -1,26 +1,22 @@
 """The service's document is valid, whole and strict; the page for people, and README.md, say the same."""
 
 import copy
-import html
 import json
 import os
 import re
-import shutil
 import socket
 import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from contract import EXAMPLES
+from need import need
 from openapi import Document, Mismatch, document_of
+from request_parts import JSON, NDJSON
 from service import BUILD, Answer
-from test_contract import EXAMPLES
 
-from conftest import need
-
-ROOT = Path(__file__).parents[2]
-JSON = {"Content-Type": "application/json"}
-LINES = {"Content-Type": "application/x-ndjson"}
+ROOT = Path(__file__).parents[3]
 OK = "def main():\n    print('hello')\n    return 1"
 MEASURED = ("usage", "limits")
 
@@ -244,7 +240,7 @@ def test_a_batch_is_as_the_document_says(service):
     lines = [{"defaults": True, "progress_ms": 100, "script": "def main(n): return n"}, {"id": 7, "args": [1]},
              {"id": "x", "args": [], "verbose": True}, {"script": 1}, {"args": [1], "surplus": 1}]
     body = "\n".join(map(json.dumps, lines)) + "\nno JSON\n"
-    answer = service.request("POST", "/execute/batch", body, LINES)
+    answer = service.request("POST", "/execute/batch", body, NDJSON)
     entries = [json.loads(line) for line in answer.raw.splitlines()]
     assert sorted(entry["index"] for entry in entries if "index" in entry) == [0, 1, 2, 3, 4]
     assert "progress" in entries[-1]

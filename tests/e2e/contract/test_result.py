@@ -5,6 +5,8 @@ import os
 
 import pytest
 
+from request_parts import FORGE
+
 CAP_BYTES = 8 << 20
 DEPTH = 500
 
@@ -83,16 +85,6 @@ def test_largest_result_is_whole_and_one_byte_more_is_an_error(service):
 def test_depth_is_bounded(service, depth, outcome):
     script = f"def main():\n    value = []\n    for _ in range({depth} - 1): value = [value]\n    return value"
     assert service.execute(script).outcome == outcome
-
-
-FORGE = """
-import os, struct
-def frame(body, kind=3, magic=b"PYX1"):
-    return magic + struct.pack("<HHI", kind, 0, len(body)) + body
-def report(kind, text, began=0, ended=0):
-    times = struct.pack("<BIQQ", 5, 16, began, ended)
-    return frame(struct.pack("<BIB", 2, 1, kind) + struct.pack("<BI", 3, len(text)) + text + times + struct.pack("<BIBI", 11, 0, 8, 0))
-"""
 
 
 def test_a_forged_report_is_only_a_result(service):

@@ -1,10 +1,8 @@
 """A script is a script: `__main__`, a file of its own, and modules that come with it."""
 
-import base64
-import json
 
 import pytest
-from levels import programs, shm, start_kind  # noqa: F401: fixtures
+from levels import start_kind
 
 
 def run(service, script, **fields):

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from test_input import post
+from request_parts import post
 
 VERBOSE = ["stderr", "error_detail", "usage", "limits", "outcome"]
 USAGE = ["queue_ms", "run_ms", "total_ms", "cpu_ms", "peak_memory_bytes", "exit_code", "signal"]

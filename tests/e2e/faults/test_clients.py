@@ -8,13 +8,11 @@ import struct
 
 import pytest
 
+from raw_http import raw, raw_request
+from request_parts import JSON, OK
 from service import Service
-from test_api import JSON, raw, raw_request
-from test_live import open_sockets
-from test_metrics import Scrape
-from test_pool import pool_of
+from state import open_sockets, pool_of
 
-OK = "def main(): return 1"
 FOREVER = "import time\ndef main():\n    print('begun', flush=True)\n    time.sleep(1000)"
 BODY = json.dumps({"script": FOREVER}).encode()
 LINE = BODY + b"\n"

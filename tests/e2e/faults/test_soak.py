@@ -6,7 +6,7 @@ import glob
 import itertools
 import os
 
-from test_pool import descendants_of, jailer_pid
+from processes import descendants_of, jailer_pid
 
 JOBS = 10_000
 CLIENTS = 8

@@ -18,10 +18,9 @@ from pathlib import Path
 
 import pytest
 
-from conftest import TIMEOUT_MS
-from service import Service
+from service import TIMEOUT_MS, Service
 
-ATTACKS = sorted((Path(__file__).parents[1] / "attacks").glob("*.py"))
+ATTACKS = sorted((Path(__file__).parents[2] / "attacks").glob("*.py"))
 PYTHON = "/usr/bin/python3"
 ALL_LEVELS = (1, 2, 3, 4)
 

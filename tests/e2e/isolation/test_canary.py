@@ -16,7 +16,7 @@ from service import Service
 JOBS = int(os.environ.get("CANARY_JOBS", 10_000))
 CLIENTS = 4
 PYTHON = "/usr/bin/python3"
-SOURCE = Path(__file__).with_name("canary_job.py").read_text()
+SOURCE = (Path(__file__).parents[1] / "support/canary_job.py").read_text()
 PREFIX = "CANARY" + "-f00d-"
 TOKEN = re.compile(PREFIX + "[0-9a-f]{32}")
 LEAST_LOOKED = 1 << 19  # bytes

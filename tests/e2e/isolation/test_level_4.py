@@ -1,12 +1,11 @@
 """Level 4: all processes of a job are bounded together."""
 
 import concurrent.futures
-import json
 import signal
 
 import pytest
 
-from levels import programs, result_of, run_server, shm, start_kind  # noqa: F401: fixtures
+from levels import can_have_level_4, result_of, start_kind
 
 
 @pytest.fixture(scope="module")
@@ -16,10 +15,6 @@ def full(programs, shm):
     with start_kind("root", programs, shm, memory_mb=128, processes=40, timeout_ms=20000, pool=3) as running:
         assert running.level == 4
         yield running
-
-
-def can_have_level_4(programs):
-    return json.loads(run_server(programs, arguments=["--probe"]).stdout)["level"] == 4
 
 
 CHILDREN_THAT_HOLD_MEMORY = """

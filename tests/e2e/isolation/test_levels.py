@@ -9,12 +9,10 @@ from pathlib import Path
 
 import pytest
 
-import test_contract
-from levels import (  # the fixtures, too
-    KINDS, NAMES, PrivateShm, can_have, cgroups_of, programs, result_of, shm, start_kind,  # noqa: F401
-)
+from contract import EXAMPLES, check, send
+from levels import KINDS, NAMES, PrivateShm, can_have, cgroups_of, result_of, start_kind
+from processes import descendants_of, is_alive
 from service import Service
-from test_pool import descendants_of, is_alive
 
 TMP_MB = 8
 
@@ -153,15 +151,15 @@ def main():
     assert set(seen) <= {"PermissionError", "OSError"} and seen[:4] == ["PermissionError"] * 4, seen
 
 
-@pytest.mark.parametrize("example", test_contract.EXAMPLES, ids=[e["id"] for e in test_contract.EXAMPLES])
+@pytest.mark.parametrize("example", EXAMPLES, ids=[e["id"] for e in EXAMPLES])
 def test_the_contract_holds(at, example):
     if example["id"] == "jail/remove-passwd" and not has_processes(at):
-        answer = test_contract.send(at, example)
+        answer = send(at, example)
         assert answer.outcome == "exception" and "PermissionError" in answer.body["error"]  # already by listing /
         assert result_of(at, attempt("os.remove('/etc/passwd')")) == "PermissionError"
         assert os.path.exists("/etc/passwd")
     else:
-        test_contract.test_example(at, example)
+        check(at, example)
 
 
 # Bounds, and what is left
@@ -298,7 +296,7 @@ def main():
         assert result_of(service, script) < 500  # 64 jobs' worth, and 256: limits.cc
 
 
-FEW = Path(__file__).parent / "small_users.py"
+FEW = Path(__file__).parents[1] / "support/small_users.py"
 
 
 def test_jobs_at_the_same_time_have_uids_of_their_own_where_there_are_few(programs):

@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from conftest import TIMEOUT_MS
+from service import TIMEOUT_MS
 
 MIB = 1 << 20
 

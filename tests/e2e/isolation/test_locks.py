@@ -1,12 +1,10 @@
 """Locks on a job's own files work, and those on what every job can open tell no other job anything."""
 
 import concurrent.futures
-import json
 
 import pytest
 
-from levels import programs, result_of, shm, start_kind  # noqa: F401: fixtures
-from test_levels import can_have
+from levels import can_have, result_of, start_kind
 
 
 @pytest.fixture(scope="module", params=["root", "root-2", "user"])

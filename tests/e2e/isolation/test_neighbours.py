@@ -7,9 +7,7 @@ import subprocess
 
 import pytest
 
-from levels import programs, result_of, shm, start_kind  # noqa: F401: fixtures
-from service import Service
-from test_level_4 import can_have_level_4
+from levels import can_have_level_4, result_of, start_kind
 
 SLEEPS = "import time\ndef main():\n    time.sleep({seconds})\n    return 'done'\n"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from levels import KINDS, NAMES, USER, PrivateShm, cgroups_of, programs, run_server  # noqa: F401: a fixture
+from levels import KINDS, NAMES, USER, PrivateShm, cgroups_of, run_server
 from service import BUILD
 
 

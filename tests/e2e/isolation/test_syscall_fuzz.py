@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from levels import can_have, cgroups_of, programs, shm, start_kind  # noqa: F401: fixtures
+from levels import can_have, cgroups_of, start_kind
 
 SEED = int(os.environ.get("FUZZ_SEED", 1))
 SECONDS = float(os.environ.get("FUZZ_SECONDS", 20)) / 2  # a level
 SECONDS_A_JOB = 2
 LIMIT_MS = 20_000  # of a job that hangs itself up; below the patience of the test's client
 FUZZERS = 2
-JOB = (Path(__file__).parents[1] / "fuzz" / "syscalls" / "job.py").read_text()
+JOB = (Path(__file__).parents[2] / "fuzz" / "syscalls" / "job.py").read_text()
 NEIGHBOUR = "import time\ndef main():\n    end = time.monotonic() + {seconds}\n    while time.monotonic() < end: time.sleep(0.01)\n    return 'done'\n"
 HOST_FILES = ("/", "/etc", "/etc/passwd", "/usr/lib/os-release", "/usr/bin/python3", "/usr/lib/python3", "/tmp", "/dev/null")
 

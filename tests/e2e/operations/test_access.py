@@ -9,28 +9,12 @@ import subprocess
 
 import pytest
 
+from api_keys import KEY, line
+from request_parts import NDJSON, OK, SLEEP
 from service import BUILD, Service
-from test_batch import NDJSON
-from test_pool import pool_of, SLEEP
+from state import pool_of
 
-OK = "def main(): return 1"
-KEY, OTHER = "k3y-one", "k3y-two"
-
-
-def line(name, key, *limits):
-    return " ".join([name, hashlib.sha256(key.encode()).hexdigest(), *limits]) + "\n"
-
-
-@pytest.fixture
-def keys(tmp_path):
-    """A file of keys that the server's own user can read."""
-    for folder in (tmp_path, *tmp_path.parents):
-        if folder.stat().st_uid == os.geteuid() and folder != folder.parent:
-            folder.chmod(folder.stat().st_mode | 0o055)
-    file = tmp_path / "keys"
-    file.write_text(line("one", KEY))
-    file.chmod(0o644)
-    return file
+OTHER = "k3y-two"
 
 
 def execute(service, key=None, script=OK, **headers):

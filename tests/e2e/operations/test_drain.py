@@ -8,9 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from raw_http import Stream
 from service import answers_in
-from test_batch import Stream
-from test_log import logged  # noqa: F401: a fixture
 
 SLEEP = "import time\ndef main():\n    time.sleep(0.05)\n    return 'slept'"
 REQUEST = "POST /execute HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{}"

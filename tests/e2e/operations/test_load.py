@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-LOAD = Path(__file__).resolve().parents[1] / "load"
+LOAD = Path(__file__).resolve().parents[2] / "load"
 sys.path.append(str(LOAD))
 
 from clients import Batch, Singles, lost, script  # noqa: E402
 from front import Front  # noqa: E402
 from instance import free_port  # noqa: E402
 
-from conftest import need  # noqa: E402
+from need import need  # noqa: E402
 
 RATE = 8  # single requests a second: little, even for a machine that does other things, too
 JOBS_AT_ONCE = 60

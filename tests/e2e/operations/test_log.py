@@ -7,55 +7,15 @@ import re
 import signal
 import socket
 import subprocess
-import threading
 
 import pytest
 
-from service import BUILD, Service
-from test_access import keys, line  # noqa: F401: a fixture
+from api_keys import line
+from raw_http import start_to_sleep
+from request_parts import JSON, OK
+from service import BUILD
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
-OK = "def main(): return 1"
-JSON = {"Content-Type": "application/json"}
-
-
-class Logged(Service):
-    """One whose lines are read as they come."""
-
-    def __init__(self, **knobs):
-        super().__init__(log="json", **knobs)
-        self.lines = [self.greeting]
-        self.reader = threading.Thread(target=lambda: self.lines.extend(self.process.stdout))
-        self.reader.start()
-
-    def stop(self):
-        if self.process.stdout.closed:
-            return self.process.returncode
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-        self.reader.join(60)
-        return super().stop()
-
-    def logged(self):
-        """Ends the service; every line is an object. Without the greeting."""
-        assert self.stop() == 0 and self.stderr == ""
-        entries = [json.loads(line) for line in self.lines]
-        assert all(entry["severity"] in ("INFO", "WARNING", "ERROR") and entry["message"] for entry in entries)
-        assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", entry["time"]) for entry in entries)
-        return entries[1:]
-
-
-@pytest.fixture
-def logged():
-    running = []
-
-    def start_one(**knobs):
-        running.append(Logged(**knobs))
-        return running[-1]
-
-    yield start_one
-    for one in running:
-        one.stop()
 
 
 def test_a_request_is_one_line_with_what_cloud_logging_wants(logged):
@@ -94,14 +54,6 @@ def is_listening(service):
     except ConnectionRefusedError:
         return False
     return True
-
-
-def start_to_sleep(service):
-    connection = socket.create_connection((service.host, service.port))
-    body = json.dumps({"script": "import time\ndef main(): time.sleep(100)"})
-    connection.sendall(f"POST /execute HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
-    service.wait_until(lambda: service.health()["pool"]["running"] == 1)
-    return connection
 
 
 def test_each_end_has_its_severity(logged):

@@ -8,32 +8,14 @@ import time
 from pathlib import Path
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
+from request_parts import FORGE, OK
 from service import BUILD
-from test_result import FORGE
+from state import Scrape
 
-OK = "def main(): return 1"
 BEFORE_A_WORKER = ("parse", "admit")
 WITH_A_REPORT = ("pool_wait", "hand_off", "run", "report", "kill", "reply")
 REFILL = ("fork", "populate", "enter", "warm_up", "total")
-
-
-class Scrape:
-    """The samples of one GET /metrics, by name and label values."""
-
-    def __init__(self, service):
-        answer = service.request("GET", "/metrics")
-        assert answer.status == 200
-        self.families = {family.name: family for family in text_string_to_metric_families(answer.raw.decode())}
-        self.samples = {(s.name, *s.labels.values()): s.value for family in self.families.values() for s in family.samples}
-
-    def __getitem__(self, key):
-        return self.samples[key]
-
-    def times(self, phase, of="request"):
-        """How many, and how many seconds together."""
-        return tuple(self.samples[f"pyexec_{of}_phase_seconds_{what}", phase] for what in ("count", "sum"))
 
 
 def quiet(service):
@@ -183,7 +165,7 @@ def test_what_runs_and_how_isolated_it_is(start):
 
 
 def promtool_on(text):
-    tool = Path(__file__).parents[1] / "cloudrun/promtool.sh"
+    tool = Path(__file__).parents[2] / "cloudrun/promtool.sh"
     environment = os.environ | {"BUILD_DIR": str(BUILD)}
     return subprocess.run([tool, "check", "metrics"], input=text, env=environment, capture_output=True, timeout=300)
 

@@ -9,37 +9,15 @@ import signal
 import socket
 import subprocess
 import json
-from pathlib import Path
 
 import pytest
 
+from processes import descendants_of, is_alive, jailer_pid, name_of
+from request_parts import OK, SLEEP
 from service import BUILD, Service
+from state import pool_of
 
-OK = "def main(): return 1"
-SLEEP = "import time\ndef main():\n    time.sleep({})\n    return 1"
 FOREVER = SLEEP.format(1000)
-
-
-def pool_of(service):
-    return service.health()["pool"]
-
-
-def children_of(pid):
-    out = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True).stdout
-    return [int(line) for line in out.split()]
-
-
-def name_of(pid):
-    try:
-        return Path(f"/proc/{pid}/comm").read_text().strip()
-    except FileNotFoundError:
-        return ""
-
-
-def descendants_of(pid):
-    """But for the holder of the service's uids, which lives as long as that."""
-    found = [child for child in children_of(pid) if name_of(child) != "pyexec-uids"]
-    return found + [deeper for child in found for deeper in descendants_of(child)]
 
 
 def in_background(service, script, count=1):
@@ -126,25 +104,12 @@ def test_a_client_that_goes_away_leaves_the_queue(start):
     running.close()
 
 
-def name_of(pid):
-    """Empty for one that has ended meanwhile: jobs' processes are still being taken apart when their answer is there."""
-    try:
-        with open(f"/proc/{pid}/comm") as file:
-            return file.read().strip()
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
-
-
 def links_of(pid):
     """What its descriptors are; nothing, if it has ended meanwhile."""
     try:
         return [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
     except (FileNotFoundError, ProcessLookupError):
         return []
-
-
-def jailer_pid(service):
-    return next(p for p in children_of(service.zygote_pid()) if "jailer" in name_of(p))
 
 
 def worker_pids(service):
@@ -258,15 +223,6 @@ def test_stop_answers_jobs_that_outlast_the_drain_time(start):
     answer = future.result()
     assert (answer.status, answer.outcome) == (500, "internal")
     assert service.process.wait(10) == 0
-
-
-def is_alive(pid):
-    """Has memory, so is neither gone nor dying: whoever adopts what a killed server left may be slow to reap."""
-    try:
-        with open(f"/proc/{pid}/cmdline", "rb") as file:
-            return file.read() != b""
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 def test_a_server_that_is_killed_leaves_no_process(start):

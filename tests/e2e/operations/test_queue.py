@@ -9,10 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from api_keys import line
+from raw_http import start_to_sleep
 from service import BUILD, Service
-from test_access import keys, line  # noqa: F401: a fixture
-from test_log import logged, start_to_sleep  # noqa: F401: a fixture
-from test_metrics import Scrape
+from state import Scrape
 
 OK = {"script": "def main(n):\n    print('seen')\n    return n * n", "args": [7]}
 PUBSUB = {

@@ -9,10 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from test_metrics import Scrape
-from test_pool import pool_of
+from request_parts import OK
+from state import Scrape, pool_of
 
-OK = "def main(): return 1"
 TELL = "def main(*args): return len(args)"
 LARGE = "def main(): return 'x' * 8_000_000"
 BODIES = {"body_mb": 1, "input_bytes": 400_000, "script_bytes": 1000}  # the largest has 810,000 bytes

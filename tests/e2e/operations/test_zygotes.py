@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from test_metrics import Scrape
-from test_pool import pool_of
+from state import Scrape, pool_of
 
 HASH = "def main(): return hash('a text')"
 LEVELS = (4, 3, 2, 1)

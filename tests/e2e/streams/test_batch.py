@@ -8,11 +8,10 @@ import threading
 
 import pytest
 
-from test_live import open_sockets
-from test_metrics import Scrape
-from test_pool import pool_of
+from raw_http import Stream
+from request_parts import JSON, NDJSON
+from state import Scrape, open_sockets, pool_of
 
-NDJSON, JSON = {"Content-Type": "application/x-ndjson"}, {"Content-Type": "application/json"}
 SLEEP = "import time\ndef main(s): time.sleep(s)"
 
 
@@ -149,37 +148,6 @@ def test_blank_lines_and_an_empty_body_are_no_jobs(service):
 def test_another_content_type_is_a_415(service, kind):
     answer = service.request("POST", "/execute/batch", "{}", {"Content-Type": kind})
     assert (answer.status, answer.outcome) == (415, "invalid_request")
-
-
-class Stream:
-    """A batch whose lines are sent, and whose answers are read, as the test wants."""
-
-    def __init__(self, service, head="Transfer-Encoding: chunked"):
-        self.socket = socket.create_connection((service.host, service.port), 30)
-        self.socket.sendall(f"POST /execute/batch HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-ndjson\r\n{head}\r\n\r\n".encode())
-        self.file = self.socket.makefile("rb")
-        self.lines = self._lines()
-
-    def send(self, *jobs):
-        data = "".join(json.dumps(job) + "\n" for job in jobs).encode()
-        self.socket.sendall(b"%x\r\n%s\r\n" % (len(data), data))
-
-    def end(self):
-        self.socket.sendall(b"0\r\n\r\n")
-
-    def _lines(self):
-        while self.file.readline().strip():
-            pass
-        rest = b""
-        while size := int(self.file.readline() or b"0", 16):
-            rest += self.file.read(size)
-            self.file.readline()
-            *whole, rest = rest.split(b"\n")
-            yield from map(json.loads, whole)
-
-    def close(self):
-        self.file.close()
-        self.socket.close()
 
 
 def test_answers_come_while_the_request_is_still_being_sent(service):

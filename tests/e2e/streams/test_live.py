@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from test_pool import pool_of
+from state import open_sockets, pool_of
 
 SSE, NDJSON = "text/event-stream", "application/x-ndjson"
 FOREVER = "import time\ndef main():\n    print('begun')\n    time.sleep(1000)"
@@ -203,13 +203,6 @@ def test_a_client_that_never_reads_is_cut_off(start):
         pass
     assert "end" not in names and not slow.is_whole
     slow.close()
-
-
-def open_sockets(service):
-    """Of clients: those that are accepted."""
-    wanted = f"{service.port:04X}"
-    rows = [line.split() for line in open("/proc/net/tcp").read().splitlines()[1:]]
-    return sum(row[1].endswith(":" + wanted) and row[3] == "01" for row in rows)
 
 
 def test_an_http_1_0_client_gets_the_events_until_the_connection_ends(service):

@@ -16,7 +16,7 @@ import sys
 import time
 from pathlib import Path
 
-BUILD = Path(os.environ.get("BUILD_DIR", Path(__file__).resolve().parents[2] / "build"))
+BUILD = Path(os.environ.get("BUILD_DIR", Path(__file__).resolve().parents[3] / "build"))
 BUILD_INSIDE = Path("/mnt")  # reachable by everybody, wherever the build directory is
 NAMESPACES = ("user", "pid", "mnt", "net", "ipc", "uts")
 

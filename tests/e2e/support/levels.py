@@ -10,11 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from service import BUILD, Service
+from service import BUILD, TIMEOUT_MS, Service
 
 NAMES = {1: "filtered", 2: "confined", 3: "namespaced", 4: "full"}
 USER = ["setpriv", "--reuid=1000", "--regid=1000", "--clear-groups"]
-TIMEOUT_MS = 3000
 PROGRAMS = ["pyexec-server", "pyexec-worker"]
 # id: who starts the server, PYEXEC_MAX_LEVEL, the levels that may come of it
 KINDS = {
@@ -78,6 +77,10 @@ def can_have(kind, programs):
     """Whether this host lets that starter have that level: an ordinary user may be forbidden its namespaces."""
     starter, most, levels = KINDS[kind]
     return json.loads(run_server(programs, starter, ["--probe"], max_level=most).stdout)["level"] in levels
+
+
+def can_have_level_4(programs):
+    return json.loads(run_server(programs, arguments=["--probe"]).stdout)["level"] == 4
 
 
 def start_kind(kind, programs, shm, **knobs):

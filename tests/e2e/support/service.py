@@ -16,8 +16,9 @@ try:
 except ModuleNotFoundError:  # where python3-jsonschema is not: what answers look like is then not looked at
     document_of = None
 
-BUILD = Path(os.environ.get("BUILD_DIR", Path(__file__).resolve().parents[2] / "build"))
+BUILD = Path(os.environ.get("BUILD_DIR", Path(__file__).resolve().parents[3] / "build"))
 STARTUP_SECONDS = 60
+TIMEOUT_MS = 3000  # of services whose scripts run into it
 
 
 def child(pid, name):
