@@ -121,3 +121,8 @@ def test_the_readmes_knob_table_is_the_programs(tmp_path):
     knobs = set(re.findall(r'"(PYEXEC_[A-Z_]+)"', (ROOT / "server/config/knobs.cc").read_text()))
     named = set(re.findall(r"`(PYEXEC_[A-Z_]+)`", (ROOT / "README.md").read_text()))
     assert named - {"PYEXEC_URL", "PYEXEC_KEY"} == knobs
+
+
+def test_security_md_counts_the_attacks_of_the_self_test():
+    attacks = sum(path.read_text().splitlines().count("@attack") for path in (ROOT / "python_env/selftest").glob("*.py"))
+    assert f"{attacks} attacks" in (ROOT / "SECURITY.md").read_text()
