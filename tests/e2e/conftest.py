@@ -1,3 +1,4 @@
+import json
 import os
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ sys.path.insert(0, str(Path(__file__).parent / "support"))
 sys.dont_write_bytecode = True
 
 from api_keys import keys  # noqa: E402, F401: a fixture
-from levels import programs, shm  # noqa: E402, F401: fixtures
+from levels import at, programs, shm  # noqa: E402, F401: fixtures
 from logged import logged  # noqa: E402, F401: a fixture
 from service import TIMEOUT_MS, Service  # noqa: E402
 
@@ -38,3 +39,9 @@ def start():
     yield start_one
     for one in running:
         assert one.stop() == 0, one.stderr
+
+
+@pytest.fixture(scope="module")
+def document(service):
+    """What the service says of its API."""
+    return json.loads(service.request("GET", "/openapi.json").raw)

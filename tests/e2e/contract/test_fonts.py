@@ -1,6 +1,7 @@
 """Labels in Chinese, Japanese and Korean are drawn, at every level, whatever font a script names."""
 
 import pytest
+
 from levels import start_kind
 
 SCRIPT = """

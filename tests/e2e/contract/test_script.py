@@ -2,13 +2,9 @@
 
 
 import pytest
+
 from levels import start_kind
-
-
-def run(service, script, **fields):
-    answer = service.post({"script": script, **fields})
-    assert answer.outcome == "ok", answer
-    return answer.body["result"]
+from request_parts import result_of
 
 
 def test_main_is_the_scripts_module_and_a_guard_does_not_run(service):
@@ -18,7 +14,7 @@ if __name__ == "__main__": raise SystemExit
 def main():
     return [__main__ is sys.modules[__name__], __name__, __main__.main is main, sys.argv, __file__, sys.path[0]]
 """
-    assert run(service, script) == [True, "script", True, ["/tmp/script.py"], "/tmp/script.py", "/tmp"]
+    assert result_of(service, script) == [True, "script", True, ["/tmp/script.py"], "/tmp/script.py", "/tmp"]
 
 
 @pytest.mark.parametrize(
@@ -39,12 +35,12 @@ def main():
 )
 def test_what_a_script_can_do_with_itself(service, body, result):
     script = f'def work():\n    """\n    >>> work()\n    9\n    """\n    return 9\ndef main():\n    {body}\n'
-    assert run(service, script) == result
+    assert result_of(service, script) == result
 
 
 def test_the_file_is_not_there_for_those_that_do_not_ask(service):
-    assert run(service, "import os\ndef main(): return os.listdir('.')") == []
-    assert run(service, "import os\ndef main(): return os.listdir('.'), __file__ and 1") == [["script.py"], 1]
+    assert result_of(service, "import os\ndef main(): return os.listdir('.')") == []
+    assert result_of(service, "import os\ndef main(): return os.listdir('.'), __file__ and 1") == [["script.py"], 1]
 
 
 @pytest.mark.parametrize(
@@ -71,7 +67,7 @@ def main():
     import pickle
     return [script.X, __name__, __main__.Own is Own, type(pickle.loads(pickle.dumps(Own()))) is Own, open(__file__).read().count("class Own")]
 """
-    assert run(service, script, files={"script.py": "X = 5\n"}) == [5, "__script__", True, True, 2]
+    assert result_of(service, script, files={"script.py": "X = 5\n"}) == [5, "__script__", True, True, 2]
     answer = service.post({"script": "import script\ndef main(): return script.f()", "files": {"script.py": "def f():\n    return 1 / 0\n"}})
     assert 'File "/tmp/__script__.py", line 2, in main\n    def main(): return script.f()' in answer.body["error"]
     assert 'File "/tmp/script.py", line 2, in f\n    return 1 / 0' in answer.body["error"]
@@ -108,7 +104,7 @@ def test_a_manager_says_why_it_cannot_be(service):
     assert answer.outcome == "exception" and "scripts have no sockets" in answer.body["error"], answer
     assert "pyexec" not in answer.body["error"]
     script = "import multiprocessing as mp\ndef main():\n    q = mp.Queue()\n    mp.Process(target=q.put, args=(1,)).start()\n    return q.get(timeout=5)"
-    assert run(service, script) == 1
+    assert result_of(service, script) == 1
 
 
 @pytest.mark.parametrize(
@@ -128,7 +124,7 @@ def test_a_manager_says_why_it_cannot_be(service):
     ],
 )
 def test_a_module_that_was_sent_wins_over_one_that_is_there(service, name, source, body, result):
-    assert run(service, f"def main():\n    {body}\n", files={name: source}) == result
+    assert result_of(service, f"def main():\n    {body}\n", files={name: source}) == result
 
 
 @pytest.mark.parametrize("name", ["traceback.py", "linecache.py", "json.py", "inspect.py", "re.py", "tokenize.py", "os.py", "contextlib.py"])
@@ -160,4 +156,4 @@ def main():
     with start_kind(kind, programs, shm) as service:
         if service.level not in (1, 2):
             pytest.skip("this host gives no such level")
-        assert run(service, script, files={"rate.txt": "4.2", "helper.py": "X = 5"}) == [2, "4.2", 5, True, True]
+        assert result_of(service, script, files={"rate.txt": "4.2", "helper.py": "X = 5"}) == [2, "4.2", 5, True, True]

@@ -18,76 +18,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 import box  # noqa: E402
+from sabotages import SABOTAGES, WAYS  # noqa: E402
 from service import Service  # noqa: E402
 
-# How a level is made: who starts the service, and PYEXEC_MAX_LEVEL.
-WAYS = {"root4": ("root", 4), "root3": ("root", 3), "user3": ("user", 3), "root2": ("root", 2), "root1": ("root", 1),
-        "user1": ("user", 1)}
-JAILED = ("root4", "user3")  # by namespaces
-KEPT = ("root2", "root1")
-ALL = JAILED + KEPT
-
-# The lie, where it is told, and where it is the same as before: what makes up for it (else it must be noticed).
-SABOTAGES = [
-    ("seccomp", ALL, {}),
-    ("setresuid", ALL, {"user3": "never called: there is one id", "root1": "never called: one uid is shared"}),
-    ("init/setresuid", ("root4",), {}),
-    ("worker/setresuid", ("root4", "root2"), {}),
-    ("setresgid", ALL, {"user3": "never called", "root1": "never called"}),
-    ("setgroups", ALL, {"user3": "never called", "root1": "never called"}),
-    ("capset", ALL, {"root1": "changing ids drops them too, and is read back"}),
-    ("init/capset", JAILED, {}),
-    ("worker/capset", ALL, dict.fromkeys(KEPT, "changing ids drops them too, and is read back")),
-    ("bounding", ALL, {"root1": "never called: no_new_privs"}),
-    ("ambient", ALL, dict.fromkeys(ALL, "nobody has any")),
-    ("no_new_privs", ALL, {}),
-    ("worker/no_new_privs", ALL, {}),
-    ("dumpable", ALL, {"root4": "changing ids does it too, and is read back"}),
-    ("undumpable", ALL, {"root4": "changing ids does it too, and is read back"}),
-    ("parent_death", ALL, dict.fromkeys(JAILED, "the lifeline is let go too, and the init ends the jail")),
-    ("setrlimit", ALL, {}),
-    ("remount", JAILED, {}),
-    ("remount_root", JAILED, {"root4": "each jail has a root of its own, an overlay that is mounted read-only"}),
-    ("overlay", ("root4",), {}),
-    ("mknod", ("root4",), {}),
-    ("remount_entry", JAILED, {}),
-    ("bind", JAILED, {}),
-    ("private", JAILED, dict.fromkeys(JAILED, "the box's mounts are private already")),
-    ("root_tmpfs", JAILED, {}),
-    ("scratch_tmpfs", JAILED, {}),
-    ("tmpfs_size", JAILED, {}),
-    ("tmpfs_inodes", JAILED, {}),
-    ("tmpfs_flags", JAILED, {}),
-    ("pivot_root", JAILED, {}),
-    ("umount2", JAILED, {}),
-    ("chdir", JAILED, {}),
-    ("sethostname", JAILED, {}),
-    ("close_range", ALL, {}),
-    ("worker/close_range", ALL, {}),
-    ("landlock_restrict", ("user3", "root2", "root1"), {}),
-    ("landlock_rule", ("user3", "root2", "root1"), {}),
-    ("setns", JAILED, {}),
-    ("setns_pid", JAILED, {}),
-    *[(f"setns_{kind}", JAILED, {}) for kind in ("user", "mnt", "net", "ipc", "uts")],
-    *[(f"clone3_{kind}", JAILED, {}) for kind in ("user", "pid", "mnt", "net", "ipc", "uts")],
-    ("unshare_user", ("user3",), {}),
-    ("unshare_pid", ("user3",), {}),
-    # As root the probe's own trials would mount over the box; and the maps are written by another's path.
-    ("unshare_mnt", ("user3",), {}),
-    ("uid_map", ("user3",), {}),
-    ("gid_map", ("user3",), {}),
-    ("deny_groups", ("user3",), {}),
-    ("cgroup", ("root4",), {}),
-    ("cgroup_memory", ("root4",), {}),
-    ("cgroup_pids", ("root4",), {}),
-    ("cgroup_procs", ("root4",), {}),
-    ("kill", ("root4", "root2"), {}),
-    ("pidfd_send_signal", KEPT, {}),
-    ("chown", KEPT, {"root1": "never called"}),
-    ("chmod", KEPT, {}),
-    ("setsid", ALL, {}),
-    ("oom_score", ALL, {}),
-]
 SLOW = {"clone3_pid": "the launcher waits for it a minute"}
 # Each lie once; SABOTAGE_EVERY=1 in the environment: in every way that it can be told, which takes ten minutes.
 EVERY = os.environ.get("SABOTAGE_EVERY") == "1"

@@ -5,15 +5,11 @@ import os
 import subprocess
 
 import pytest
+
 from levels import start_kind
+from request_parts import result_of
 from selftest import FOLDER
 from service import BUILD, Service
-
-
-def run(service, script, **fields):
-    answer = service.post({"script": script, **fields})
-    assert answer.outcome == "ok", answer
-    return answer.body["result"]
 
 
 @pytest.mark.parametrize("kind", ["root", "root-3", "user", "root-2", "root-1"])
@@ -32,15 +28,15 @@ def main():
             os.path.expanduser("~pyexec") == entry.pw_dir, pwd.getpwnam("root").pw_uid, grp.getgrnam("root").gr_gid, missing[:3]]
 """
     with start_kind(kind, programs, shm) as service:
-        assert run(service, script) == [
+        assert result_of(service, script) == [
             "pyexec", True, "pyexec", "pyexec", "pyexec", True, True, 0, 0, ["KeyError", "KeyError", "KeyError"]]
 
 
 def test_python_has_both_names(service):
     script = "import subprocess\ndef main(): return [subprocess.check_output([p, '-c', 'print(5)']).decode() for p in ('python', 'python3', '/usr/bin/env python'.split()[0])[:2]]"
-    assert run(service, script) == ["5\n", "5\n"]
+    assert result_of(service, script) == ["5\n", "5\n"]
     script = "import os, stat, subprocess\ndef main():\n    return subprocess.run(['/usr/bin/env', 'python', '-c', 'raise SystemExit(4)']).returncode"
-    assert run(service, script) == 4
+    assert result_of(service, script) == 4
 
 
 LOOK = r"""
@@ -61,9 +57,9 @@ def test_nothing_of_the_hosts_name_is_left_in_the_warm_interpreter(tmp_path):
     command = ["unshare", "--uts", "sh", "-c", f"hostname leaky-7f3a && exec {BUILD / 'pyexec-server'}"]
     with Service(command=command, pool=1) as service:
         script = "SECRET = 'leaky-' + '7f3a'\n" + LOOK
-        assert run(service, script) == [[], "pyexec", "pyexec", "pyexec", False, ["UTC", "UTC"], 0, 1, None]
+        assert result_of(service, script) == [[], "pyexec", "pyexec", "pyexec", False, ["UTC", "UTC"], 0, 1, None]
         control = "import platform\nKEPT = ['leaky-' + '7f3a', 'x']\n" + script.replace("text == SECRET", "False")
-        assert "leaky-7f3a" in run(service, control)[0]  # the search finds what is there
+        assert "leaky-7f3a" in result_of(service, control)[0]  # the search finds what is there
 
 
 SPOILED = {
@@ -84,12 +80,12 @@ SPOILED = {
 def test_the_self_test_finds_what_is_remembered(service, name):
     source = "\n".join((FOLDER / f"{part}.py").read_text() for part in ("attack", "surroundings"))
     script = f"{source}\ndef main():\n    {SPOILED.get(name, 'pass')}\n    return remembered_host()"
-    assert run(service, script) == ("" if name == "nothing" else name)
+    assert result_of(service, script) == ("" if name == "nothing" else name)
 
 
 def test_names_of_files_of_the_host_are_not_in_caches(service):
     script = "import sys\ndef main(): return sorted(k for k in sys.path_importer_cache if not k.startswith('/usr/lib'))"
-    assert set(run(service, script)) <= {"/tmp", "/usr/local/lib/python3.11/dist-packages", "/usr/local/lib/python3.13/dist-packages"}
+    assert set(result_of(service, script)) <= {"/tmp", "/usr/local/lib/python3.11/dist-packages", "/usr/local/lib/python3.13/dist-packages"}
 
 
 def test_a_module_in_the_hosts_tmp_is_not_imported_by_the_service():
@@ -112,7 +108,7 @@ def test_a_locale_is_there_or_refused(service, name):
 
 def test_old_names_of_time_zones(service):
     script = "from zoneinfo import ZoneInfo\ndef main(): return [str(ZoneInfo(n)) for n in ('US/Pacific', 'Europe/Berlin')]"
-    assert run(service, script) == ["US/Pacific", "Europe/Berlin"]
+    assert result_of(service, script) == ["US/Pacific", "Europe/Berlin"]
 
 
 def test_names_of_the_standard_descriptors(service):

@@ -5,7 +5,8 @@ import signal
 
 import pytest
 
-from levels import can_have_level_4, result_of, start_kind
+from levels import can_have_level_4, start_kind
+from request_parts import result_of
 
 
 @pytest.fixture(scope="module")

@@ -6,15 +6,10 @@ import uuid
 
 import pytest
 
+from request_parts import result_of
 from service import TIMEOUT_MS
 
 MIB = 1 << 20
-
-
-def run(service, script):
-    answer = service.execute(script)
-    assert answer.outcome == "ok", answer
-    return answer.body["result"]
 
 
 ENDLESS = {
@@ -94,7 +89,7 @@ def test_memory_limit_is_an_outcome(service):
 
 def test_memory_is_on_top_of_the_warm_interpreter(start):
     service = start(memory_mb=64, pool=1)
-    assert run(service, f"def main(): return len(bytearray({48 * MIB}))") == 48 * MIB
+    assert result_of(service, f"def main(): return len(bytearray({48 * MIB}))") == 48 * MIB
     assert service.execute(f"def main(): return len(bytearray({65 * MIB}))").outcome == "memory_limit"
 
 
@@ -123,7 +118,7 @@ def main():
     except OSError as error:
         return [written >> 20, errno.errorcode[error.errno]]
 """
-    assert run(service, script) == [100, "ENOSPC"]
+    assert result_of(service, script) == [100, "ENOSPC"]
     script = """
 import errno
 def main():
@@ -132,13 +127,13 @@ def main():
     except OSError as error:
         return [i > 16000, errno.errorcode[error.errno]]
 """
-    assert run(service, script) == [True, "ENOSPC"]
+    assert result_of(service, script) == [True, "ENOSPC"]
 
 
 def test_file_size_is_bounded(start):
     service = start(file_mb=4, pool=1)
     script = "import errno\ndef main():\n    try:\n        with open('f', 'wb') as f: f.write(bytes(5 << 20))\n    except OSError as e: return errno.errorcode[e.errno]"
-    assert run(service, script) == "EFBIG"
+    assert result_of(service, script) == "EFBIG"
 
 
 def test_descriptors_are_bounded_and_only_four_are_inherited(service):
@@ -155,7 +150,7 @@ def main():
     except OSError as error:
         return [inherited, len(inherited) + opened]
 """
-    assert run(service, script) == [[0, 1, 2, 3], 256]
+    assert result_of(service, script) == [[0, 1, 2, 3], 256]
 
 
 def test_processes_are_bounded(service):
@@ -170,12 +165,12 @@ def main():
     except BlockingIOError:
         return count
 """
-    assert run(service, script) == 64  # beside the first
+    assert result_of(service, script) == 64  # beside the first
 
 
 def test_limits_of_the_process(service):
     script = "import resource as r\ndef main(): return [r.getrlimit(x) for x in (r.RLIMIT_MEMLOCK, r.RLIMIT_NPROC, r.RLIMIT_FSIZE, r.RLIMIT_STACK)]"
-    assert run(service, script) == [[0, 0], [65, 65], [100 * MIB, 100 * MIB], [8 * MIB, 8 * MIB]]
+    assert result_of(service, script) == [[0, 0], [65, 65], [100 * MIB, 100 * MIB], [8 * MIB, 8 * MIB]]
 
 
 def test_deadline_of_the_shared_service_is_the_configured_one(service):

@@ -4,7 +4,8 @@ import concurrent.futures
 
 import pytest
 
-from levels import can_have, result_of, start_kind
+from levels import can_have, start_kind
+from request_parts import result_of
 
 
 @pytest.fixture(scope="module", params=["root", "root-2", "user"])

@@ -7,7 +7,8 @@ import subprocess
 
 import pytest
 
-from levels import can_have_level_4, result_of, start_kind
+from levels import can_have_level_4, start_kind
+from request_parts import result_of
 
 SLEEPS = "import time\ndef main():\n    time.sleep({seconds})\n    return 'done'\n"
 

@@ -1,4 +1,4 @@
-"""The pool, its bounds, and the life and death of every process around it."""
+"""The pool, its bounds, and the processes around it."""
 
 import concurrent.futures
 import ctypes
@@ -7,26 +7,14 @@ import os
 import re
 import signal
 import socket
-import subprocess
-import json
 
 import pytest
 
-from processes import descendants_of, is_alive, jailer_pid, name_of
-from request_parts import OK, SLEEP
-from service import BUILD, Service
+from processes import descendants_of, jailer_pid, name_of
+from raw_http import open_request
+from request_parts import FOREVER, OK, in_background
+from service import Service
 from state import pool_of
-
-FOREVER = SLEEP.format(1000)
-
-
-def in_background(service, script, count=1):
-    """Requests that are still open when this returns, once all of them are running or waiting."""
-    service.wait_until(lambda: pool_of(service)["running"] == 0)  # an answered job is still taken apart
-    executor = concurrent.futures.ThreadPoolExecutor(count)
-    futures = [executor.submit(service.execute, script) for _ in range(count)]
-    service.wait_until(lambda: (now := pool_of(service))["running"] + now["waiting"] == count)
-    return futures
 
 
 def test_a_taken_worker_is_replaced_while_its_job_still_runs(start):
@@ -65,16 +53,6 @@ def test_the_queue_can_be_switched_off(start):
     running = in_background(service, FOREVER)
     assert service.execute(OK).status == 429
     running[0].result()
-
-
-def open_request(service, script):
-    body = json.dumps({"script": script}).encode()
-    connection = socket.create_connection((service.host, service.port), 20)
-    connection.sendall(
-        b"POST /execute HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-        b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
-    )
-    return connection
 
 
 @pytest.mark.parametrize("how", ["close", "reset", "half close"])
@@ -178,98 +156,6 @@ def test_no_descriptor_of_the_server_reaches_zygote_jailer_or_init(start):
         tcp = {line.split()[9] for line in open("/proc/net/tcp").read().splitlines()[1:]}
         assert not own & tcp, (pid, links)
     connection.close()
-
-
-def stop_and_list_leftovers(service, signal_number=signal.SIGTERM):
-    pids = descendants_of(service.process.pid)
-    assert pids
-    service.process.send_signal(signal_number)
-    code = service.process.wait(60)
-    return code, [pid for pid in pids if os.path.exists(f"/proc/{pid}")]
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_stop_leaves_no_process_and_exits_with_0(start, number):
-    service = start(pool=4)
-    service.execute(OK)
-    assert stop_and_list_leftovers(service, number) == (0, [])
-
-
-def test_stop_finishes_accepted_requests(start):
-    service = start(pool=2)
-    idle = service.connect()
-    service.execute(OK, idle)
-    future = in_background(service, SLEEP.format(1.5))[0]
-    service.process.send_signal(signal.SIGTERM)
-
-    def refused():
-        try:
-            socket.create_connection((service.host, service.port), 1).close()
-            return False
-        except ConnectionResetError:  # was on its way while the port closed
-            return False
-        except ConnectionRefusedError:
-            return True
-
-    service.wait_until(refused)
-    assert future.result().body["result"] == 1
-    assert service.process.wait(10) == 0
-
-
-def test_stop_answers_jobs_that_outlast_the_drain_time(start):
-    service = start(pool=1, drain_ms=300, timeout_ms=60000)
-    future = in_background(service, FOREVER)[0]
-    service.process.send_signal(signal.SIGTERM)
-    answer = future.result()
-    assert (answer.status, answer.outcome) == (500, "internal")
-    assert service.process.wait(10) == 0
-
-
-def test_a_server_that_is_killed_leaves_no_process(start):
-    service = Service(pool=3)
-    pids = descendants_of(service.process.pid)
-    assert len(pids) >= 3 + 2 * 3  # launcher, zygote, jailer; of each worker: itself and its init
-    service.process.kill()
-    service.process.wait()
-    service.wait_until(lambda: not any(map(is_alive, pids)))
-    service.process.stdout.close()
-    service.process.stderr.close()
-
-
-def refused_start(environment=None, arguments=()):
-    done = subprocess.run(
-        [BUILD / "pyexec-server", *arguments], env={"PATH": os.environ["PATH"], **(environment or {})},
-        capture_output=True, text=True, timeout=60,
-    )
-    assert done.returncode != 0 and done.stdout == ""
-    return done.stderr
-
-
-@pytest.mark.parametrize(
-    "environment, name",
-    [
-        ({"PYEXEC_POOL": "0"}, "PYEXEC_POOL"), ({"PYEXEC_POOL": "many"}, "PYEXEC_POOL"), ({"PORT": "99999"}, "PORT"),
-        ({"PYEXEC_TIMEOUT_MS": "-1"}, "PYEXEC_TIMEOUT_MS"), ({"PYEXEC_TIMOUT_MS": "1000"}, "PYEXEC_TIMOUT_MS"),
-        ({"PYEXEC_ADDRESS": "nowhere"}, "PYEXEC_ADDRESS"), ({"PYEXEC_WORKER": "/no/such/file"}, "/no/such/file"),
-        ({"PYEXEC_WORKER": "/bin/true"}, "launcher"),
-    ],
-)
-def test_a_bad_knob_is_refused_by_name(environment, name):
-    assert name in refused_start(environment)
-
-
-def test_a_port_that_is_taken_is_refused(service):
-    message = refused_start({"PYEXEC_PORT": str(service.port)})
-    assert "Address already in use" in message and str(service.port) in message
-
-
-def test_the_port_variable_of_container_platforms_is_used():
-    environment = {"PATH": os.environ["PATH"], "PORT": "0", "PYEXEC_POOL": "1"}
-    server = subprocess.Popen([BUILD / "pyexec-server"], env=environment, stdout=subprocess.PIPE, text=True)
-    assert "listening on" in server.stdout.readline()
-    server.terminate()
-    assert server.wait(30) == 0
-    server.stdout.close()
 
 
 FAULTS = """

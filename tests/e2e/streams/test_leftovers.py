@@ -1,8 +1,8 @@
 """What was written is not lost: files left open, wrapped output, children."""
 
 import base64
-import io
 import gzip
+import io
 import zipfile
 
 import pytest

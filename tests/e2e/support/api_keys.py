@@ -5,7 +5,6 @@ import os
 
 import pytest
 
-
 KEY = "k3y-one"
 
 

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-
 EXAMPLES = [json.loads(line) for line in Path(__file__).with_name("contract.jsonl").read_text().splitlines()]
 SCRIPT_CAP_BYTES = 200 * 1024
 

@@ -24,6 +24,7 @@ KINDS = {
     "user": (USER, 4, {3}),
     "user-1": (USER, 1, {1}),
 }
+TMP_MB = 8
 HIERARCHIES = "/sys/fs/cgroup"
 
 
@@ -93,11 +94,29 @@ def start_kind(kind, programs, shm, **knobs):
     return service
 
 
-def result_of(service, script):
-    answer = service.execute(script)
-    assert answer.outcome == "ok", answer
-    return answer.body["result"]
+def attempt(statement):
+    """A script that returns None, or the name of the exception that `statement` raises."""
+    return f"""
+import multiprocessing, os, subprocess, sys, tempfile
+def main():
+    try:
+        {statement}
+    except BaseException as error:
+        return type(error).__name__
+"""
+
+
+def has_processes(service):
+    return service.level >= 3
 
 
 def cgroups_of(pid):
     return glob.glob(f"{HIERARCHIES}/**/pyexec-{pid}-*", recursive=True)
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def at(request, programs, shm):
+    if request.param.startswith("user") and not can_have(request.param, programs):
+        pytest.skip("this host gives an ordinary user less")
+    with start_kind(request.param, programs, shm, tmp_mb=TMP_MB) as running:
+        yield running

@@ -3,6 +3,9 @@
 import json
 import socket
 
+from request_parts import FOREVER
+from state import pool_of
+
 
 def raw(service, data, timeout=20):
     with socket.create_connection((service.host, service.port), timeout) as connection:
@@ -23,11 +26,15 @@ def raw_request(script, extra=""):
     ).encode()
 
 
+def open_request(service, script):
+    connection = socket.create_connection((service.host, service.port), 20)
+    connection.sendall(raw_request(script))
+    return connection
+
+
 def start_to_sleep(service):
-    connection = socket.create_connection((service.host, service.port))
-    body = json.dumps({"script": "import time\ndef main(): time.sleep(100)"})
-    connection.sendall(f"POST /execute HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
-    service.wait_until(lambda: service.health()["pool"]["running"] == 1)
+    connection = open_request(service, FOREVER)
+    service.wait_until(lambda: pool_of(service)["running"] == 1)
     return connection
 
 
