@@ -26,8 +26,9 @@ struct Api {
   Metrics& metrics;
   Offload& offload;
   Lifecycle& lifecycle;
-  DedupCache dedup_cache;           // of messages of queues
-  const std::string openapi, page;  // told as they are
+  DedupCache dedup_cache;  // of messages of queues
+  const std::string openapi;
+  const std::string page;  // with a blank for the address that the client used
 };
 
 }  // namespace pyexec

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "server/api/live_events.h"
 #include "server/base/utf8.h"
 #include "server/http/accept.h"
 #include "server/http/quality.h"
@@ -23,7 +24,8 @@ constexpr FormatRow kFormats[] = {{LiveFormat::event_stream, "text/event-stream"
 
 // `fill` adds the event's own members.
 template <typename Fill>
-std::string event(LiveFormat format, std::string_view name, Fill fill) {
+std::string event(LiveFormat format, LiveEvent which, Fill fill) {
+  const std::string_view name = kLiveEventNames[static_cast<std::size_t>(which)];
   Members members;
   if (format == LiveFormat::json_lines) members.text("event", name);
   fill(members);
@@ -41,8 +43,7 @@ class UnsentOutput {
   // Of one event; others have their turn between two.
   static constexpr std::size_t kMostBytes = 256 << 10;
 
-  UnsentOutput(const OutputCapture& capture, std::string_view name)
-      : capture_(capture), name_(name) {}
+  UnsentOutput(const OutputCapture& capture, LiveEvent event) : capture_(capture), event_(event) {}
 
   // The next event's text, if there is more; a character of which only a part has come waits for
   // the rest, but for the last time.
@@ -59,11 +60,11 @@ class UnsentOutput {
     if (rest.empty()) return std::nullopt;
     return to_valid_utf8(rest);
   }
-  std::string_view name() const { return name_; }
+  LiveEvent event() const { return event_; }
 
  private:
   const OutputCapture& capture_;
-  std::string_view name_;
+  LiveEvent event_;
   std::size_t sent_ = 0;
 };
 
@@ -81,7 +82,8 @@ class LiveWriter {
   LiveWriter(Exchange& exchange, LiveFormat format, const JobOutput& output)
       : exchange_(exchange),
         format_(format),
-        unsent_{UnsentOutput(output.standard, "stdout"), UnsentOutput(output.errors, "stderr")} {}
+        unsent_{UnsentOutput(output.standard, LiveEvent::standard_output),
+                UnsentOutput(output.errors, LiveEvent::standard_error)} {}
 
   // Each does nothing once the client is gone, but for asking that the job should end.
   awaitable<void> ping() { co_await send(pyexec::ping(format_)); }
@@ -91,7 +93,7 @@ class LiveWriter {
       std::string events;
       for (UnsentOutput& unsent : unsent_)
         if (const auto text = unsent.next(turn))
-          events += event(format_, unsent.name(), [&](Members& to) { to.text("text", *text); });
+          events += event(format_, unsent.event(), [&](Members& to) { to.text("text", *text); });
       is_all = events.empty() || is_gone_;
       if (!is_all) co_await send(std::move(events));
     }
@@ -99,13 +101,14 @@ class LiveWriter {
   std::string end(const Outcome& outcome, const JobOutput& output,
                   const JobRequest& request) const {
     const bool is_ok = outcome.kind == OutcomeKind::ok;
-    std::string events = event(format_, is_ok ? "result" : "error", [&](Members& to) {
-      add_result(to, outcome);
-      if (!is_ok) add_error_detail(to, outcome);
-    });
+    std::string events =
+        event(format_, is_ok ? LiveEvent::result : LiveEvent::error, [&](Members& to) {
+          add_result(to, outcome);
+          if (!is_ok) add_error_detail(to, outcome);
+        });
     if (!request.job.options.return_files.empty())
-      events += event(format_, "files", [&](Members& to) { add_files(to, outcome); });
-    events += event(format_, "end", [&](Members& to) {
+      events += event(format_, LiveEvent::files, [&](Members& to) { add_files(to, outcome); });
+    events += event(format_, LiveEvent::end, [&](Members& to) {
       to.text("outcome", outcome_name(outcome.kind));
       to.number("status", outcome_status(outcome.kind));
       if (output.standard.truncated()) to.yes("stdout_truncated");

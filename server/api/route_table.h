@@ -1,4 +1,4 @@
-// Which paths there are, as data: for the handlers, the OpenAPI document and the page for people.
+// The paths, as data; docs/openapi.yaml describes them.
 #pragma once
 
 #include <boost/beast/http.hpp>
@@ -7,20 +7,20 @@
 
 namespace pyexec {
 
-// name, method, path, whose, what it is for
-#define PYEXEC_ROUTES(X)                                                                       \
-  X(execute, post, "/execute", jobs, "Run a script")                                           \
-  X(batch, post, "/execute/batch", jobs, "Run many scripts")                                   \
-  X(queue_pubsub, post, "/queue/pubsub", jobs, "Run a script that a Pub/Sub push delivers")    \
-  X(queue_tasks, post, "/queue/tasks", jobs, "Run a script that a Cloud Tasks queue delivers") \
-  X(health, get, "/health", service, "Isolation level, features, self-test, pool, versions")   \
-  X(healthz, get, "/healthz", service, "Whether the process answers")                          \
-  X(metrics, get, "/metrics", service, "Counters and times, for Prometheus")                   \
-  X(openapi, get, "/openapi.json", service, "This document")                                   \
-  X(page, get, "/", service, "A page for people")
+// name, method, path, whose
+#define PYEXEC_ROUTES(X)                       \
+  X(execute, post, "/execute", jobs)           \
+  X(batch, post, "/execute/batch", jobs)       \
+  X(queue_pubsub, post, "/queue/pubsub", jobs) \
+  X(queue_tasks, post, "/queue/tasks", jobs)   \
+  X(health, get, "/health", service)           \
+  X(healthz, get, "/healthz", service)         \
+  X(metrics, get, "/metrics", service)         \
+  X(openapi, get, "/openapi.json", service)    \
+  X(page, get, "/", service)
 
 enum class RouteName : std::uint8_t {
-#define X(name, method, path, whose, summary) name,
+#define X(name, method, path, whose) name,
   PYEXEC_ROUTES(X)
 #undef X
 };
@@ -34,12 +34,11 @@ struct Route {
   boost::beast::http::verb method;
   std::string_view path;
   RouteOf of;
-  std::string_view summary;
 };
 
 inline constexpr Route kRoutes[] = {
-#define X(name, method, path, whose, summary) \
-  {RouteName::name, #name, boost::beast::http::verb::method, path, RouteOf::whose, summary},
+#define X(name, method, path, whose) \
+  {RouteName::name, #name, boost::beast::http::verb::method, path, RouteOf::whose},
     PYEXEC_ROUTES(X)
 #undef X
 };

@@ -8,7 +8,9 @@
 #include "server/api/health.h"
 #include "server/api/queue/queue_reply.h"
 #include "server/api/route_table.h"
+#include "server/base/fill.h"
 #include "server/http/content_encoding.h"
+#include "server/http/own_address.h"
 #include "server/http/request_target.h"
 
 namespace pyexec {
@@ -138,16 +140,20 @@ awaitable<std::optional<Response>> answer_openapi(Call call) {
   co_return Response{200, call.api.openapi};
 }
 awaitable<std::optional<Response>> answer_page(Call call) {
-  Response response = {200, call.api.page};
+  const std::string address = own_address(call.exchange.head(), call.exchange.port());
+  const Blank blanks[] = {{"address", html_escaped(address)}};
+  Response response = {200, fill(call.api.page, blanks)};
   response.content_type = "text/html; charset=utf-8";
   response.headers.emplace_back("Content-Security-Policy",
                                 "default-src 'none'; style-src 'unsafe-inline'");
+  response.headers.emplace_back("Cache-Control",
+                                "no-store");  // the next client may use another address
   co_return response;
 }
 
 // In the order of kRoutes.
 constexpr Handler kHandlers[] = {
-#define X(name, method, path, whose, summary) answer_##name,
+#define X(name, method, path, whose) answer_##name,
     PYEXEC_ROUTES(X)
 #undef X
 };

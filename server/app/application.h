@@ -5,8 +5,7 @@
 
 #include "server/api/routes.h"
 #include "server/app/settings.h"
-#include "server/docs/openapi.h"
-#include "server/docs/pages.h"
+#include "server/docs/documents.h"
 
 namespace pyexec {
 

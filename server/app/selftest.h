@@ -1,5 +1,4 @@
-// The service attacks itself before it serves anybody: python_env/selftest/selftest.py, in a real
-// worker.
+// The service attacks itself before it serves anybody: python_env/selftest/, in a real worker.
 #pragma once
 
 #include <memory>

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "server/base/ascii.h"
+#include "server/http/authority.h"
 #include "server/job/input_rules.h"
 
 namespace pyexec {
@@ -26,18 +27,12 @@ constexpr const char* kExposeHeaders =
 std::optional<std::string> to_origin(std::string_view entry) {
   const std::string text = boost::to_lower_copy(std::string(entry));
   const auto url = boost::urls::parse_uri(text);
-  if (!url || url->has_userinfo() || !url->encoded_resource().empty()) return std::nullopt;
-  const std::string_view host = url->encoded_host(), port = url->port();
-  // A name that a URL may have is not always one that a browser sends.
-  const bool is_name =
-      url->host_type() != boost::urls::host_type::name || is_alphanumeric_or(host, "._-");
-  if (host.empty() || !is_name) return std::nullopt;
-  std::string origin = std::string(std::string_view(url->scheme()));
-  origin.append("://").append(host);
-  if (!url->has_port()) return origin;
-  if (url->port_number() == 0 || port != std::to_string(url->port_number())) return std::nullopt;
-  if (url->port_number() == boost::urls::default_port(url->scheme_id())) return origin;
-  return origin.append(":").append(port);
+  if (!url || !url->encoded_resource().empty()) return std::nullopt;
+  const auto authority = parse_authority(std::string_view(url->encoded_authority()));
+  if (!authority) return std::nullopt;
+  const bool is_default =
+      !authority->port.empty() && url->port_number() == boost::urls::default_port(url->scheme_id());
+  return is_default ? text.substr(0, text.rfind(':')) : text;
 }
 
 }  // namespace

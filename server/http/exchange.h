@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/beast/http.hpp>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,6 +23,8 @@ class Exchange {
 
   virtual const Head& head() const = 0;
   virtual net::ip::address client() const = 0;
+  // The port that the client connected to.
+  virtual std::uint16_t port() const = 0;
   // Whose room its bytes take: a key's or an address's. Before any of its body is read.
   virtual void belongs_to(const std::string& subject, Seats::Guest guest) = 0;
   virtual const std::string& owner() const = 0;

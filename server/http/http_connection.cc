@@ -21,6 +21,11 @@ net::ip::address address_of(const tcp::socket& socket) {
   return socket.remote_endpoint(ignored).address();
 }
 
+std::uint16_t port_of(const tcp::socket& socket) {
+  error_code ignored;
+  return socket.local_endpoint(ignored).port();
+}
+
 }  // namespace
 
 class HttpConnection {
@@ -29,10 +34,12 @@ class HttpConnection {
       : connection_{boost::beast::tcp_stream(std::move(socket)),
                     boost::beast::flat_buffer(kBufferBytes),
                     {},
+                    0,
                     nullptr},
         server_(server),
         connections_(connections) {
     connection_.client = address_of(connection_.stream.socket());
+    connection_.port = port_of(connection_.stream.socket());
     seat_.emplace(server.seats, client_subject(connection_.client), [this] { close(); });
     connection_.seat = &*seat_;
     connections_.add(*this);

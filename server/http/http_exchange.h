@@ -18,6 +18,7 @@ struct ConnectionState {
   boost::beast::tcp_stream stream;
   boost::beast::flat_buffer buffer;  // read, and not yet understood
   net::ip::address client;
+  std::uint16_t port;  // that the client connected to
   Seats::Seat* seat;
 };
 
@@ -34,6 +35,7 @@ class HttpExchange final : public Exchange, private UnreadAnswers::Answer {
   bool has_head() const;
   const Head& head() const override;
   net::ip::address client() const override { return connection_.client; }
+  std::uint16_t port() const override { return connection_.port; }
   Cancellation& cancellation() override { return cancellation_; }
   awaitable<std::optional<std::string_view>> whole_body() override;
   std::optional<Response> refusal() override { return std::exchange(refusal_, std::nullopt); }

@@ -1,5 +1,4 @@
-// What a request for a job may say, as data: for the reader of requests, the OpenAPI document and
-// docs/api.md. Pure.
+// The fields of a request for a job, as data. Pure.
 #pragma once
 
 #include <cstdint>
@@ -13,16 +12,33 @@ namespace pyexec {
 // Whose field it is: of every job; of a line of a batch; of the first line of a batch alone.
 enum class FieldOf { job, batch_line, batch_header };
 
+// name, whose; openapi.yaml says what each means
+#define PYEXEC_JOB_FIELDS(X) \
+  X(script, job)             \
+  X(args, job)               \
+  X(stdin, job)              \
+  X(files, job)              \
+  X(env, job)                \
+  X(timeout_ms, job)         \
+  X(memory_mb, job)          \
+  X(output_bytes, job)       \
+  X(verbose, job)            \
+  X(nan, job)                \
+  X(return_files, job)       \
+  X(id, batch_line)          \
+  X(defaults, batch_header)  \
+  X(progress_ms, batch_header)
+
 struct JobField {
   std::string_view name;
   FieldOf of;
-  std::string_view shown;                  // its values, for people
-  std::string_view schema;                 // as of JSON Schema, without braces
-  std::string_view meaning;                // Markdown
-  std::uint64_t JobCaps::*most = nullptr;  // of a number
 };
 
-std::span<const JobField> job_fields();
+inline constexpr JobField kJobFields[] = {
+#define X(name, whose) {#name, FieldOf::whose},
+    PYEXEC_JOB_FIELDS(X)
+#undef X
+};
 
 // The largest body that can hold a script and input of the allowed sizes: each byte of the script
 // may be escaped as \u00XX; of the input, which may be large, as base64 or with few escapes.

@@ -55,8 +55,8 @@ class JobHandler {
       seen_.erase(field_->name);
       return;
     }
-    // ProbeLimits even of a line that has a problem.
-    if (!problem_ || field_->of == Body::batch_line) (this->*field_->take)(event);
+    // The fields of batches are read even if the line has a problem.
+    if (!problem_ || field_->of != FieldOf::job) (this->*field_->take)(event);
   }
 
   boost::system::result<JobRequest, BadRequest> finish() {
@@ -72,11 +72,11 @@ class JobHandler {
   struct Field {
     std::string_view name;
     void (JobHandler::*take)(const JsonEvent& event);
-    Body of = Body::request;
+    FieldOf of;
   };
   static std::span<const Field> fields();
   bool is_taken(const Field& field) const {
-    return field.of == Body::request || body_ == Body::batch_line;
+    return field.of == FieldOf::job || body_ == Body::batch_line;
   }
 
   std::optional<BadRequest> find_problem() {
@@ -165,17 +165,17 @@ class JobHandler {
     out = event.text;
   }
 
-  void take_timeout(const JsonEvent& event) {
+  void take_timeout_ms(const JsonEvent& event) {
     take_number(event, caps_.timeout_ms, request_.timeout_ms);
   }
-  void take_output(const JsonEvent& event) {
+  void take_output_bytes(const JsonEvent& event) {
     take_number(event, caps_.output_bytes, request_.output_bytes);
   }
-  void take_memory(const JsonEvent& event) {
+  void take_memory_mb(const JsonEvent& event) {
     take_number(event, caps_.memory_mb, request_.memory_mb);
     request_.job.memory_bytes = request_.memory_mb << 20;
   }
-  void take_progress(const JsonEvent& event) {
+  void take_progress_ms(const JsonEvent& event) {
     take_number(event, kMostProgressMs, request_.progress_ms);
     if (request_.progress_ms < kLeastProgressMs)
       report("'progress_ms' field must be at least " + std::to_string(kLeastProgressMs));
@@ -255,20 +255,9 @@ class JobHandler {
 
 std::span<const JobHandler::Field> JobHandler::fields() {
   static constexpr Field kFields[] = {
-      {"script", &JobHandler::take_script},
-      {"args", &JobHandler::take_args},
-      {"stdin", &JobHandler::take_stdin},
-      {"files", &JobHandler::take_files},
-      {"env", &JobHandler::take_env},
-      {"timeout_ms", &JobHandler::take_timeout},
-      {"memory_mb", &JobHandler::take_memory},
-      {"output_bytes", &JobHandler::take_output},
-      {"verbose", &JobHandler::take_verbose},
-      {"nan", &JobHandler::take_nan},
-      {"return_files", &JobHandler::take_return_files},
-      {"id", &JobHandler::take_id, Body::batch_line},
-      {"defaults", &JobHandler::take_defaults, Body::batch_line},
-      {"progress_ms", &JobHandler::take_progress, Body::batch_line},
+#define X(name, whose) {#name, &JobHandler::take_##name, FieldOf::whose},
+      PYEXEC_JOB_FIELDS(X)
+#undef X
   };
   return kFields;
 }

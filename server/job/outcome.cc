@@ -8,11 +8,10 @@ namespace {
 struct OutcomeRow {
   std::string_view name;
   unsigned status;
-  std::string_view when;
 };
 
 constexpr OutcomeRow kRows[] = {
-#define X(name, status, when) {#name, status, when},
+#define X(name, status) {#name, status},
     PYEXEC_OUTCOMES(X)
 #undef X
 };
@@ -29,10 +28,6 @@ std::string_view outcome_name(OutcomeKind kind) {
 
 unsigned outcome_status(OutcomeKind kind) {
   return row(kind).status;
-}
-
-std::string_view outcome_meaning(OutcomeKind kind) {
-  return row(kind).when;
 }
 
 }  // namespace pyexec

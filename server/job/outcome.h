@@ -12,48 +12,38 @@
 
 namespace pyexec {
 
-// name, HTTP status, when
-#define PYEXEC_OUTCOMES(X)                                                                        \
-  X(ok, 200, "`main()` returned a JSON value")                                                    \
-  X(invalid_request, 400,                                                                         \
-    "bad JSON, `script` missing, a field that is unknown, given twice, of a wrong type or above " \
-    "its limit, too large")                                                                       \
-  X(unauthorized, 401, "the service has API keys, and the request has none of them")              \
-  X(invalid_script, 400,                                                                          \
-    "syntax error, no `main`, `main` is not callable, an import that the service refuses")        \
-  X(invalid_arguments, 422, "`main()` does not take these `args`")                                \
-  X(exception, 422,                                                                               \
-    "the script raised; `error` is the traceback, and a line on what to do, where one helps")     \
-  X(not_serializable, 422,                                                                        \
-    "`main()` returned what is not JSON: another type, NaN, nested too deeply")                   \
-  X(time_limit, 422, "the deadline, counted from admission")                                      \
-  X(memory_limit, 422,                                                                            \
-    "`MemoryError`, a library that finds no room, or a process that the kernel ended for memory") \
-  X(output_limit, 422,                                                                            \
-    "the result, or what `return_files` matches, is larger than the cap; it "                     \
-    "is never cut")                                                                               \
-  X(exited, 422, "`sys.exit`, `os._exit` before `main()` returned")                               \
-  X(killed, 422, "a signal: a crash, or somebody's `kill`")                                       \
-  X(busy, 429, "too many jobs run and wait; `Retry-After` says when to try again")                \
-  X(rate_limited, 429,                                                                            \
-    "too many requests of this API key or address; `Retry-After` says when to try again")         \
-  X(internal, 500, "not the script's fault: the worker was lost, the service is stopping")
+// name, HTTP status; docs/openapi.yaml says when
+#define PYEXEC_OUTCOMES(X)  \
+  X(ok, 200)                \
+  X(invalid_request, 400)   \
+  X(unauthorized, 401)      \
+  X(invalid_script, 400)    \
+  X(invalid_arguments, 422) \
+  X(exception, 422)         \
+  X(not_serializable, 422)  \
+  X(time_limit, 422)        \
+  X(memory_limit, 422)      \
+  X(output_limit, 422)      \
+  X(exited, 422)            \
+  X(killed, 422)            \
+  X(busy, 429)              \
+  X(rate_limited, 429)      \
+  X(internal, 500)
 
 enum class OutcomeKind : std::uint8_t {
-#define X(name, status, when) name,
+#define X(name, status) name,
   PYEXEC_OUTCOMES(X)
 #undef X
 };
 
 inline constexpr std::size_t kOutcomes = 0
-#define X(name, status, when) +1
+#define X(name, status) +1
     PYEXEC_OUTCOMES(X)
 #undef X
     ;
 
 std::string_view outcome_name(OutcomeKind kind);
 unsigned outcome_status(OutcomeKind kind);
-std::string_view outcome_meaning(OutcomeKind kind);
 
 // What a failure was, in the script's own words, made valid UTF-8.
 struct ErrorDetail {

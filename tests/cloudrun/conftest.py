@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "e2e"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "e2e/support"))
 sys.dont_write_bytecode = True
 
 from service import BUILD, Service  # noqa: E402, F401

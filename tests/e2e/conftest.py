@@ -1,16 +1,17 @@
+import json
 import os
-import shutil
 import sys
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parent / "support"))
 sys.dont_write_bytecode = True
 
-from service import Service  # noqa: E402
-
-TIMEOUT_MS = 3000
+from api_keys import keys  # noqa: E402, F401: a fixture
+from levels import at, programs, shm  # noqa: E402, F401: fixtures
+from logged import logged  # noqa: E402, F401: a fixture
+from service import TIMEOUT_MS, Service  # noqa: E402
 
 
 def pytest_collection_modifyitems(items):
@@ -40,5 +41,7 @@ def start():
         assert one.stop() == 0, one.stderr
 
 
-def need(program):
-    return pytest.mark.skipif(shutil.which(program) is None, reason=f"{program} is not installed")
+@pytest.fixture(scope="module")
+def document(service):
+    """What the service says of its API."""
+    return json.loads(service.request("GET", "/openapi.json").raw)

@@ -39,7 +39,7 @@ ABSENT = {
     "sources": "/tmp/*",
 }
 
-# What scripts do with what is there; each main() returns True. Beyond tests/e2e/contract.jsonl: things that go by files.
+# What scripts do with what is there; each main() returns True. Beyond tests/e2e/support/contract.jsonl: things that go by files.
 SCRIPTS = {
     "plot as PNG": "import matplotlib.pyplot as p, io\nb = io.BytesIO(); p.plot([1, 2]); p.title('$x^2$'); p.savefig(b)\n"
                    "ok = b.getvalue()[:4] == b'\\x89PNG'",

@@ -3,7 +3,7 @@
 
 Prints one line of JSON for run.sh: level, attacks run, blocked, succeeded, seeds passed of how many, what went wrong;
 with --summary, text for people. PYEXEC_KEY is sent as an API key, PYEXEC_TOKEN as an identity token of Cloud Run, which
-takes it from a header of its own where Authorization is somebody else's. That the attacks work outside a jail is shown by tests/e2e/test_attacks.py.
+takes it from a header of its own where Authorization is somebody else's. That the attacks work outside a jail is shown by tests/e2e/isolation/test_attacks.py.
 """
 
 import argparse
@@ -22,7 +22,7 @@ import urllib.parse
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[1]
-EXAMPLES = TESTS / "e2e" / "contract.jsonl"
+EXAMPLES = TESTS / "e2e/support/contract.jsonl"
 ATTACKS = sorted((TESTS / "attacks").glob("*.py"))
 ALL_LEVELS = (1, 2, 3, 4)
 SCRIPT_CAP_BYTES = 200 * 1024
@@ -30,7 +30,7 @@ ANSWER_SECONDS = 120  # gVisor is slow
 SHOWN = 300
 CREDENTIALS = {"Authorization": "PYEXEC_KEY", "X-Serverless-Authorization": "PYEXEC_TOKEN"}
 
-# The same as in tests/e2e/test_attacks.py.
+# The same as in tests/e2e/isolation/test_attacks.py.
 JAILED = """
 {source}
 

@@ -72,7 +72,7 @@ done
 if [ -n "$keep" ]; then for name in "${parsers[@]}"; do merge "$name"; done; fi
 
 if [ -n "$syscalls" ]; then
-  FUZZ_SECONDS=$seconds FUZZ_SEED=$RANDOM /usr/bin/python3 -B -m pytest -p no:cacheprovider -s -q tests/e2e/test_syscall_fuzz.py ||
+  FUZZ_SECONDS=$seconds FUZZ_SEED=$RANDOM /usr/bin/python3 -B -m pytest -p no:cacheprovider -s -q tests/e2e/isolation/test_syscall_fuzz.py ||
     failed+=(syscalls)
 fi
 if [ ${#failed[@]} -gt 0 ]; then

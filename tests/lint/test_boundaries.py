@@ -13,6 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted(p for folder in ("server", "worker", "sandbox", "client") for p in (ROOT / folder).rglob("*") if p.suffix in (".h", ".cc"))
+TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
 IDS = [str(p.relative_to(ROOT)) for p in SOURCES]
 
 # folder of the including file -> folders whose headers it may include; the longest match counts
@@ -101,6 +102,12 @@ def test_a_file_begins_by_saying_what_it_is(path):
     assert first.startswith("// ") or has_header, first
 
 
+@pytest.mark.parametrize("path", TESTS, ids=[str(path.relative_to(ROOT)) for path in TESTS])
+def test_no_test_file_imports_another(path):
+    """What several files need is in a conftest.py or in support/."""
+    assert not re.findall(r"^\s*(?:from|import) test_\w+", path.read_text(), re.M)
+
+
 def test_the_sources_are_formatted():
     if shutil.which("clang-format") is None:
         pytest.skip("clang-format is not installed")
@@ -140,3 +147,8 @@ def test_the_version_stands_in_one_place():
     holders = {str(name) for name in names if pattern.search((ROOT / name).read_text(errors="replace"))}
     assert holders == {"CMakeLists.txt", "CHANGELOG.md"}
     assert f"\n## {version}\n" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_security_md_counts_the_attacks_of_the_self_test():
+    attacks = sum(path.read_text().splitlines().count("@attack") for path in (ROOT / "python_env/selftest").glob("*.py"))
+    assert f"{attacks} attacks" in (ROOT / "SECURITY.md").read_text()

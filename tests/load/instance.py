@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-for folder in ("bench", "e2e"):
+for folder in ("bench", "e2e/support"):
     sys.path.append(str(HERE.parent / folder))
 
 from service import BUILD, STARTUP_SECONDS, Service  # noqa: E402

@@ -10,7 +10,7 @@ namespace pyexec {
 namespace {
 
 constexpr OutcomeKind kKinds[] = {
-#define X(name, status, when) OutcomeKind::name,
+#define X(name, status) OutcomeKind::name,
     PYEXEC_OUTCOMES(X)
 #undef X
 };

@@ -1,0 +1,150 @@
+"""The warm interpreter is replaced now and then, and nobody notices."""
+
+import os
+import signal
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from state import Scrape, pool_of
+
+HASH = "def main(): return hash('a text')"
+LEVELS = (4, 3, 2, 1)
+
+
+def replaced(service, why="jobs"):
+    return Scrape(service)["pyexec_zygote_replacements_total", why]
+
+
+def zygotes_of(service):
+    found = subprocess.run(["pgrep", "-P", str(service.launcher_pid()), "-x", "pyexec-zygote"], capture_output=True, text=True)
+    return found.stdout.split()
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_after_so_many_jobs_another_takes_over(start, level):
+    service = start(pool=2, running=2, zygote_jobs=10, max_level=level)
+    (first,) = zygotes_of(service)
+    before = service.execute(HASH).body["result"]
+    for _ in range(10):
+        assert service.execute(HASH).body["result"] == before or replaced(service)
+    service.wait_until(lambda: replaced(service) == 1)
+    service.wait_until(lambda: first not in zygotes_of(service))
+    service.wait_full()
+    after = service.execute(HASH).body["result"]
+    assert after != before  # another interpreter, with a seed of its own
+    assert pool_of(service)["zygote_starts"] == 2 and len(zygotes_of(service)) == 1
+
+
+@pytest.mark.parametrize("level", (4, 1))
+def test_a_job_outlives_its_replaced_zygote(start, level):
+    service = start(pool=2, running=4, zygote_jobs=5, max_level=level)
+    with ThreadPoolExecutor(1) as other:
+        long = other.submit(service.execute, "import time\ndef main():\n    time.sleep(8)\n    return 'slept'")
+        service.wait_until(lambda: pool_of(service)["running"] == 1)
+        while not replaced(service):
+            assert service.execute(HASH).status == 200
+        assert long.running() and len(zygotes_of(service)) == 2
+        assert long.result().body["result"] == "slept"
+    service.wait_until(lambda: len(zygotes_of(service)) == 1)
+
+
+def test_many_replacements_under_load_lose_nothing(start):
+    service = start(pool=2, running=4, zygote_jobs=10)
+    with ThreadPoolExecutor(4) as clients:
+        while replaced(service) < 3:
+            answers = list(clients.map(lambda _: service.execute("def main(): return 1"), range(100)))
+            assert {answer.status for answer in answers} == {200}
+    assert replaced(service, "lost") == 0
+    service.wait_until(lambda: len(zygotes_of(service)) <= 2)
+    assert pool_of(service)["worker_failures"] == 0
+
+
+@pytest.mark.parametrize("level", (4, 2))
+@pytest.mark.parametrize("end, outcome", [("os._exit(3)", "exited"), ("os.kill(os.getpid(), 11)", "killed")])
+def test_how_the_last_job_of_a_zygote_ended_is_known(start, level, end, outcome):
+    """The zygote goes when the jail is empty, and no sooner: until then who empties it depends on the zygote."""
+    service = start(pool=1, running=2, zygote_jobs=1, max_level=level)
+    last = f"import os, time\ndef main():\n    open(os.environ.get('TMPDIR', '/tmp') + '/left', 'w').write('x')\n    time.sleep(0.5)\n    {end}"
+    with ThreadPoolExecutor(1) as other:
+        for _ in range(4):
+            job = other.submit(service.execute, last)
+            service.wait_until(lambda: pool_of(service)["running"] == 1)
+            before = replaced(service)
+            while replaced(service) == before and not job.done():
+                service.execute(HASH)
+            assert job.result().outcome == outcome
+
+
+def test_with_zero_there_is_one_for_ever(start):
+    service = start(pool=2, zygote_jobs=0, zygote_minutes=0)
+    for _ in range(30):
+        service.execute(HASH)
+    assert pool_of(service)["zygote_starts"] == 1
+
+
+def new_zygote(service, old):
+    """Seen as soon as it is there: long before it is warm."""
+    service.wait_until(lambda: any(pid not in old for pid in zygotes_of(service)))
+    return next(pid for pid in zygotes_of(service) if pid not in old)
+
+
+def test_one_that_does_not_get_warm_is_replaced(start):
+    service = start(pool=1, zygote_start_ms=15_000)
+    (first,) = zygotes_of(service)
+    os.kill(int(first), signal.SIGKILL)
+    second = new_zygote(service, {first})
+    os.kill(int(second), signal.SIGSTOP)
+    service.wait_until(lambda: pool_of(service)["zygote_starts"] == 3, seconds=60)
+    service.wait_until(lambda: second not in zygotes_of(service))
+    service.wait_full()
+    assert service.execute("def main(): return 1").status == 200
+
+
+def test_health_says_so_where_none_gets_warm(start):
+    service = start(pool=1, zygote_start_ms=8000)
+    (first,) = zygotes_of(service)
+    status = lambda path: service.request("GET", path).status
+    assert service.request("GET", "/healthz").body == {"status": "ok"}
+    launcher = service.launcher_pid()
+    os.kill(launcher, signal.SIGSTOP)  # it starts no other
+    os.kill(int(first), signal.SIGKILL)
+    service.wait_until(lambda: status("/health") == 503)
+    assert service.health()["status"] == "unavailable" and status("/healthz") == 200  # for a while
+    service.wait_until(lambda: status("/healthz") == 503, seconds=60)
+    assert service.request("GET", "/healthz").body == {"status": "unavailable"}
+    os.kill(launcher, signal.SIGCONT)
+    service.wait_until(lambda: status("/healthz") == 200, seconds=60)
+    service.wait_full()
+
+
+def recorder_of(zygote):
+    """Its child that records which pages a script dirties, while it does: it alone has the zygote's name by then."""
+    try:
+        for child in Path(f"/proc/{zygote}/task/{zygote}/children").read_text().split():
+            if Path(f"/proc/{child}/comm").read_text() == "pyexec-zygote\n" and Path(f"/proc/{child}/maps").read_text().count("libpython"):
+                return child
+    except OSError:
+        pass
+    return None
+
+
+def test_a_zygote_that_dies_while_it_warms_up_is_replaced(start):
+    """Nothing that it has started holds what its end is noticed by."""
+    service = start(pool=1)
+    caught = 0
+    for _ in range(4):
+        (old,) = zygotes_of(service)
+        os.kill(int(old), signal.SIGKILL)
+        young = int(new_zygote(service, {old}))
+        while (recorder := recorder_of(young)) is None and pool_of(service)["ready"] == 0:
+            pass
+        if recorder is not None:
+            caught += 1
+            os.kill(young, signal.SIGKILL)
+            service.wait_until(lambda: not Path(f"/proc/{recorder}").exists())
+        service.wait_full()
+    print(f"killed {caught} while they recorded")
+    assert service.execute("def main(): return 1").status == 200
