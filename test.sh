@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Installs what is missing, builds, runs every test. Arguments go to ctest, e.g. -R unit.
+# Installs what is missing, builds, runs every test, as many at once as there are processors.
+# Arguments go to ctest, e.g. -R unit.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 python_env/packages/install_packages.sh run build test
 cmake -S . -B build -G Ninja -DCMAKE_BUILD_TYPE=Release -DPYEXEC_TESTS=ON
 cmake --build build
-exec ctest --test-dir build --output-on-failure "$@"
+exec ctest --test-dir build --output-on-failure -j "$(nproc)" "$@"

@@ -56,6 +56,9 @@ std::vector<SyscallRule> rules() {
       {{SYS_ptrace, SYS_process_vm_readv, SYS_process_vm_writev, SYS_execve, SYS_execveat, SYS_socket,
         SYS_connect, SYS_bind, SYS_mount, SYS_unshare, SYS_setns, SYS_kill, SYS_setuid, SYS_setresuid},
        never(), EPERM, "what an attacker would want next"},
+#if defined(__SANITIZE_ADDRESS__)
+      {{SYS_sigaltstack}, always(), kNever, "AddressSanitizer asks for the stack of signals at each throw"},
+#endif
 #if defined(__x86_64__)
       {{SYS_open}, {{Condition{1, Test::no_bits_of, O_WRONLY | O_RDWR | O_CREAT | O_TRUNC}}}, EACCES,
        "older name of openat"},

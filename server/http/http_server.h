@@ -74,8 +74,8 @@ struct HttpServer {
   Offload& offload;
   const Lifecycle& lifecycle;
   RequestHandler* handler = nullptr;  // set before the first connection
-  Shares body_room;    // of requests, as they come in
-  Shares answer_room;  // of answers that wait for their clients
+  Shares body_room;                   // of requests, as they come in
+  Shares answer_room;                 // of answers that wait for their clients
   UnreadAnswers unread_answers;
   Seats seats;                       // of connections
   std::set<Cancellation*> requests;  // in work, so that a shutdown can end them

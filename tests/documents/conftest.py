@@ -2,7 +2,7 @@ import os
 import sys
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "e2e")]
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "e2e/support")]
 sys.dont_write_bytecode = True
 
 import pytest  # noqa: E402

@@ -48,7 +48,7 @@ class Greedy:
         self.service, self.key, self.stack = service, key, contextlib.ExitStack()
 
     def __enter__(self):
-        for size in (700_000, 300_000, 60_000, 4_000, 500, 60, 15):
+        for size in (700_000, 300_000, 150_000, 80_000, 70_000, 66_000, 60_000, 4_000, 500, 60, 15):
             for _ in range(20):
                 if not self.hold(size):
                     break
