@@ -64,13 +64,13 @@ awaitable<void> run(std::shared_ptr<Batch> batch, BatchJob job) {
     const Outcome outcome =
         co_await batch->api.engine.run(job.request, Rank::batch, output, cancellation);
     const auto tell = [&] {
-      Members members =
+      ObjectWriter members =
           batch_entry(job.index, job.request.id_json, outcome.kind, outcome_status(outcome.kind));
       add_answer(members, outcome, *output, job.request);
       return members;
     };
     const std::uint64_t bytes = answer_bytes(outcome, *output);
-    Members members = co_await batch->api.offload.run(bytes, tell);
+    ObjectWriter members = co_await batch->api.offload.run(bytes, tell);
     batch->add(job.index, outcome.kind, std::move(members));
   } catch (const std::exception& error) {
     fail(*batch, error);  // without this entry the answer must not look whole

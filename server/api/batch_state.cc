@@ -29,9 +29,9 @@ bool Batch::is_full() {
   return waiting > kMostWaitingBytes || !exchange.hold(waiting);
 }
 
-Members batch_entry(std::uint64_t index, std::string_view id_json, OutcomeKind outcome,
-                    unsigned status) {
-  Members members;
+ObjectWriter batch_entry(std::uint64_t index, std::string_view id_json, OutcomeKind outcome,
+                         unsigned status) {
+  ObjectWriter members;
   members.number("index", index);
   members.json("id", id_json);
   members.text("outcome", outcome_name(outcome));
@@ -39,7 +39,7 @@ Members batch_entry(std::uint64_t index, std::string_view id_json, OutcomeKind o
   return members;
 }
 
-void Batch::add(std::uint64_t index, OutcomeKind outcome, Members members) {
+void Batch::add(std::uint64_t index, OutcomeKind outcome, ObjectWriter members) {
   answer.add(index, members.object());
   ++done;
   if (outcome != OutcomeKind::ok) ++failed;
@@ -50,13 +50,13 @@ void Batch::add(std::uint64_t index, OutcomeKind outcome, Members members) {
 
 void Batch::refuse(std::string_view id_json, unsigned status, std::string_view why) {
   const std::uint64_t index = read++;
-  Members members = batch_entry(index, id_json, OutcomeKind::invalid_request, status);
+  ObjectWriter members = batch_entry(index, id_json, OutcomeKind::invalid_request, status);
   members.text("error", why);
   add(index, OutcomeKind::invalid_request, std::move(members));
 }
 
 void Batch::add_progress() {
-  Members inner, note;
+  ObjectWriter inner, note;
   inner.number("read", read);
   inner.number("running", running);
   inner.number("done", done);

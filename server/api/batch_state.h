@@ -23,7 +23,7 @@ struct Batch {
   bool is_full();
 
   // An entry of the answer, which is that of a job, or of a line that is none.
-  void add(std::uint64_t index, OutcomeKind outcome, Members members);
+  void add(std::uint64_t index, OutcomeKind outcome, ObjectWriter members);
   void refuse(std::string_view id_json, unsigned status, std::string_view why);
   void add_progress();
 
@@ -48,7 +48,7 @@ struct Batch {
 };
 
 // The members that every entry begins with.
-Members batch_entry(std::uint64_t index, std::string_view id_json, OutcomeKind outcome,
-                    unsigned status);
+ObjectWriter batch_entry(std::uint64_t index, std::string_view id_json, OutcomeKind outcome,
+                         unsigned status);
 
 }  // namespace pyexec

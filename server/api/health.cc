@@ -1,8 +1,6 @@
 #include "server/api/health.h"
 
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
-
+#include "server/json/object_writer.h"
 #include "server/workers/isolation_document.h"
 
 namespace pyexec {
@@ -24,49 +22,28 @@ Response healthz(const Api& api) {
 
 Response health(const Api& api) {
   const auto& zygote = api.engine.pool.zygote();
-  const PoolState pool = api.engine.pool.state();
-  rapidjson::StringBuffer buffer;
-  rapidjson::Writer<rapidjson::StringBuffer> out(buffer);
-  out.StartObject();
-  out.Key("status");
-  out.String(api.lifecycle.is_leaving() ? "draining" : zygote ? "healthy" : "unavailable");
-  out.Key("isolation");
-  const std::string isolation = isolation_document(api.engine.isolation);
-  out.RawValue(isolation.data(), isolation.size(), rapidjson::kObjectType);
-  out.Key("pool");
-  out.StartObject();
-  const std::pair<const char*, std::uint64_t> numbers[] = {
-      {"target", pool.target},
-      {"ready", pool.ready},
-      {"starting", pool.starting},
-      {"running", pool.running},
-      {"waiting", pool.waiting},
-      {"zygote_starts", pool.zygote_starts},
-      {"worker_failures", pool.worker_failures},
-  };
-  for (const auto& [name, value] : numbers) {
-    out.Key(name);
-    out.Uint64(value);
-  }
-  out.EndObject();
-  out.Key("versions");
-  out.StartObject();
-  out.Key("pyexec");
-  out.String(PYEXEC_VERSION);
+  const PoolState state = api.engine.pool.state();
+  ObjectWriter pool;
+  pool.number("target", state.target);
+  pool.number("ready", state.ready);
+  pool.number("starting", state.starting);
+  pool.number("running", state.running);
+  pool.number("waiting", state.waiting);
+  pool.number("zygote_starts", state.zygote_starts);
+  pool.number("worker_failures", state.worker_failures);
+  ObjectWriter versions;
+  versions.text("pyexec", PYEXEC_VERSION);
   if (zygote) {
-    const std::pair<const char*, const char*> versions[] = {
-        {"python", zygote->python.data()},
-        {"numpy", zygote->numpy.data()},
-        {"pandas", zygote->pandas.data()},
-    };
-    for (const auto& [name, text] : versions) {
-      out.Key(name);
-      out.String(text);
-    }
+    versions.text("python", zygote->python.data());
+    versions.text("numpy", zygote->numpy.data());
+    versions.text("pandas", zygote->pandas.data());
   }
-  out.EndObject();
-  out.EndObject();
-  return {is_ready(api) ? 200u : 503u, buffer.GetString()};
+  ObjectWriter out;
+  out.text("status", api.lifecycle.is_leaving() ? "draining" : zygote ? "healthy" : "unavailable");
+  out.json("isolation", isolation_document(api.engine.isolation));
+  out.json("pool", pool.object());
+  out.json("versions", versions.object());
+  return {is_ready(api) ? 200u : 503u, out.object()};
 }
 
 Response metrics(Api& api) {

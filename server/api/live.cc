@@ -26,7 +26,7 @@ constexpr FormatRow kFormats[] = {{LiveFormat::event_stream, "text/event-stream"
 template <typename Fill>
 std::string event(LiveFormat format, LiveEvent which, Fill fill) {
   const std::string_view name = kLiveEventNames[static_cast<std::size_t>(which)];
-  Members members;
+  ObjectWriter members;
   if (format == LiveFormat::json_lines) members.text("event", name);
   fill(members);
   if (format == LiveFormat::json_lines) return members.object() + "\n";
@@ -93,7 +93,8 @@ class LiveWriter {
       std::string events;
       for (UnsentOutput& unsent : unsent_)
         if (const auto text = unsent.next(turn))
-          events += event(format_, unsent.event(), [&](Members& to) { to.text("text", *text); });
+          events +=
+              event(format_, unsent.event(), [&](ObjectWriter& to) { to.text("text", *text); });
       is_all = events.empty() || is_gone_;
       if (!is_all) co_await send(std::move(events));
     }
@@ -102,13 +103,13 @@ class LiveWriter {
                   const JobRequest& request) const {
     const bool is_ok = outcome.kind == OutcomeKind::ok;
     std::string events =
-        event(format_, is_ok ? LiveEvent::result : LiveEvent::error, [&](Members& to) {
+        event(format_, is_ok ? LiveEvent::result : LiveEvent::error, [&](ObjectWriter& to) {
           add_result(to, outcome);
           if (!is_ok) add_error_detail(to, outcome);
         });
     if (!request.job.options.return_files.empty())
-      events += event(format_, LiveEvent::files, [&](Members& to) { add_files(to, outcome); });
-    events += event(format_, LiveEvent::end, [&](Members& to) {
+      events += event(format_, LiveEvent::files, [&](ObjectWriter& to) { add_files(to, outcome); });
+    events += event(format_, LiveEvent::end, [&](ObjectWriter& to) {
       to.text("outcome", outcome_name(outcome.kind));
       to.number("status", outcome_status(outcome.kind));
       if (output.standard.truncated()) to.yes("stdout_truncated");

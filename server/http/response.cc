@@ -24,7 +24,7 @@ std::string server_timing(const JobUsage& usage) {
 }  // namespace
 
 Response error_response(unsigned status, std::string_view message) {
-  Members members;
+  ObjectWriter members;
   members.text("error", message);
   return {status, members.object()};
 }
@@ -45,7 +45,7 @@ Response busy_response(std::string_view message) {
 Response outcome_response(const Outcome& outcome, const JobOutput& output,
                           const JobRequest& request) {
   if (outcome.kind == OutcomeKind::busy) return busy_response(outcome.error);
-  Members members;
+  ObjectWriter members;
   add_answer(members, outcome, output, request);
   if (request.detail == AnswerDetail::verbose) members.text("outcome", outcome_name(outcome.kind));
   Response response = {outcome_status(outcome.kind), members.object()};

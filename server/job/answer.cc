@@ -1,9 +1,6 @@
 #include "server/job/answer.h"
 
-#include <array>
-#include <cinttypes>
 #include <csignal>
-#include <cstdio>
 #include <cstring>
 
 #include "server/base/base64.h"
@@ -19,7 +16,7 @@ std::string signal_name(int signal) {
   return name != nullptr ? std::string("SIG") + name : std::to_string(signal);
 }
 
-void add_verbose(Members& members, const Outcome& outcome, const JobOutput& output,
+void add_verbose(ObjectWriter& members, const Outcome& outcome, const JobOutput& output,
                  const JobRequest& request) {
   members.text("stderr", output.errors.text());
   if (output.errors.truncated()) members.yes("stderr_truncated");
@@ -30,53 +27,17 @@ void add_verbose(Members& members, const Outcome& outcome, const JobOutput& outp
 
 }  // namespace
 
-void Members::begin(std::string_view name) {
-  if (out_.size() > 1) out_ += ", ";
-  out_ += '"';
-  out_ += name;
-  out_ += "\": ";
-}
-
-void Members::text(std::string_view name, std::string_view value) {
-  begin(name);
-  append_json_string(out_, to_valid_utf8(value));
-}
-
-void Members::number(std::string_view name, std::uint64_t value) {
-  begin(name);
-  out_ += std::to_string(value);
-}
-
-void Members::number(std::string_view name, const std::optional<std::uint64_t>& value) {
-  if (value)
-    number(name, *value);
-  else
-    json(name, "null");
-}
-
-void Members::milliseconds(std::string_view name, std::uint64_t ns) {
-  std::array<char, 40> digits;
-  std::snprintf(digits.data(), digits.size(), "%" PRIu64 ".%03" PRIu64, ns / 1'000'000,
-                ns / 1'000 % 1'000);
-  json(name, digits.data());
-}
-
-void Members::json(std::string_view name, std::string_view value) {
-  begin(name);
-  out_ += value;
-}
-
-void add_result(Members& members, const Outcome& outcome) {
+void add_result(ObjectWriter& members, const Outcome& outcome) {
   if (outcome.kind == OutcomeKind::ok)
     members.json("result", outcome.result_json);
   else
     members.text("error", outcome.error);
 }
 
-void add_error_detail(Members& members, const Outcome& outcome) {
+void add_error_detail(ObjectWriter& members, const Outcome& outcome) {
   if (!outcome.error_detail) return members.json("error_detail", "null");
   const ErrorDetail& detail = *outcome.error_detail;
-  Members inner;
+  ObjectWriter inner;
   inner.text("type", detail.type);
   inner.text("message", detail.message);
   inner.number("line", detail.line);
@@ -87,10 +48,10 @@ void add_error_detail(Members& members, const Outcome& outcome) {
   members.json("error_detail", inner.object());
 }
 
-void add_files(Members& members, const Outcome& outcome) {
+void add_files(ObjectWriter& members, const Outcome& outcome) {
   std::string files = "{";
   for (const NamedBytes& file : outcome.files) {
-    Members inner;
+    ObjectWriter inner;
     inner.text("base64", encode_base64(file.bytes));
     inner.number("size", file.bytes.size());
     inner.text("media_type", media_type(file.name));
@@ -102,7 +63,7 @@ void add_files(Members& members, const Outcome& outcome) {
 }
 
 std::string usage_object(const JobUsage& usage) {
-  Members members;
+  ObjectWriter members;
   members.milliseconds("queue_ms", usage.queue_ns);
   members.milliseconds("run_ms", usage.run_ns);
   members.milliseconds("total_ms", usage.total_ns);
@@ -120,14 +81,14 @@ std::string usage_object(const JobUsage& usage) {
 }
 
 std::string limits_object(const JobRequest& request) {
-  Members members;
+  ObjectWriter members;
   members.number("timeout_ms", request.timeout_ms);
   members.number("memory_mb", request.memory_mb);
   members.number("output_bytes", request.output_bytes);
   return members.object();
 }
 
-void add_answer(Members& members, const Outcome& outcome, const JobOutput& output,
+void add_answer(ObjectWriter& members, const Outcome& outcome, const JobOutput& output,
                 const JobRequest& request) {
   add_result(members, outcome);
   if (outcome.kind == OutcomeKind::busy) return;  // there was no job

@@ -12,7 +12,7 @@
 #include <future>
 #include <thread>
 
-#include "server/job/answer.h"
+#include "server/json/object_writer.h"
 
 namespace pyexec {
 namespace {
@@ -125,7 +125,7 @@ void Log::write(Severity how, std::string_view text) {
   const auto level = static_cast<Level>(how);
   std::string object;
   if (format_ == LogFormat::json) {
-    Members members;
+    ObjectWriter members;
     members.text("severity", severity(level));
     members.text("time", log_time());
     members.text("message", text);

@@ -72,7 +72,7 @@ std::string as_text(const RequestRecord& record) {
 }
 
 std::string http_request(const RequestRecord& record) {
-  Members members;
+  ObjectWriter members;
   if (const auto& head = record.head) {
     members.text("requestMethod", shown(head->method));
     members.text("requestUrl", shown(head->path));
@@ -89,7 +89,7 @@ std::string http_request(const RequestRecord& record) {
 }
 
 std::string phases(const RequestRecord& record) {
-  Members members;
+  ObjectWriter members;
   for (std::size_t i = 0; i < record.phases.ns.size(); ++i)
     if (record.phases.ns[i] > 0) members.milliseconds(kRequestPhases[i].name, record.phases.ns[i]);
   return members.object();
@@ -113,7 +113,7 @@ void RequestLog::write(const RequestRecord& record) const {
 
 // Field names are those that Cloud Logging knows, and beside them ours.
 std::string RequestLog::as_json(const RequestRecord& record) const {
-  Members members;
+  ObjectWriter members;
   members.text("severity", severity_of(status_of(record)));
   members.text("time", log_time());
   members.text("message", sentence(record));
@@ -135,7 +135,7 @@ std::string RequestLog::as_json(const RequestRecord& record) const {
   return members.object();
 }
 
-void RequestLog::add_trace(Members& members, const RequestHead& head) const {
+void RequestLog::add_trace(ObjectWriter& members, const RequestHead& head) const {
   const auto trace = trace_of(head.traceparent, head.cloud_trace);
   if (!trace) return;
   const std::string prefix = project_.empty() ? "" : "projects/" + project_ + "/traces/";

@@ -18,7 +18,7 @@ class RequestLog {
 
  private:
   std::string as_json(const RequestRecord& record) const;
-  void add_trace(class Members& members, const RequestHead& head) const;
+  void add_trace(class ObjectWriter& members, const RequestHead& head) const;
 
   Log& log_;
   std::string project_;

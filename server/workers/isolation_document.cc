@@ -1,117 +1,103 @@
 #include "server/workers/isolation_document.h"
 
+#include <rapidjson/document.h>
 #include <rapidjson/prettywriter.h>
 #include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 #include <sys/utsname.h>
 
 #include <cstring>
 
+#include "server/json/object_writer.h"
+
 namespace pyexec {
 namespace {
 
-template <typename Writer>
-void write_features(Writer& out, const Probed& probed) {
-  out.StartObject();
-  const std::pair<const char*, bool> features[] = {
-      {"threads", probed.level > 0},
-      {"subprocess", probed.has_processes == 1},
-      {"multiprocessing", probed.has_processes == 1},
-      {"scratch", probed.has_scratch == 1},          // a place to write: $TMPDIR
-      {"private_tmp", probed.has_private_tmp == 1},  // and it is /tmp, the working directory
-      {"file_locks", probed.has_file_locks == 1},    // fcntl and flock on its own files
-      {"sessions", probed.has_sessions == 1},        // setsid, subprocess with start_new_session
-  };
-  for (const auto& [name, there] : features) {
-    out.Key(name);
-    out.Bool(there);
-  }
-  out.EndObject();
+std::string features_of(const Probed& probed) {
+  ObjectWriter out;
+  out.boolean("threads", probed.level > 0);
+  out.boolean("subprocess", probed.has_processes == 1);
+  out.boolean("multiprocessing", probed.has_processes == 1);
+  out.boolean("scratch", probed.has_scratch == 1);          // a place to write: $TMPDIR
+  out.boolean("private_tmp", probed.has_private_tmp == 1);  // and it is /tmp, the working directory
+  out.boolean("file_locks", probed.has_file_locks == 1);    // fcntl and flock on its own files
+  out.boolean("sessions", probed.has_sessions == 1);  // setsid, subprocess with start_new_session
+  return out.object();
 }
 
-template <typename Writer>
-void write_level(Writer& out, const Probed& probed) {
-  out.Key("level");
-  out.Uint(probed.level);
-  out.Key("name");
-  out.String(isolation_name(probed.level));
-  out.Key("jail");
+void add_level(ObjectWriter& out, const Probed& probed) {
+  out.number("level", probed.level);
+  out.text("name", isolation_name(probed.level));
   if (probed.level > 0)
-    out.String(probed.tried[probed.tried_count - 1].plan.data());
+    out.text("jail", probed.tried[probed.tried_count - 1].plan.data());
   else
-    out.Null();
-  out.Key("platform");
-  out.String(platform().c_str());
+    out.json("jail", "null");
+  out.text("platform", platform());
+}
+
+std::string layers_of(const Probed& probed) {
+  ObjectWriter layers;
+  for (std::size_t i = 0; i < sandbox::kLayerCount; ++i) {
+    ObjectWriter layer;
+    layer.boolean("works", probed.layers[i] == 0);
+    if (probed.layers[i] != 0) layer.text("errno", ::strerrorname_np(probed.layers[i]));
+    layer.text("gives", sandbox::kLayerTexts[i].what);
+    layers.json(sandbox::kLayerTexts[i].name, layer.object());
+  }
+  return layers.object();
+}
+
+std::string jails_tried(const Probed& probed) {
+  std::string list;
+  for (std::uint32_t i = 0; i < probed.tried_count; ++i) {
+    const auto& tried = probed.tried[i];
+    ObjectWriter jail;
+    jail.text("jail", tried.plan.data());
+    if (tried.error.failed())
+      jail.text("failed_at", sandbox::describe(tried.error));
+    else
+      jail.json("failed_at", "null");
+    if (!list.empty()) list += ", ";
+    list += jail.object();
+  }
+  return "[" + list + "]";
+}
+
+// A member a line, for people.
+std::string indented(const std::string& json) {
+  rapidjson::Document document;
+  document.Parse(json.c_str());
+  rapidjson::StringBuffer buffer;
+  rapidjson::PrettyWriter<rapidjson::StringBuffer> out(buffer);
+  out.SetIndent(' ', 2);
+  document.Accept(out);
+  return std::string(buffer.GetString()) + "\n";
 }
 
 }  // namespace
 
 std::string isolation_document(const Isolation& isolation) {
-  rapidjson::StringBuffer buffer;
-  rapidjson::Writer<rapidjson::StringBuffer> out(buffer);
-  out.StartObject();
-  write_level(out, isolation.probed);
-  out.Key("features");
-  write_features(out, isolation.probed);
-  out.Key("selftest");
-  out.StartObject();
-  out.Key("run");
-  out.Uint64(isolation.selftest_run);
-  out.Key("blocked");
-  out.Uint64(isolation.selftest_blocked);
-  out.EndObject();
-  out.EndObject();
-  return buffer.GetString();
+  ObjectWriter selftest;
+  selftest.number("run", isolation.selftest_run);
+  selftest.number("blocked", isolation.selftest_blocked);
+  ObjectWriter out;
+  add_level(out, isolation.probed);
+  out.json("features", features_of(isolation.probed));
+  out.json("selftest", selftest.object());
+  return out.object();
 }
 
 std::string probe_document(const Probed& probed) {
-  rapidjson::StringBuffer buffer;
-  rapidjson::PrettyWriter<rapidjson::StringBuffer> out(buffer);
-  out.SetIndent(' ', 2);
-  out.StartObject();
-  write_level(out, probed);
   utsname host = {};
   ::uname(&host);
-  out.Key("kernel");
-  out.String(host.release);
-  out.Key("machine");
-  out.String(host.machine);
-  out.Key("landlock_abi");
-  out.Uint(probed.landlock_abi);
-  out.Key("features");
-  write_features(out, probed);
-  out.Key("layers");
-  out.StartObject();
-  for (std::size_t i = 0; i < sandbox::kLayerCount; ++i) {
-    out.Key(sandbox::kLayerTexts[i].name);
-    out.StartObject();
-    out.Key("works");
-    out.Bool(probed.layers[i] == 0);
-    if (probed.layers[i] != 0) {
-      out.Key("errno");
-      out.String(::strerrorname_np(probed.layers[i]));
-    }
-    out.Key("gives");
-    out.String(sandbox::kLayerTexts[i].what);
-    out.EndObject();
-  }
-  out.EndObject();
-  out.Key("jails_tried");
-  out.StartArray();
-  for (std::uint32_t i = 0; i < probed.tried_count; ++i) {
-    out.StartObject();
-    out.Key("jail");
-    out.String(probed.tried[i].plan.data());
-    out.Key("failed_at");
-    if (probed.tried[i].error.failed())
-      out.String(sandbox::describe(probed.tried[i].error).c_str());
-    else
-      out.Null();
-    out.EndObject();
-  }
-  out.EndArray();
-  out.EndObject();
-  return std::string(buffer.GetString()) + "\n";
+  ObjectWriter out;
+  add_level(out, probed);
+  out.text("kernel", host.release);
+  out.text("machine", host.machine);
+  out.number("landlock_abi", probed.landlock_abi);
+  out.json("features", features_of(probed));
+  out.json("layers", layers_of(probed));
+  out.json("jails_tried", jails_tried(probed));
+  return indented(out.object());
 }
 
 }  // namespace pyexec

@@ -18,8 +18,8 @@ static_assert(kMostLoggedBytes + kBesideAnswer <= Log::kMostResultBytes);
 // A job that waited for more than this share of its time had not the time it was to have.
 constexpr std::uint64_t kMostWaitShare = 10;
 
-Members entry(const QueueMessage& message, OutcomeKind outcome, const char* is_duplicate) {
-  Members members;
+ObjectWriter entry(const QueueMessage& message, OutcomeKind outcome, const char* is_duplicate) {
+  ObjectWriter members;
   members.text("message_id", message.id);
   members.json("duplicate", is_duplicate);
   members.text("outcome", outcome_name(outcome));
@@ -43,7 +43,7 @@ bool is_final(const Outcome& outcome, const JobRequest& request) {
 // The body of an answer with status 200: what became of the job.
 std::string delivery_answer(const QueueMessage& message, const Outcome& outcome,
                             const JobOutput& output, const JobRequest& request) {
-  Members members = entry(message, outcome.kind, "false");
+  ObjectWriter members = entry(message, outcome.kind, "false");
   add_answer(members, outcome, output, request);
   return members.object();
 }
@@ -51,7 +51,7 @@ std::string delivery_answer(const QueueMessage& message, const Outcome& outcome,
 // The same as a line of the log. The answer is JSON that the server made, in a member of its own:
 // whatever a script returned or printed, it cannot say a word as the log's.
 std::string log_entry(const QueueMessage& message, const std::string& answer) {
-  Members line;
+  ObjectWriter line;
   line.text("severity", "INFO");
   line.text("time", log_time());
   line.text("message", "a message of a queue has been answered");
