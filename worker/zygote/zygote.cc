@@ -31,7 +31,6 @@ namespace pyexec {
 namespace {
 
 using sandbox::SetupError;
-using sandbox::Step;
 
 Hello hello(const Versions& versions, std::uint32_t level) {
   Hello message = {kProtocolVersion, level, {}, {}, {}};
