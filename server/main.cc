@@ -58,7 +58,8 @@ void greet(const Application& app, const net::ip::tcp::acceptor& acceptor) {
       << level << " (" << isolation_name(level) << "), " << app.engine.isolation.selftest_blocked
       << " of " << app.engine.isolation.selftest_run << " attacks on itself blocked, "
       << app.config.pool_workers << " workers ready"
-      << (app.access.has_keys() ? "" : "; no API keys: who reaches the port can run scripts");
+      << (app.access.has_keys() ? ""
+                                : "; no API keys: anyone who can reach the port can run scripts");
   if (app.log.format() == LogFormat::json)
     app.log.notice(out.str());
   else

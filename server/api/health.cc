@@ -23,14 +23,17 @@ Response healthz(const Api& api) {
 Response health(const Api& api) {
   const auto& zygote = api.engine.pool.zygote();
   const PoolState state = api.engine.pool.state();
+  const std::pair<const char*, std::uint64_t> numbers[] = {
+      {"target", state.target},
+      {"ready", state.ready},
+      {"starting", state.starting},
+      {"running", state.running},
+      {"waiting", state.waiting},
+      {"zygote_starts", state.zygote_starts},
+      {"worker_failures", state.worker_failures},
+  };
   ObjectWriter pool;
-  pool.number("target", state.target);
-  pool.number("ready", state.ready);
-  pool.number("starting", state.starting);
-  pool.number("running", state.running);
-  pool.number("waiting", state.waiting);
-  pool.number("zygote_starts", state.zygote_starts);
-  pool.number("worker_failures", state.worker_failures);
+  for (const auto& [name, value] : numbers) pool.number(name, value);
   ObjectWriter versions;
   versions.text("pyexec", PYEXEC_VERSION);
   if (zygote) {

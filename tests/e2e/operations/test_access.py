@@ -32,7 +32,7 @@ def refuses_to_start(**knobs):
 
 
 def test_without_keys_everybody_may_ask_and_the_start_says_so(service):
-    assert "no API keys: who reaches the port can run scripts" in service.greeting
+    assert "no API keys: anyone who can reach the port can run scripts" in service.greeting
     assert execute(service).status == execute(service, "any").status == 200
 
 
