@@ -37,9 +37,8 @@ Taken take(OutputPipe& pipe, OutputCapture& capture, const std::function<void()>
 // Of a script that writes byte by byte, which would otherwise be the service's turn after turn, the
 // next bytes are left to gather.
 awaitable<void> take_until_end(OutputPipe& pipe, OutputCapture& capture,
-                               const std::function<void()>& on_more) {
+                               const std::function<void()>& on_more, Event& closed) {
   constexpr std::chrono::milliseconds kGather{1};
-  net::steady_timer pause(co_await net::this_coro::executor);
   for (Taken taken = Taken::much; taken != Taken::all_there_will_be;) {
     const auto [error] = co_await pipe.async_wait(OutputPipe::wait_read, kAsTuple);
     try {
@@ -47,9 +46,7 @@ awaitable<void> take_until_end(OutputPipe& pipe, OutputCapture& capture,
     } catch (const std::bad_alloc&) {
       taken = Taken::all_there_will_be;
     }
-    if (taken != Taken::little) continue;
-    pause.expires_after(kGather);
-    co_await pause.async_wait(kAsTuple);
+    if (taken == Taken::little) co_await closed.wait_until(Clock::now() + kGather);
   }
 }
 

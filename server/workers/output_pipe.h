@@ -4,17 +4,17 @@
 
 #include <functional>
 
-#include "server/base/asio.h"
+#include "server/base/event.h"
 #include "server/job/output_capture.h"
 
 namespace pyexec {
 
 using OutputPipe = net::posix::stream_descriptor;
 
-// Until the pipe ends or is closed. on_more, if there is one: called whenever something has come.
-// The arguments must outlive the coroutine.
+// Reads until the pipe ends or is closed. on_more, if there is one, is called whenever something
+// has come. closed: set by whoever closes the pipe. The arguments must outlive the coroutine.
 awaitable<void> take_until_end(OutputPipe& pipe, OutputCapture& capture,
-                               const std::function<void()>& on_more);
+                               const std::function<void()>& on_more, Event& closed);
 
 // What is there now. Of a job that is dead: nothing is added, so that this ends.
 void take_all(OutputPipe& pipe, OutputCapture& capture, const std::function<void()>& on_more);

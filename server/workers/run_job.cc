@@ -30,7 +30,9 @@ struct Run {
         offload(what.offload),
         ended(executor),
         channel_done(executor),
-        output_done(executor) {}
+        output_done(executor),
+        output_closed(executor),
+        errors_closed(executor) {}
 
   void observe(RequestPhase phase, std::uint64_t ns) {
     metrics.observe(phase, ns);
@@ -51,6 +53,7 @@ struct Run {
   Event ended;  // the job is over, in whichever way came first
   Event channel_done;
   Event output_done;
+  Event output_closed, errors_closed;  // this end is
 };
 
 awaitable<void> talk(std::shared_ptr<Run> run, std::string job_frame) {
@@ -69,9 +72,10 @@ void take_all_output(Run& run) {
 }
 
 // Until the pipe ends or is closed.
-awaitable<void> drain(std::shared_ptr<Run> run, OutputPipe& pipe, OutputCapture& capture) {
+awaitable<void> drain(std::shared_ptr<Run> run, OutputPipe& pipe, OutputCapture& capture,
+                      Event& closed) {
   try {
-    co_await take_until_end(pipe, capture, run->output->on_more);
+    co_await take_until_end(pipe, capture, run->output->on_more, closed);
   } catch (const std::bad_alloc&) {  // what was kept counts; the job's end waits for this
   }
   if (--run->pipes_open == 0) run->output_done.set();
@@ -84,6 +88,8 @@ void close_channels(Run& run) {
   run.worker.output().close(ignored);
   run.worker.errors().close(ignored);
   run.worker.job_socket().close(ignored);
+  run.output_closed.set();
+  run.errors_closed.set();
 }
 
 // After the answer: holds the lease until the jail is empty.
@@ -145,8 +151,10 @@ awaitable<Outcome> run_job(Pool::Lease lease, JobRun what, Cancellation& cancell
   const auto encode = [&] { return encode_job(what.job); };
   std::string job_frame = co_await what.offload.run(what.job.bytes(), encode);
   net::co_spawn(executor, talk(run, std::move(job_frame)), net::detached);
-  net::co_spawn(executor, drain(run, worker.output(), run->output->standard), net::detached);
-  net::co_spawn(executor, drain(run, worker.errors(), run->output->errors), net::detached);
+  net::co_spawn(executor, drain(run, worker.output(), run->output->standard, run->output_closed),
+                net::detached);
+  net::co_spawn(executor, drain(run, worker.errors(), run->output->errors, run->errors_closed),
+                net::detached);
   if (worker.gone().is_set()) run->ended.set();
   worker.on_gone = [weak = std::weak_ptr(run)] {
     if (const auto alive = weak.lock()) alive->ended.set();
