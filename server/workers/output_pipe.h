@@ -1,5 +1,5 @@
-// The reading end of a pipe that a job prints to. What exceeds the capture's cap is dropped, not
-// refused, so that a flood neither blocks the script nor grows the server.
+// The read end of a pipe that a job prints to. Output beyond the capture's cap is read and dropped,
+// so that a flood neither blocks the script nor uses up the server's memory.
 #pragma once
 
 #include <functional>
@@ -11,12 +11,12 @@ namespace pyexec {
 
 using OutputPipe = net::posix::stream_descriptor;
 
-// Until the pipe ends or is closed. on_more, if there is one: called whenever something has come.
-// The arguments must outlive the coroutine.
+// Reads until the pipe ends or is closed. Calls on_more, if set, after each read that returned
+// data. The arguments must outlive the coroutine.
 awaitable<void> take_until_end(OutputPipe& pipe, OutputCapture& capture,
                                const std::function<void()>& on_more);
 
-// What is there now. Of a job that is dead: nothing is added, so that this ends.
+// Reads what is in the pipe now. The job must be dead, so that nothing is added and this ends.
 void take_all(OutputPipe& pipe, OutputCapture& capture, const std::function<void()>& on_more);
 
 }  // namespace pyexec
