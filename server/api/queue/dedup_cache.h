@@ -45,7 +45,7 @@ class DedupCache {
   };
 
   struct InWork {};
-  // Returns a lease for the first delivery; for others, the outcome or that it is in progress.
+  // Returns a Turn for the first delivery; for others, the outcome or that it is in progress.
   std::variant<Turn, OutcomeKind, InWork> begin(const Name& name, Deadline now);
 
  private:
