@@ -1,4 +1,4 @@
-// Landlock: which files a process may open, where mounts cannot say it.
+// Landlock: restricts which files a process may open, where mounts cannot.
 #pragma once
 
 #include "sandbox/base/step.h"
