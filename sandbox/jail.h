@@ -19,7 +19,7 @@ inline constexpr int kJobFd = 3;
 struct JailEntry {
   const Plan& plan;
   std::uint32_t worker_id;
-  int init_pidfd;  // joined: whose namespaces; the worker is already a child in its pid namespace
+  int init_pidfd;  // setns: owner of the namespaces; the worker is already in its pid namespace
   int stdout_fd;   // becomes kStdoutFd
   int stderr_fd;   // becomes kStderrFd
   int job_fd;      // becomes kJobFd
@@ -28,7 +28,7 @@ struct JailEntry {
 };
 
 // Runs in the forked worker, single-threaded, with the zygote's rights. On failure the caller
-// reports the step and exits: the worker must not receive a job. Not reversible.
+// reports the step and exits: the worker must not get a job. Not reversible.
 SetupError enter_jail(const JailEntry& entry);
 
 }  // namespace pyexec::sandbox

@@ -24,11 +24,11 @@ struct FdMessage {
 
 enum class ReceiveResult { message, would_block, closed, broken };
 
-// The caller keeps the descriptors. false with errno set on failure; never SIGPIPE.
+// Returns false with errno set on failure; never raises SIGPIPE. The caller keeps the descriptors.
 bool send_message(int socket, std::span<const std::byte> body, std::span<const int> fds);
 
-// Every received descriptor is close-on-exec. A truncated message, or control data that is not
-// exactly descriptors, is `broken`, and what came with it is closed.
+// Every received descriptor is close-on-exec. Returns `broken` for a truncated message, or for
+// control data other than descriptors, and closes the descriptors that came with it.
 ReceiveResult receive_message(int socket, FdMessage& out);
 
 }  // namespace pyexec

@@ -44,7 +44,7 @@ inline constexpr std::array<LayerText, kLayerCount> kLayerTexts = {{
 #undef X
 }};
 
-// Of each layer: 0 if it works here, else the errno that stopped it.
+// For each layer: 0 if it works here, else the errno that stopped it.
 using LayerErrors = std::array<std::int32_t, kLayerCount>;
 
 }  // namespace pyexec::sandbox

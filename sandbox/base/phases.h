@@ -1,4 +1,4 @@
-// How long the steps of making a worker take, and what processes use. Nanoseconds of
+// The durations of the steps that make a worker, and the usage of processes. In nanoseconds of
 // CLOCK_MONOTONIC, which all processes of a host share.
 #pragma once
 
@@ -17,7 +17,7 @@ inline std::uint64_t monotonic_ns() {
          static_cast<std::uint64_t>(now.tv_nsec);
 }
 
-// Time since the last call, or since it was made.
+// Returns the time since the last call, or since construction.
 class Lap {
  public:
   std::uint64_t ns() {
@@ -30,16 +30,17 @@ class Lap {
   std::uint64_t last_ = monotonic_ns();
 };
 
-// Of the process that builds jails; 0 where the jail is not built before its worker is forked.
+// Measured in the process that builds jails. 0 if the jail is not built before its worker is
+// forked.
 struct JailTimes {
   std::uint64_t namespaces_ns;  // until its init or supervisor runs, and its ids are mapped
-  std::uint64_t mounts_ns;      // until that has finished the jail from inside
+  std::uint64_t mounts_ns;      // until it has finished the jail from inside
 };
 
-// What a process has used since its birth, with the children that it has waited for.
+// The usage of a process since its start, including the children that it has waited for.
 struct Usage {
-  std::uint64_t cpu_ns;          // of user and system
-  std::uint64_t peak_rss_bytes;  // of the largest of them; 0 where the kernel does not tell
+  std::uint64_t cpu_ns;          // user and system
+  std::uint64_t peak_rss_bytes;  // of the largest process; 0 if the kernel does not report it
 };
 
 inline Usage usage_of(const rusage& raw) {

@@ -1,7 +1,7 @@
 // The steps of building a jail, and the fixed-size error that names the one that failed.
 //
-// Between fork and READY nothing may allocate, throw or format text: a failing step travels as
-// these 12 bytes over a socket and becomes words only in the server (`describe`).
+// Between fork and READY nothing may allocate, throw or format text: a failing step is sent as
+// these 12 bytes over a socket and becomes text only in the server (`describe`).
 #pragma once
 
 #include <cerrno>
@@ -56,7 +56,7 @@ enum class Step : std::uint32_t {
 #undef X
 };
 
-// `error` is an errno value, 0 where a read-back found the wrong state without a failing call.
+// `error` is an errno value, or 0 if a read-back found the wrong state without a failing call.
 struct [[nodiscard]] SetupError {
   Step step = Step::none;
   std::int32_t error = 0;
@@ -77,12 +77,13 @@ inline SetupError check(int result, Step step, std::uint32_t index = 0) {
   return result == -1 ? fail(step, errno, index) : ok();
 }
 
-// "pivot_root (pivot into the jail's root): Operation not permitted". Allocates: not for the jail.
+// Returns text such as "pivot_root (pivot into the jail's root): Operation not permitted".
+// Allocates: not for the jail.
 std::string describe(const SetupError& error);
 
 }  // namespace pyexec::sandbox
 
-// Leaves the calling function with the error of a failed step.
+// Returns the error of a failed step from the calling function.
 #define PYEXEC_TRY(expression)                                                     \
   do {                                                                             \
     if (auto setup_error = (expression); setup_error.failed()) return setup_error; \

@@ -1,6 +1,5 @@
-// The one door for system calls that libc does not wrap, and for constants that its headers may
-// lack. Every function returns -1 and sets errno on failure, as the kernel's manual pages describe
-// them.
+// Wrappers for all system calls that libc does not wrap, and for constants that its headers may
+// lack. Every function returns -1 and sets errno on failure, as in the kernel's manual pages.
 #pragma once
 
 #include <sys/types.h>
@@ -14,7 +13,7 @@ struct sock_fprog;
 
 namespace pyexec::sys {
 
-// Calls again as long as a signal interrupts.
+// Repeats the call while it fails with EINTR.
 template <typename Call>
 auto retry(Call call) {
   decltype(call()) result;
@@ -36,9 +35,9 @@ int install_seccomp(const sock_fprog* program);
 int seccomp_mode();  // 0 none, 2 filter
 int join_namespaces(int pidfd, int flags);
 
-// The Landlock ABI of this kernel; -1 where it has none.
+// Returns the Landlock ABI of this kernel; -1 if it has none.
 int landlock_abi();
-// As of <linux/landlock.h>, which on Debian 12 knows fewer fields.
+// As in <linux/landlock.h>, which on Debian 12 has fewer fields.
 struct LandlockRules {
   std::uint64_t handled_files, handled_network, scoped;
 };
@@ -51,17 +50,17 @@ struct Capabilities {
 };
 int get_capabilities(Capabilities* out);
 int set_capabilities(std::uint64_t kept);  // effective and permitted; none are inheritable
-// The highest capability this kernel knows; -1 with errno if that cannot be found out.
+// Returns the highest capability this kernel knows; -1 with errno on failure.
 int last_capability();
 
-// How long this process, and each that it starts, runs before others of the same weight have their
-// turn. Kernels before 6.12 take it and have one slice for all.
+// Sets how long this process, and each one it starts, runs before others of the same weight get
+// their turn. Kernels before 6.12 accept it but use one slice for all.
 int set_time_slice(std::uint64_t ns);
 
-// Whole message or error; never SIGPIPE.
+// Transfers all bytes or fails; never raises SIGPIPE.
 bool send_all(int socket, const void* data, std::size_t size);
 bool read_all(int fd, void* data, std::size_t size);
-// Into a file that is there, in one write, as files of kernel settings have to be written.
+// Writes to an existing file in one write, as files of kernel settings require.
 bool write_setting(const char* path, std::string_view text);
 
 }  // namespace pyexec::sys

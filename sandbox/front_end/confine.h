@@ -7,9 +7,9 @@
 
 namespace pyexec::sandbox {
 
-// For the process that talks to clients, once the port is bound and the launcher runs: another uid
-// where the caller may change it, no capability, no gain of rights by executing a file, not
-// dumpable, a system call filter (server_policy.cc). Single-threaded caller. Not reversible.
+// Confines the process that talks to clients, once the port is bound and the launcher runs: another
+// uid if the caller may change it, no capabilities, no_new_privs, not dumpable, a system call
+// filter (server_policy.cc). The caller must be single-threaded. Not reversible.
 SetupError confine_front_end(uid_t uid);
 
 }  // namespace pyexec::sandbox

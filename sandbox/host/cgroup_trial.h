@@ -1,4 +1,4 @@
-// Whether the kernel holds the bounds of control groups.
+// Checks whether the kernel enforces the bounds of control groups.
 #pragma once
 
 #include "sandbox/base/step.h"
@@ -6,7 +6,7 @@
 
 namespace pyexec::sandbox {
 
-// Oversteps both bounds, each in a group of its own. Runs in the launcher. The index of the error:
+// Exceeds both bounds, each in a group of its own. Runs in the launcher. The index of the error is
 // as in make_cgroups.
 SetupError verify_bounds(const Plan& plan);
 

@@ -1,5 +1,5 @@
-// What this host allows, found out by doing it: every candidate plan by making a jail of it, and
-// every layer by itself, each in a child that is thrown away.
+// Probes what this host allows, by trying it: every candidate plan by making a jail, and every
+// layer by itself, each in a throwaway child.
 #pragma once
 
 #include <vector>
@@ -21,27 +21,27 @@ struct Probe {
   };
   std::vector<Tried> tried;
   std::int32_t landlock_abi = 0;
-  UidRange uids;                // for as long as the plan is carried out
-  std::vector<UniqueFd> locks;  // on the plan's control groups, for as long
-  // Of something that the host has too little of now, as opposed to what it does not allow. Then no
-  // plan was chosen: a weaker one would stay for as long as the service runs.
+  UidRange uids;                // kept as long as the plan is in use
+  std::vector<UniqueFd> locks;  // on the plan's control groups, kept as long
+  // A resource that the host is short of now, as opposed to something it does not allow. No plan
+  // was chosen then: a weaker one would stay for as long as the service runs.
   SetupError shortage;
 };
 
-// What the operator lets be tried.
+// The operator's limits on what is tried.
 struct ProbeLimits {
-  // Whether a jail that is only a system call filter will do, for one job at a time.
+  // Whether a jail that is only a system call filter is acceptable, for one job at a time.
   enum class Weak { refused, allowed } weak;
   std::uint32_t max_level;
 };
 
-// Tries layers and candidates; what fails for a shortage, again for some seconds. plan.level is 0
-// if none works. The caller is single-threaded, and owns the scratch and cgroup directories that
-// the plan names (`release`); nothing else is left behind.
+// Tries layers and candidates; retries for some seconds those that fail for a shortage. plan.level
+// is 0 if none works. The caller must be single-threaded. It owns the scratch and cgroup
+// directories that the plan names (`release`); nothing else is left behind.
 Probe probe_host(const Limits& limits, const ProbeLimits& wanted, Plan& plan);
 void release(const Plan& plan);
 
-// Makes one jail by `plan`, enters it with a process that is no interpreter, and looks at it from
+// Makes one jail by `plan`, enters it with a process without an interpreter, and checks it from
 // inside.
 SetupError try_plan(const Plan& plan, const Limits& limits, std::uint32_t worker_id);
 

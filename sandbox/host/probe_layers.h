@@ -1,4 +1,4 @@
-// Runs in children of the launcher that are thrown away.
+// Tries single layers. Runs in throwaway children of the launcher.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 namespace pyexec::sandbox {
 
-// Does what the layer is made of, to this process. Returns 0 or an errno value.
+// Applies the layer to this process. Returns 0 or an errno value.
 std::int32_t try_layer(Layer layer, const UidRange& uids);
 
 }  // namespace pyexec::sandbox

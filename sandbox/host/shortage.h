@@ -1,4 +1,4 @@
-// What a host has and has too little of now, as opposed to what it does not allow. Runs in the
+// Temporary shortages of a host's resources, as opposed to what it does not allow. Runs in the
 // launcher.
 #pragma once
 
@@ -8,11 +8,11 @@
 
 namespace pyexec::sandbox {
 
-// Whether an errno value says so.
+// Whether an errno value means a shortage.
 bool is_shortage(std::int32_t error);
 
-// For where a process ended and could not say why: an errno value if there are too few descriptors
-// now for one that builds jails, or none can be forked; else 0.
+// For a process that ended without a reason: returns an errno value if there are too few
+// descriptors now for a process that builds jails, or if none can be forked; else 0.
 std::int32_t shortage_now();
 
 inline std::int32_t errno_of(std::int32_t result) {
@@ -22,17 +22,17 @@ inline std::int32_t errno_of(const SetupError& result) {
   return result.failed() ? result.error : 0;
 }
 
-// Some seconds, for all that is tried together.
+// A budget of some seconds, shared by everything that is tried.
 class Patience {
  public:
-  // Sleeps for a moment. false: it is used up.
+  // Sleeps for a moment. Returns false if the budget is used up.
   bool wait();
 
  private:
   int waits_left_ = 50;
 };
 
-// What `act` returns: an errno value or a SetupError. Tries again while that is a shortage.
+// Returns the result of `act`: an errno value or a SetupError. Retries while that is a shortage.
 template <typename Act>
 auto without_shortage(Patience& patience, Act act) {
   auto result = act();

@@ -1,14 +1,14 @@
-// Landlock: which files a process may open, where mounts cannot say it.
+// Landlock: restricts which files a process may open, where mounts cannot.
 #pragma once
 
 #include "sandbox/base/step.h"
 
 namespace pyexec::sandbox {
 
-// Runs in the worker, with no_new_privs set. From here on this process and all it starts can read
-// what the tables (landlock.cc) name, write to a job's scratch directories and nowhere else, and,
-// as far as `abi` goes, neither reach TCP ports nor signal others. Stat, chmod and the like are not
-// Landlock's to refuse: the system call filter has to.
+// Runs in the worker, with no_new_privs set. From then on this process and all it starts can read
+// only what the tables (landlock.cc) name, write only to a job's scratch directories and, as far as
+// `abi` allows, neither reach TCP ports nor signal others. Landlock cannot refuse stat, chmod and
+// the like: the system call filter has to.
 
 // In the host's tree: a few rows of it, and `scratch` (a directory, or "" for none).
 SetupError restrict_host_tree(const char* scratch, int abi);

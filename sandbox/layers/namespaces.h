@@ -1,4 +1,4 @@
-// Which namespaces a jail has, who its users are outside, and how a worker gets in.
+// The namespaces of a jail, the mapping of its ids, and how a worker joins them.
 #pragma once
 
 #include <sched.h>
@@ -15,16 +15,16 @@ namespace pyexec::sandbox {
 inline constexpr int kNamespaces =
     CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
 
-// Writes the maps of the user namespace that the process of `pidfd` is in. `proc` is a descriptor
-// of the /proc that the caller was born with, which may belong to an outer pid namespace.
+// Writes the id maps of the user namespace of the process `pidfd`. `proc` is a descriptor of the
+// /proc that the caller started with, which may belong to an outer pid namespace.
 SetupError write_id_maps(const Plan& plan, int proc, int pidfd, std::uint32_t worker_id);
 
-// The namespaces of the calling process, but for that of pids: what they are, to be compared with
-// what they were. Opened where the /proc of the host is in reach, it can be asked where it is not.
+// Records the namespaces of the calling process, except the pid namespace, to compare them later.
+// Constructed while the host's /proc is reachable, it works after that is no longer so.
 class NamespaceView {
  public:
   NamespaceView();
-  // Whether each is another one now than it was when this was made. gVisor's /proc does not show
+  // Checks that each namespace differs from the one at construction. gVisor's /proc does not show
   // them all.
   enum class Hidden { refused, passed_over };
   SetupError verify_all_changed(Hidden hidden) const;
@@ -34,8 +34,8 @@ class NamespaceView {
   std::array<ino_t, 5> before_;
 };
 
-// Runs in the worker. The pid namespace is not joined here: only a child can enter one, so the
-// zygote joins it for the fork (worker/zygote/zygote.cc).
+// Runs in the worker. Does not join the pid namespace: only a child can enter one, so the zygote
+// joins it for the fork (worker/zygote/zygote.cc).
 SetupError join_jail(int init_pidfd);
 
 }  // namespace pyexec::sandbox

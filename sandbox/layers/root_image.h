@@ -1,6 +1,6 @@
 // The read-only root of the jails: built once by the jailer in its own mount namespace, then
-// inherited, locked, by every jail's mount namespace. Where the plan gives each jail files of its
-// own, what is built here is what those are made of (jail_root.h).
+// inherited, locked, by every jail's mount namespace. If the plan gives each jail files of its own,
+// this image is the source of those files (jail_root.h).
 #pragma once
 
 #include "sandbox/base/step.h"
@@ -12,13 +12,13 @@ namespace pyexec::sandbox {
 // (root_image.cc). Needs CAP_SYS_ADMIN. Nothing outside the calling process changes.
 SetupError enter_root_image(const Plan& plan);
 
-// Files::own: the device nodes of the next jail, which its init binds before it reports; then they
-// have no name any more, and end with that jail.
+// Files::own: the device nodes of the next jail. Its init binds them before it reports. After that
+// they are unlinked, and end with that jail.
 SetupError make_device_nodes();
 SetupError unlink_device_nodes();
 
-// Makes the directory that the image prepares for it the root of the calling process; needs
-// CAP_SYS_CHROOT. Where neither mounts nor Landlock can be had.
+// Makes kPreparedRoot the root of the calling process. Needs CAP_SYS_CHROOT. For hosts with neither
+// mounts nor Landlock.
 SetupError enter_prepared_root();
 inline constexpr const char* kPreparedRoot = "/usr";
 

@@ -1,4 +1,4 @@
-// What a jail's root holds, as data.
+// The contents of a jail's root, as data.
 #pragma once
 
 #include <span>
@@ -25,21 +25,21 @@ struct RootEntry {
   const char* target = nullptr;
 };
 
-// A parent directory stands before its children.
+// A parent directory precedes its children.
 std::span<const RootEntry> root_table();
 
-// The name, with its slash, of an entry that lies right in a guarded directory, or below one; null
-// for every other.
+// Returns the name, with its slash, of an entry directly in a guarded directory or below one. Null
+// for any other entry.
 const char* guarded_name(const RootEntry& entry);
 
-// Files::own: what the jailer prepares, as the inits see it.
+// Files::own: the directories that the jailer prepares, as the inits see them.
 inline constexpr const char* kLowerRoot = "/lower";       // all but what is bound
 inline constexpr const char* kEmptyRoot = "/empty";       // an overlay takes two directories
 inline constexpr const char* kSources = "/sources/";      // bound directories of the host, by row
 inline constexpr const char* kNodes = "/nodes";           // device nodes of one jail
 inline constexpr const char* kJailNodes = "/jail-nodes";  // the same, read-only
-inline constexpr const char* kJailRoot = "/jail";         // where an init puts its root together
-// In the jail: what its guarded directory has links to.
+inline constexpr const char* kJailRoot = "/jail";         // where an init assembles its root
+// In the jail: the target of the links in its guarded directory.
 inline constexpr const char* kGuardedFiles = "/usr/share/etc";
 
 }  // namespace pyexec::sandbox

@@ -10,24 +10,24 @@
 
 namespace pyexec::sandbox {
 
-// The slot's own process, and what the kernel charges to the group that is not the job's.
+// Allowance for the slot's own process and for what else the kernel charges to the group.
 inline constexpr std::uint64_t kOwnBytes = 32 << 20, kOwnProcesses = 1;
 
-// `generation`: of the zygote; two that follow each other may be there at the same time.
+// `generation`: of the zygote. Two successive zygotes may exist at the same time.
 struct SlotName {
   std::uint32_t generation, index;
 };
 
-// One slot's groups, entered by the process that forks its workers.
+// The process that forks the slot's workers enters its groups.
 class Slot {
  public:
-  // Makes them, bounded by `limits`, and moves the calling process in.
+  // Makes the groups, bounded by `limits`, and moves the calling process into them.
   SetupError enter(const Plan& plan, const Limits& limits, const SlotName& slot);
 
-  // Whether nobody but the caller is in, and what its last job has left in memory is gone: files of
-  // a tmpfs stay charged to who wrote them until the kernel has taken the last of them apart.
+  // Whether the caller is the only process left and the memory of the last job has been freed:
+  // files of a tmpfs stay charged to their writer until the kernel has freed the last of them.
   bool is_empty() const;
-  // Processes that the kernel ended here for want of memory, so far.
+  // Returns how many processes the kernel has killed here for lack of memory.
   std::uint64_t memory_kills() const;
 
  private:

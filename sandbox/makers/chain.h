@@ -1,5 +1,5 @@
-// Jails for kernels on which nobody can join a pid or user namespace (gVisor): the worker's own
-// forefathers make them.
+// Jails for kernels on which a process cannot join a pid or user namespace (gVisor): the worker's
+// ancestors make them.
 //
 //   zygote ─ fork ─▶ maker: own uid, unshare, maps, root ─ fork ─▶ init = pid 1 ─ fork ─▶ worker =
 //   pid 2
@@ -11,8 +11,8 @@
 
 namespace pyexec::sandbox {
 
-// Spawner::fork_into for Builder::unshare. Sets the jail's lifeline. `exits` takes a WorkerExit
-// when the worker has ended, from the init.
+// Spawner::fork_into for Builder::unshare. Sets the jail's lifeline. The init writes a WorkerExit
+// to `exits` when the worker has ended.
 SetupError fork_unshared(const Plan& plan, const Limits& limits, int exits, EmptyJail& jail,
                          pid_t& pid);
 

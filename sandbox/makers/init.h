@@ -10,16 +10,16 @@
 namespace pyexec::sandbox {
 
 // Finishes the jail from inside (scratch file systems, host name), gives up every right but
-// CAP_KILL, reports a SetupError on `lifeline` and then holds the namespaces until the other end of
-// `lifeline` is shut down or closed, or the other end of `job` is shut down. Then it kills every
-// process of the jail, says so (base/lifeline.h), waits until none is left, says that too, and
-// exits. If it dies in any other way the kernel kills the rest of the jail. Uses system calls only:
-// it runs after a raw clone.
+// CAP_KILL, and reports a SetupError on `lifeline`. Then it holds the namespaces until the other
+// end of `lifeline` is shut down or closed, or the other end of `job` is shut down. Then it kills
+// every process of the jail, reports that (base/lifeline.h), waits until none is left, reports that
+// too, and exits. If it dies in any other way, the kernel kills the rest of the jail. Uses system
+// calls only: it runs after a raw clone.
 [[noreturn]] void run_init(int lifeline, int job, const Plan& plan, const Limits& limits);
 
-// The same for the init of an unshare jail (chain.h), which is a fork of the zygote: first what has
-// to be there before the worker is forked, then, with `lifeline` and `exits` as the only
-// descriptors that stay open, the rights.
+// The same for the init of an unshare jail (chain.h), which is a fork of the zygote. The first call
+// sets up all that the worker's fork needs. The second drops the rights, and closes every
+// descriptor but `lifeline` and `exits`.
 SetupError set_up_chained_init(const Plan& plan, const Limits& limits);
 SetupError seal_chained_init(int lifeline, int exits);
 

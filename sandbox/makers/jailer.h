@@ -4,13 +4,13 @@
 //   zygote ── JailRequest ──▶ jailer ── clone3(six namespaces) ──▶ init (pid 1 of the jail)
 //          ◀─ JailReply + [pidfd of init, lifeline, both ends of the job socket] ──
 //
-// Where the plan has no namespaces, the same dialogue ends in a supervisor (supervisor.h) in place
-// of the init, and a jail is what that supervisor watches.
+// If the plan has no namespaces, the same dialogue makes a supervisor (supervisor.h) instead of an
+// init, and a jail is the processes which that supervisor watches.
 //
-// A jail is its init: it lives until the other end of its lifeline is shut down (init.h), or until
-// the jailer dies, and takes every process of the jail with it. The jailer keeps host root because
-// only it can write id maps; it reads nothing but requests from the zygote, and never sees a
-// script. It exits when the zygote does.
+// A jail lives as long as its init: until the other end of its lifeline is shut down (init.h), or
+// until the jailer dies. Every process of the jail ends with the init. The jailer keeps host root
+// because only it can write id maps; it reads nothing but requests from the zygote, and never sees
+// a script. It exits when the zygote does.
 #pragma once
 
 #include <cstdint>
@@ -35,7 +35,7 @@ struct JailReply {
               // lifeline; with an init also the server's and the worker's end of the job socket
 };
 
-// Forks the jailer and waits until its root image stands. On success `socket` is the zygote's end
+// Forks the jailer and waits until its root image is built. On success `socket` is the zygote's end
 // of a SOCK_SEQPACKET pair: write JailRequest, read JailReply. The caller must still be
 // single-threaded.
 SetupError start_jailer(const Plan& plan, const Limits& limits, UniqueFd& socket);

@@ -1,4 +1,4 @@
-// Forks workers into jails, whatever the plan makes them of: the zygote's hold on sandbox/.
+// Forks workers into jails of any plan: the zygote's interface to sandbox/.
 //
 //   setns       request a jail: jailer, clone3, init; take init's pidfd, its lifeline, the job
 //               socket; then join, fork, go back
@@ -22,7 +22,7 @@ struct EmptyJail {
   std::uint32_t worker_id = 0;
   SetupError error;
   JailTimes times = {};
-  UniqueFd init_pidfd;  // of the init or supervisor; unshare: another hold on the lifeline
+  UniqueFd init_pidfd;  // of the init or supervisor; unshare: a duplicate of the lifeline
   UniqueFd lifeline;    // sandbox/base/lifeline.h
   UniqueFd server_job, worker_job;  // the two ends of the job socket
 };
@@ -35,21 +35,21 @@ struct WorkerExit {
 
 class Spawner {
  public:
-  // Before the interpreter is loaded: the jailer is forked here.
+  // Forks the jailer, so call it before the interpreter is loaded.
   SetupError start(const Plan& plan, const Limits& limits);
 
-  // A jail, please. false if nobody makes any more.
+  // Requests a jail. Returns false if no more are made.
   bool request(std::uint32_t worker_id);
   // Readable when `take` has something.
   int jails() const { return jailer_.get(); }
   bool take(EmptyJail& jail);
 
-  // As fork(2), with the jail's end of things arranged: sets `pid`, to 0 in the worker. If it fails
-  // there, the worker is to say so and to exit. The zygote, on failure, drops the jail.
+  // Like fork(2), but into the jail: sets `pid`, to 0 in the worker. On failure in the worker, the
+  // worker must report it and exit. On failure in the zygote, the zygote must drop the jail.
   SetupError fork_into(EmptyJail& jail, pid_t& pid);
 
-  // Readable when `take_exit` has something: workers that are not the caller's children. -1: all
-  // are.
+  // Readable when `take_exit` has something: exits of workers that are not the caller's children.
+  // -1 if all are its children.
   int exits() const { return exits_.get(); }
   bool take_exit(WorkerExit& exit);
 

@@ -1,6 +1,6 @@
-// Runs as a job's supervisor, where there are no namespaces: a small process outside the job, in
-// the place of a jail's init. It makes the job's scratch directory, and when its lifeline is let go
-// it ends the job, sweeps its uid, and removes the directory.
+// Runs as a job's supervisor if there are no namespaces: a small process outside the job, in place
+// of a jail's init. It makes the job's scratch directory. When its lifeline closes, it ends the
+// job, kills all processes of its uid, and removes the directory.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +12,8 @@
 namespace pyexec::sandbox {
 
 // Reports a SetupError on `lifeline`, then waits there for the worker's pidfd (`hand_to_keeper`),
-// then for the end of file. The words are those of base/lifeline.h. A job whose scratch directory
-// outgrows `limits` is killed within kScratchCheckMs.
+// then for end of file. Sends the bytes of base/lifeline.h. Kills a job within kScratchCheckMs if
+// its scratch directory exceeds `limits`.
 [[noreturn]] void run_keeper(int lifeline, const Plan& plan, const Limits& limits,
                              std::uint32_t worker_id);
 inline constexpr int kScratchCheckMs = 100;
@@ -21,7 +21,7 @@ inline constexpr int kScratchCheckMs = 100;
 // Runs in the zygote, on its end of the lifeline, right after the fork.
 SetupError hand_to_keeper(int lifeline, pid_t worker);
 
-// The scratch directory of a worker; "" where there is none.
+// The scratch directory of a worker; "" if there is none.
 struct ScratchPath {
   char text[96];
 };

@@ -1,4 +1,4 @@
-// What one job may use, as data. Filled by the zygote from the server's configuration.
+// The resource limits of one job, as data. Filled by the zygote from the server's configuration.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +23,7 @@ struct Limits {
 // Sets every row of the rlimit table, soft and hard, and reads it back. Runs in the jailed worker.
 SetupError apply_rlimits(const Plan& plan, const Limits& limits);
 
-// Runs in the jailed worker, later: lowers what `apply_rlimits` has set. Never raises it.
+// Lowers the limit that `apply_rlimits` has set; never raises it. Runs later in the jailed worker.
 SetupError lower_address_space(std::uint64_t bytes);
 
 }  // namespace pyexec::sandbox

@@ -1,5 +1,5 @@
-// How jails are made on this host: what was found to work, as data. Chosen once, by trying
-// (probe.h), and then carried out by everybody who has a part in a jail.
+// How jails are made on this host, as data. Chosen once, by trying (probe.h), and then used by
+// every process that takes part in a jail.
 #pragma once
 
 #include <sys/types.h>
@@ -11,46 +11,46 @@
 
 namespace pyexec::sandbox {
 
-// Who a job is.
+// The ids that a job runs under.
 enum class Users : std::uint32_t {
   two_mapped,  // init and job have ids of their own in the jail's user namespace, and on the host
-  one_mapped,  // one id in the jail's user namespace: the only one that the maker may map
+  one_mapped,  // one id in the jail's user namespace: the only one its maker may map
   own_host,    // no user namespace; a host uid that no other job has at the same time
   shared,      // the uid that the service runs under
 };
 
-// Who makes the namespaces, and who ends the job.
+// How the namespaces are made, and which process ends the job.
 enum class Builder : std::uint32_t {
   setns,       // an init makes them all; the worker joins it by pidfd
-  unshare,     // the worker's own forefathers make them: for kernels that cannot join (gVisor)
+  unshare,     // the worker's ancestors make them: for kernels that cannot join (gVisor)
   supervised,  // there are none; a supervisor kills the one process that a job can be
 };
 
-// What a job sees of the file system.
+// The part of the file system that a job sees.
 enum class Root : std::uint32_t {
   image,     // private mounts, pivot_root
-  landlock,  // the host's tree, closed but for a few rows
+  landlock,  // the host's tree, closed except for a few rows
   chroot,    // a prepared directory
-  open,      // the host's tree: only with the operator's word (PYEXEC_ALLOW_WEAK)
+  open,      // the host's tree: only if the operator allows it (PYEXEC_ALLOW_WEAK)
 };
 
 // Whether two jobs can open the same file, by the same inode.
 enum class Files : std::uint32_t {
-  shared,  // what a job can lock, another may notice: locks are refused
-  own,     // each jail has inodes of its own for all that is in it (jail_root.h): locks work
+  shared,  // another job could notice a lock: locks are refused
+  own,     // each jail has inodes of its own for all its files (jail_root.h): locks work
 };
 
 // Whether a job may begin sessions of its own (setsid).
 enum class Sessions : std::uint32_t {
-  any,  // where a control group shares the processor out, or nothing does by sessions
-  one,  // the kernel shares it out by sessions (sched(7), autogroup): one is what a job gets
+  any,  // a control group distributes processor time, or nothing does so by session
+  one,  // the kernel distributes it by session (sched(7), autogroup): a job gets one
 };
 
 // Where the zygote lives.
 enum class OuterUserns : std::uint32_t {
   none,
   many_ids,  // in a user namespace of its own, into which the jobs' ids are mapped
-  one_id,    // in a user namespace of its own, with the one id that anybody may map
+  one_id,    // in a user namespace of its own, with the one id that any user may map
 };
 
 enum class Cgroup : std::uint32_t { none, v1, v2 };
@@ -65,19 +65,19 @@ struct Plan {
   Sessions sessions = Sessions::any;
   Cgroup cgroup = Cgroup::none;
   std::int32_t landlock_abi = 0;  // 0: the kernel has none
-  uid_t first_uid = 0;            // of `uid_count` that nobody else on the host has (uid_range.h)
+  uid_t first_uid = 0;            // of `uid_count` that nothing else on the host has (uid_range.h)
   std::uint32_t uid_count = 0;
   std::array<char, 64> scratch =
       {};  // supervised: the directory that holds the jobs' own ones; or ""
-  // This service's own directories. The third is "" where slots do not share the processor out.
+  // This service's own directories. The third is "" if slots do not distribute processor time.
   std::array<char, 256> cgroup_memory = {}, cgroup_pids = {}, cgroup_cpu = {};
 
   bool namespaces() const { return builder != Builder::supervised; }
-  // The ids inside a jail. Outside they are unprivileged numbers that nothing else has.
+  // The ids inside a jail. Outside they are unprivileged ids that nothing else has.
   uid_t init_uid() const;
   uid_t job_uid() const;
-  // Their ids on the host. Jobs that live at the same time have different ones, so that what the
-  // kernel counts per user (processes, pipes, keys) is not shared between them.
+  // Their ids on the host. Concurrent jobs have different ones, so that they do not share the
+  // kernel's counts per user (processes, pipes, keys).
   uid_t host_init_uid() const { return first_uid; }
   uid_t front_end_uid() const { return first_uid + 1; }
   uid_t host_job_uid(std::uint32_t worker_id) const {
@@ -87,7 +87,7 @@ struct Plan {
 };
 static_assert(std::is_trivially_copyable_v<Plan>);
 
-// Strongest first. What a row needs is found out by making a jail of it.
+// Strongest first. Whether a row works is found out by making a jail of it.
 struct Candidate {
   const char* name;
   Plan plan;

@@ -9,9 +9,8 @@
 
 namespace pyexec::sandbox {
 
-// Throws std::logic_error where the policy contradicts itself: a number in two rules, an errno of
-// 0, more alternatives than a jump can pass. Compiled once, in the zygote, before any worker
-// exists.
+// Throws std::logic_error if the policy contradicts itself: a number in two rules, an errno of 0,
+// more alternatives than a jump can pass. Called once, in the zygote, before any worker exists.
 std::vector<sock_filter> compile(const Policy& policy);
 
 }  // namespace pyexec::sandbox

@@ -1,4 +1,4 @@
-// What the rows of the system call tables are written with.
+// Helpers for writing the rows of the system call tables.
 #pragma once
 
 #include <cerrno>

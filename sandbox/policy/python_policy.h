@@ -13,12 +13,12 @@ namespace pyexec::sandbox {
 // Levels 4 and 3: a job is alone in its namespaces.
 Policy python_policy();
 
-// The same, less what the plan's jails cannot contain (confined_policy.cc). A row that allows
-// kOwnPid becomes installable only by `insert_own_pid`.
+// The same, without the calls that the plan's jails cannot contain (confined_policy.cc). A row that
+// allows kOwnPid becomes installable only by `insert_own_pid`.
 Policy policy_for(const Plan& plan);
 void insert_own_pid(std::span<sock_filter> program, std::uint32_t pid);
 
-// Younger than Debian 12's headers; the same number on every architecture.
+// Newer than Debian 12's headers; the same number on every architecture.
 inline constexpr int kSysFchmodat2 = 452;
 
 }  // namespace pyexec::sandbox

@@ -1,4 +1,4 @@
-// A system call policy as data: what `bpf.cc` compiles, what tests walk as the reference model.
+// A system call policy as data: `bpf.cc` compiles it, and tests use it as the reference model.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// What the handlers of requests work with. Built and owned by app/.
+// The objects that request handlers use. Built and owned by app/.
 #pragma once
 
 #include <string>
@@ -13,8 +13,8 @@ namespace pyexec {
 enum class PushResults { none, log };
 
 struct ApiSettings {
-  std::chrono::milliseconds ping;  // silence on a live answer after which the client is pinged
-  PushResults push_results;        // where results of messages of queues go, beside the answer
+  std::chrono::milliseconds ping;  // idle time on a live answer before the client is pinged
+  PushResults push_results;        // where results of queue messages go, beside the answer
 };
 
 struct Api {
@@ -26,9 +26,9 @@ struct Api {
   Metrics& metrics;
   Offload& offload;
   Lifecycle& lifecycle;
-  DedupCache dedup_cache;  // of messages of queues
+  DedupCache dedup_cache;  // of queue messages
   const std::string openapi;
-  const std::string page;  // with a blank for the address that the client used
+  const std::string page;  // with a placeholder for the address that the client used
 };
 
 }  // namespace pyexec

@@ -1,4 +1,4 @@
-// The answer to a batch, put together as its jobs end. Pure.
+// Builds the answer to a batch as its jobs end. Pure.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace pyexec {
 
-// Lines as they come; or a JSON array, whose elements are in the order of the jobs.
+// Either lines in order of completion, or a JSON array in the order of the jobs.
 class BatchAnswer {
  public:
   explicit BatchAnswer(JsonItems::Form form) : form_(form) {}
@@ -28,7 +28,7 @@ class BatchAnswer {
       append((next_index_ == 0 ? "[" : ",\n") + next->second);
     }
   }
-  // A line that belongs to no job. Has no place in an array.
+  // Adds a line that belongs to no job. Ignored in an array.
   void add_note(std::string object) {
     if (form_ == JsonItems::Form::lines) append(object + "\n");
   }
@@ -36,12 +36,12 @@ class BatchAnswer {
     if (form_ == JsonItems::Form::array) append(next_index_ == 0 ? "[]\n" : "]\n");
   }
 
-  // What can be sent now.
+  // Removes and returns what can be sent now.
   std::string take() {
     held_bytes_ -= std::exchange(ready_bytes_, 0);
     return std::exchange(ready_, {});
   }
-  std::uint64_t bytes() const { return held_bytes_; }  // added, and not taken yet
+  std::uint64_t bytes() const { return held_bytes_; }  // added but not taken yet
 
  private:
   void append(std::string text) { ready_ += text; }

@@ -1,4 +1,5 @@
-// What the coroutines of one batch share, and the entries of its answer. On the server's thread.
+// The state that the coroutines of one batch share, and the entries of its answer. On the server's
+// thread.
 #pragma once
 
 #include <optional>
@@ -15,14 +16,14 @@ struct Batch {
   Batch(const Batch&) = delete;
   Batch& operator=(const Batch&) = delete;
 
-  // Nobody takes the answer: whatever still runs ends.
+  // The client is gone: ends the jobs that still run.
   void cut_off();
-  // No job is begun any more.
+  // Whether no more jobs begin.
   bool is_closing() const { return is_broken || api.lifecycle.is_draining(); }
-  // Whether the client has to read before more is done for it.
+  // Whether the client must read before the batch continues.
   bool is_full();
 
-  // An entry of the answer, which is that of a job, or of a line that is none.
+  // Adds an entry to the answer: for a job, or for a line that is not a valid one.
   void add(std::uint64_t index, OutcomeKind outcome, ObjectWriter members);
   void refuse(std::string_view id_json, unsigned status, std::string_view why);
   void add_progress();
@@ -37,9 +38,9 @@ struct Batch {
   std::uint64_t progress_ms = 0;
   bool has_defaults = false;
   bool is_whole = false;   // all of the body was read
-  bool is_read = false;    // no job begins any more
-  bool is_broken = false;  // the client is gone, or an answer cannot be told
-  bool is_told = false;    // to its end
+  bool is_read = false;    // no more jobs begin
+  bool is_broken = false;  // the client is gone, or an answer cannot be sent
+  bool is_told = false;    // the answer was sent to its end
   std::set<Cancellation*> jobs;
   std::optional<Cancellation::Listening> client_watch;
   Signal more_answer, less_answer;
@@ -47,7 +48,7 @@ struct Batch {
   Lifecycle::Watch drain_watch;
 };
 
-// The members that every entry begins with.
+// Returns the members that every entry begins with.
 ObjectWriter batch_entry(std::uint64_t index, std::string_view id_json, OutcomeKind outcome,
                          unsigned status);
 

@@ -1,11 +1,11 @@
-// POST /execute: the chain from request to response.
+// POST /execute: from request to response.
 #pragma once
 
 #include "server/api/api.h"
 
 namespace pyexec {
 
-// Nothing if the answer was given live (live.h).
+// Returns nullopt if the answer was streamed (live.h).
 awaitable<std::optional<Response>> execute(Api& api, Exchange& exchange);
 
 }  // namespace pyexec

@@ -7,10 +7,10 @@ namespace pyexec {
 
 // 200 while the process answers.
 Response healthz(const Api& api);
-// 200 "healthy" while there is a zygote to make workers, else 503 "unavailable"; isolation, pool,
-// versions.
+// 200 "healthy" while there is a zygote to make workers, else 503 "unavailable". Includes
+// isolation, pool and versions.
 Response health(const Api& api);
-// What the service has counted and timed (metrics.h).
+// All metrics of the service (metrics.h).
 Response metrics(Api& api);
 
 }  // namespace pyexec

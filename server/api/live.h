@@ -1,12 +1,12 @@
-// An answer of /execute that is told while the job runs: server-sent events, or lines of JSON.
+// An answer of /execute that is streamed while the job runs: server-sent events, or lines of JSON.
 //
 //   stdout, stderr   {"text": "..."}              what was printed, as it comes
 //   result | error   {"result": ...}              or {"error": ..., "error_detail": ...}
-//   files            {"files": {...}}             if they were asked for
+//   files            {"files": {...}}             if they were requested
 //   end              {"outcome": ..., "usage": ..., "limits": ...}    always, and last
 //
-// A job is never held up by a client that reads slowly: what it prints is kept, up to the cap that
-// every job has, and its worker is free before the last of it is sent.
+// A slow client never delays a job: output is buffered up to the cap of every job, and the worker
+// is free before the last of the output is sent.
 #pragma once
 
 #include <optional>
@@ -17,7 +17,7 @@ namespace pyexec {
 
 enum class LiveFormat { event_stream, json_lines };
 
-// What the Accept header asks for; nothing for an ordinary answer.
+// Returns the format that the Accept header asks for, or nullopt for an ordinary answer.
 std::optional<LiveFormat> live_format(const Exchange::Head& head);
 
 struct LiveRequest {

@@ -6,7 +6,7 @@
 
 namespace pyexec {
 
-// identifier, name; in the order in which they come
+// identifier, name; in the order in which they are sent
 #define PYEXEC_LIVE_EVENTS(X)  \
   X(standard_output, "stdout") \
   X(standard_error, "stderr")  \

@@ -25,7 +25,7 @@ enum class RouteName : std::uint8_t {
 #undef X
 };
 
-// jobs: asks for a key, and names its outcome.
+// jobs: requires a key, and names the outcome in its answer.
 enum class RouteOf : std::uint8_t { jobs, service };
 
 struct Route {

@@ -1,4 +1,4 @@
-// Which (path, method) is answered by whom.
+// Dispatches each (path, method) to its handler.
 #pragma once
 
 #include "server/api/api.h"

@@ -1,4 +1,4 @@
-// What every request for one job goes through, whoever sends it: read, checked, admitted.
+// The steps that are common to every request for one job: read, check, admit.
 #pragma once
 
 #include <boost/system/result.hpp>
@@ -14,7 +14,8 @@ Response refused(const BadRequest& problem);
 // 429, counted.
 Response refused(Api& api, Refusal reason, std::string_view why);
 
-// A place for the job and room for its answer; or what to answer instead. `lap` is running.
+// Returns a place for the job and room for its answer, or the response to send instead. `lap` is
+// running.
 boost::system::result<Admission::Permit, Response> admit(Api& api, Exchange& exchange,
                                                          sandbox::Lap& lap);
 

@@ -9,13 +9,13 @@
 
 namespace pyexec {
 
-// What the operator says of clients, read before there are any.
+// The operator's rules for clients, read before the first client connects.
 struct ClientPolicy {
   CorsPolicy cors;
   std::optional<ApiKeys> keys;
 };
 
-// What main has made before the service.
+// The objects that main makes before the service.
 struct Process {
   net::any_io_executor executor;
   Launcher& launcher;

@@ -1,4 +1,4 @@
-// How the server stops: in an order in which no request that it has read goes unanswered.
+// Stops the server in an order that leaves no request unanswered that it has read.
 #pragma once
 
 #include "server/http/http_connection.h"
@@ -9,10 +9,10 @@ struct DrainTimes {
   std::chrono::milliseconds lame_duck, drain;
 };
 
-// `acceptor` is listening. In order: /health tells that this instance leaves, and for
-// times.lame_duck everything else goes on, each answer a connection's last; what waits to be
-// accepted is, and the port closes; connections that stay idle are closed; accepted requests
-// finish, or are ended and answered after times.drain.
+// `acceptor` is listening. In order: /health reports that this instance is leaving, and for
+// times.lame_duck everything else goes on, each answer being its connection's last; pending
+// connections are accepted, and the port closes; connections that stay idle are closed; accepted
+// requests finish, or are ended and answered after times.drain.
 awaitable<void> drain(const DrainTimes& times, Lifecycle& lifecycle, HttpServer& server,
                       Connections& connections, net::ip::tcp::acceptor& acceptor);
 

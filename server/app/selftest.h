@@ -9,12 +9,12 @@
 
 namespace pyexec {
 
-// What the attacks aim at: this process, and two listeners of its own on the host. Made before this
-// process gives up the right to make them; they close with this object.
+// The targets of the attacks: this process, and two listeners of its own on the host. Made before
+// this process gives up the right to make them. The listeners close with this object.
 class SelftestTargets {
  public:
   explicit SelftestTargets(net::any_io_executor executor);
-  // The line that goes in front of the script.
+  // Returns the line that goes in front of the script.
   std::string python(pid_t launcher) const;
 
  private:
@@ -23,8 +23,8 @@ class SelftestTargets {
   std::string name_, host_files_;
 };
 
-// The pool is full. Sets engine.isolation's counts. The text names the attacks that worked, or
-// says why there is no answer; nothing if all were blocked.
+// Sets the counts in engine.isolation. Returns nullopt if all attacks were blocked, else the
+// attacks that worked, or why there is no result. The pool must be full.
 awaitable<std::optional<std::string>> run_selftest(Engine& engine, Offload& offload,
                                                    Metrics& metrics, const SelftestTargets& targets,
                                                    pid_t launcher);

@@ -1,4 +1,4 @@
-// The configuration, cut into what each part of the service gets to see of it. Pure.
+// Extracts from the configuration the settings of each part of the service. Pure.
 #pragma once
 
 #include "server/api/api.h"

@@ -1,4 +1,5 @@
-// Who may ask for jobs, and how often: API keys and rate limits. On the server's thread.
+// API keys and rate limits: whether, and how often, a client may request jobs. On the server's
+// thread.
 #pragma once
 
 #include <boost/system/result.hpp>
@@ -16,34 +17,34 @@
 
 namespace pyexec {
 
-// Who a request is from, and what they may.
+// The client that a request is from, and its limits.
 struct Principal {
   std::string subject;  // "key NAME", or "address ..."
-  std::string key;      // its name, or empty
+  std::string key;      // the key's name, or empty
   std::optional<Rate> rate;
   std::optional<std::uint64_t> running_jobs;
 };
 
 struct AccessSettings {
-  std::string keys_file;             // path; read again on request
-  std::optional<Rate> address_rate;  // of addresses, where there are no keys; nullopt: no limit
+  std::string keys_file;             // path; `reload` reads it again
+  std::optional<Rate> address_rate;  // per address, if there are no keys; nullopt: no limit
 };
 
 class Access {
  public:
-  // keys: nullopt where everybody may ask.
+  // keys: nullopt if no key is required.
   Access(AccessSettings settings, std::optional<ApiKeys> keys);
 
   bool has_keys() const { return keys_.has_value(); }
-  // Reads the file of keys again. The text says what is wrong; the keys then stay as they were.
+  // Reads the key file again. On failure, returns an error message and keeps the current keys.
   std::optional<std::string> reload();
 
-  // Nothing for one without a key, where keys are wanted.
+  // Returns the client's principal. Returns nullopt if keys are required and this is not one.
   // authorization: the value of that header; may be empty.
   std::optional<Principal> identify(std::string_view authorization,
                                     const net::ip::address& client) const;
 
-  // A place among the jobs of this subject that run at the same time; given back at its end.
+  // A place among the subject's concurrent jobs. Released by the destructor.
   class Running {
    public:
     Running() = default;
@@ -57,10 +58,12 @@ class Access {
     Access* access_ = nullptr;
     std::string subject_;
   };
-  // For a request: the verdict of its rate limit, if it has one, and whether it may run.
+  // For a single request, without waiting. take_token returns the verdict of the rate limit, or
+  // nullopt if there is none. try_run returns nullopt if too many jobs run.
   std::optional<Verdict> take_token(const Principal& principal);
   std::optional<Running> try_run(const Principal& principal);
-  // For one of many: waits for them. Ends early, without, once cancelled.
+  // For a job of a batch: waits for the token or the place. Returns early, without it, if
+  // cancelled.
   awaitable<void> await_token(const Principal& principal, Cancellation& cancellation);
   awaitable<Running> await_place(const Principal& principal, Cancellation& cancellation);
 
@@ -74,7 +77,7 @@ class Access {
   };
   void forget_unused(const std::string& subject);
 
-  std::map<std::string, Places> places_;  // only of subjects with a limit, of which some are used
+  std::map<std::string, Places> places_;  // only subjects with a limit and a place in use
 };
 
 }  // namespace pyexec

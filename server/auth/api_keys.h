@@ -1,5 +1,5 @@
-// Who may send jobs: a file of API keys. It holds their hashes, without salt: who reads it cannot
-// send jobs as long as keys are random, as those of `openssl rand -hex 32` are.
+// The file of API keys that may send jobs. It holds unsalted hashes: anyone who reads it still
+// cannot send jobs, as long as keys are random, as from `openssl rand -hex 32`.
 #pragma once
 
 #include <array>
@@ -20,21 +20,21 @@ struct ApiKey {
   std::string name;
   Sha256 hash;
   std::optional<Rate> rate;
-  std::optional<std::uint64_t> running_jobs;  // most at the same time
+  std::optional<std::uint64_t> running_jobs;  // concurrent, at most
 };
 
 class ApiKeys {
  public:
-  // A key a line: NAME SHA256 [rate=N] [burst=N] [running=N]; # begins a comment. The hash is of
-  // what a client sends after "Bearer ": `printf %s "$KEY" | sha256sum`. `rate` is in requests a
-  // second and may have a fraction; `burst` is by default what comes in a second, at least 1.
-  // One bad line refuses the whole. A problem names file and line, and repeats nothing of the
-  // line: a key may stand there by mistake.
+  // One key per line: NAME SHA256 [rate=N] [burst=N] [running=N]; # begins a comment. The hash is
+  // of the text that a client sends after "Bearer ": `printf %s "$KEY" | sha256sum`. `rate` is in
+  // requests per second and may be fractional. `burst` defaults to one second's worth, at least 1.
+  // One bad line rejects the whole file. The error names file and line but never quotes the line,
+  // which may contain a key by mistake.
   static boost::system::result<ApiKeys, Problem> parse(std::string_view text,
                                                        const std::string& file);
 
-  // The key whose text this is, or null. Takes the same time whichever it is, and if it is none:
-  // the time grows with the number of keys, some 20 ns each. Good until the keys are gone.
+  // Returns the key that matches `presented`, or null. Takes the same time whichever key matches,
+  // or if none does: some 20 ns for each key. The pointer is valid as long as this object.
   const ApiKey* find(std::string_view presented) const;
 
   const std::vector<ApiKey>& all() const { return keys_; }
@@ -45,11 +45,12 @@ class ApiKeys {
   std::vector<ApiKey> keys_;  // not empty
 };
 
-// Reads all of it before any is looked at; refuses files larger than kMostKeyFileBytes.
+// Reads the whole file before it parses any of it. Refuses files larger than kMostKeyFileBytes.
 inline constexpr std::size_t kMostKeyFileBytes = 16 << 20;
 boost::system::result<ApiKeys, Problem> read_key_file(const std::string& path);
 
-// The token of an Authorization header's value as of RFC 6750; nothing if it is not one.
+// Returns the bearer token (RFC 6750) in an Authorization header's value, or nullopt if there is
+// none.
 std::optional<std::string_view> bearer_token(std::string_view authorization);
 
 }  // namespace pyexec

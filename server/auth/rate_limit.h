@@ -1,5 +1,5 @@
-// How often each client may ask: token buckets by subject, which is a key's name or an address.
-// Pure: time is passed in.
+// Rate limits: one token bucket per subject, which is a key's name or an address. Pure: time is
+// passed in.
 #pragma once
 
 #include <boost/multi_index/hashed_index.hpp>
@@ -20,13 +20,13 @@ namespace pyexec {
 // A bucket that would take longer than kLongestFill to fill takes kLongestFill.
 struct Rate {
   double per_second;    // above 0
-  std::uint64_t burst;  // 1 to 10^9: what a subject that was quiet may ask at once
+  std::uint64_t burst;  // 1 to 10^9: requests at once after a quiet time
 };
 
 struct Verdict {
   bool allowed;
   std::uint64_t limit;                // the burst
-  std::uint64_t remaining;            // whole tokens that are left
+  std::uint64_t remaining;            // whole tokens left
   std::uint64_t reset_seconds;        // until the bucket is full, rounded up
   std::uint64_t retry_after_seconds;  // until there is a token, rounded up; 0 if there is one
 };
@@ -37,22 +37,22 @@ class RateLimiter {
   static constexpr std::size_t kMostSubjects = 100'000;
   static constexpr std::chrono::nanoseconds kLongestFill = std::chrono::seconds(1'000'000'000);
 
-  // Beyond `most_subjects` the subject that has not asked for longest is forgotten, which means
-  // that its bucket is full again: somebody with so many addresses gets past their limits.
+  // Beyond `most_subjects`, the least recently seen subject is forgotten, so its bucket is full
+  // again: a client with that many addresses gets past its limits.
   explicit RateLimiter(std::size_t most_subjects = kMostSubjects) : most_subjects_(most_subjects) {}
 
-  // Takes a token if there is one; being refused costs nothing. Buckets that are full by now are
-  // forgotten on the way, so that one call takes logarithmic time, averaged over all calls.
+  // Takes a token if there is one; a refusal costs nothing. Also forgets buckets that are full by
+  // now. Takes amortised logarithmic time.
   Verdict take(std::string_view subject, const Rate& rate, Time now);
 
-  std::size_t subjects() const { return buckets_.size(); }  // that are remembered
+  std::size_t subjects() const { return buckets_.size(); }  // remembered
 
  private:
   struct Bucket {
     std::string subject;
-    Time full_at;  // says with the rate how many tokens there are at any time
+    Time full_at;  // with the rate, gives the number of tokens at any time
   };
-  struct ByTouch {};  // the one that has not asked for longest first
+  struct ByTouch {};  // least recently seen first
   struct ByFull {};
   using Buckets = boost::multi_index_container<
       Bucket, boost::multi_index::indexed_by<
@@ -71,8 +71,8 @@ class RateLimiter {
   Buckets buckets_;
 };
 
-// RateLimit-Limit, -Remaining and -Reset (draft-ietf-httpapi-ratelimit-headers-03); Retry-After if
-// it is a refusal.
+// Returns RateLimit-Limit, -Remaining and -Reset (draft-ietf-httpapi-ratelimit-headers-03), and
+// Retry-After for a refusal.
 Headers rate_limit_headers(const Verdict& verdict);
 
 }  // namespace pyexec

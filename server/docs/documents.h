@@ -10,7 +10,7 @@ namespace pyexec {
 // Returns the OpenAPI document, as JSON.
 std::string openapi_document(const JobCaps& caps);
 
-// Returns the page for people, with one blank left (server/base/fill.h): the address of the
+// Returns the page for people, with one placeholder left (server/base/fill.h): the address of the
 // service.
 std::string front_page(const JobCaps& caps);
 

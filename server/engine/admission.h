@@ -1,4 +1,5 @@
-// A bound and a refusal beyond it, for jobs and for bytes: nothing waits without a place. Pure.
+// Admission control with a fixed bound, for jobs and for bytes: nothing waits without a place.
+// Pure.
 #pragma once
 
 #include <cstdint>
@@ -9,8 +10,8 @@ namespace pyexec {
 
 class Admission {
  public:
-  // Held by a job from admission to answer, and by a request as long as its body is there; gives
-  // its places back when destroyed.
+  // Held by a job from admission to answer, and by a request as long as its body is in memory.
+  // Returns its places when destroyed.
   class Permit {
    public:
     Permit(Permit&& other) noexcept
@@ -20,9 +21,9 @@ class Admission {
       if (admission_ != nullptr) admission_->admitted_ -= places_;
     }
 
-    // To at least so many. false, and nothing changes, if there is no room for them.
+    // Grows to at least `places`. Returns false and changes nothing if there is no room.
     bool grow(std::uint64_t places) { return places <= places_ || resize(places); }
-    // To exactly so many, more or fewer. false as above.
+    // Grows or shrinks to exactly `places`. Returns false as above.
     bool resize(std::uint64_t places) {
       if (places > places_ && places - places_ > admission_->places_ - admission_->admitted_)
         return false;

@@ -1,5 +1,5 @@
-// How much of the machine batches may have: most of it while nobody else asks, and what leaves a
-// core to single requests while somebody does.
+// How much of the machine batches may use: most of it while there are no single requests. While
+// there are, one core is left to them.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@ namespace pyexec {
 class BatchShare {
  public:
   struct Limits {
-    std::uint64_t alone;       // jobs at the same time, of all batches together
+    std::uint64_t alone;       // concurrent jobs of all batches together
     std::uint64_t in_company;  // the same, until `kQuiet` after the last single request
   };
   static constexpr std::chrono::seconds kQuiet{1};
@@ -38,7 +38,8 @@ class BatchShare {
    private:
     BatchShare* share_;
   };
-  // First come, first served: batches that ask for one place after the other take turns.
+  // Waits for a place, first come, first served: batches that request one place at a time take
+  // turns.
   awaitable<Place> take() {
     const auto turn = std::make_shared<Event>(co_await net::this_coro::executor);
     waiting_.push_back(turn);

@@ -1,4 +1,4 @@
-// From an admitted job to its outcome: waits for a worker, runs the job there, says how it ended.
+// Takes an admitted job to its outcome: waits for a worker, runs the job there, reports the end.
 #pragma once
 
 #include <memory>
@@ -23,7 +23,7 @@ std::shared_ptr<JobOutput> output_for(const JobRequest& request);
 struct EngineLimits {
   JobCaps caps;
   PoolLimits pool;
-  std::uint64_t queued_jobs;  // single ones that wait beyond those that run
+  std::uint64_t queued_jobs;  // single jobs that wait, beyond those that run
 };
 
 // On the server's thread. `launcher` and the other references must outlive it.
@@ -32,12 +32,12 @@ class Engine {
   Engine(net::any_io_executor executor, const EngineLimits& limits, Launcher& launcher,
          const Telemetry& telemetry, Offload& offload, const Lifecycle& lifecycle);
 
-  // Returns why jobs of this service cannot do what `request` asks for; nothing if they can.
+  // Returns why jobs of this service cannot do what `request` asks for, or nullopt if they can.
   std::optional<std::string> problem_with(const JobRequest& request) const;
 
-  // Waits for a worker, in the turn of its `rank`, and runs the job there. A worker that is lost
-  // before it has read the job is replaced by another. The deadline counts from here: time in the
-  // queue is the job's own. Fills `output`. `busy`: no worker became free in time.
+  // Waits for a worker by `rank` and runs the job there. A worker that is lost before it has read
+  // the job is replaced by another. The deadline counts from this call, so it includes time in the
+  // queue. Fills `output`. The outcome is `busy` if no worker became free in time.
   awaitable<Outcome> run(const JobRequest& request, Rank rank, std::shared_ptr<JobOutput> output,
                          Cancellation& cancellation);
 

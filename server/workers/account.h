@@ -1,4 +1,4 @@
-// What the kernel told of a job's end, as its usage. Pure.
+// Fills in a job's usage from what the kernel reported at its end. Pure.
 #pragma once
 
 #include <optional>
@@ -8,7 +8,7 @@
 
 namespace pyexec {
 
-// own_death: as of waitpid(2), where the worker ended by itself.
+// own_death: the status from waitpid(2), if the worker ended by itself.
 void account(const WorkerHandle& worker, std::optional<int> own_death, JobUsage& usage);
 
 }  // namespace pyexec

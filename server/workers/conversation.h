@@ -1,6 +1,6 @@
-// What the server and a worker say to each other about a job, over the job socket: the job, then
-// the worker's report. The script may have taken the worker's place: every byte of it is bounded
-// before it is read.
+// The exchange between the server and a worker over the job socket: the job, then the worker's
+// report. The script may have taken over the worker, so every byte of the report is bounded before
+// it is read.
 #pragma once
 
 #include <optional>
@@ -13,8 +13,8 @@
 
 namespace pyexec {
 
-// How it ended. open: it has not. closed: the worker's end did. unread: the same, before the worker
-// had read the job.
+// How the conversation ended. open: not yet. closed: the worker's end closed. unread: it closed
+// before the worker had read the job.
 enum class Channel { open, reported, closed, unread, too_large, malformed };
 
 struct Conversation {
@@ -24,14 +24,14 @@ struct Conversation {
   std::uint64_t reported_ns = 0;  // CLOCK_MONOTONIC
 };
 
-// The job as a frame, and what bounds its report.
+// The job as a frame, and the bounds on its report.
 struct Assignment {
   std::string job_frame;
   const JobCaps& caps;
   const ReportOptions& options;
 };
 
-// Until the worker has reported, or cannot any more. The references must outlive it.
+// Returns once the worker has reported, or can no longer report. The references must outlive it.
 awaitable<Conversation> converse(WorkerHandle& worker, const Assignment& job, Offload& offload);
 
 }  // namespace pyexec

@@ -1,4 +1,4 @@
-// Why a job that has not reported ended.
+// Why a job ended without a report.
 #pragma once
 
 #include <optional>
@@ -12,10 +12,10 @@ namespace pyexec {
 struct Ending {
   Channel channel;
   bool cancelled;
-  std::optional<int> own_death;  // as of waitpid(2), if the worker ended by itself
+  std::optional<int> own_death;  // status from waitpid(2), if the worker ended by itself
 };
 
-// Never Channel::reported. The worker's jail is known to be empty.
+// The channel must not be Channel::reported, and the worker's jail must be known to be empty.
 Outcome outcome_of_ending(const Ending& ending, const WorkerHandle& worker, const JobCaps& caps);
 
 }  // namespace pyexec

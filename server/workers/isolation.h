@@ -1,4 +1,4 @@
-// What is known about the jails of this host.
+// The level of isolation on this host, and the result of the self-test.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,8 @@ struct Isolation {
   std::uint64_t selftest_run = 0, selftest_blocked = 0;  // attacks
 };
 
-// Where this process runs, as far as it can be told: bare, docker, podman, kubernetes, gvisor,
-// cloud_run_gen1, cloud_run_gen2.
+// Returns the platform this process runs on, as far as it can be detected: bare, docker, podman,
+// kubernetes, gvisor, cloud_run_gen1, cloud_run_gen2.
 std::string platform();
 
 }  // namespace pyexec

@@ -1,4 +1,4 @@
-// Why a service does not start at the level that is wanted, in words for its operator.
+// Explains to the operator why the service does not start at the wanted isolation level.
 #pragma once
 
 #include <cstdint>
@@ -9,18 +9,18 @@
 
 namespace pyexec {
 
-// What the operator asks for.
+// The operator's settings.
 struct WantedIsolation {
   std::uint64_t min_level, max_level;
   std::uint64_t pool_workers, running_jobs;
 };
 
-// One sentence that says what is missing, why, and how to get it. Returns nullopt if the host gives
-// what is wanted.
+// Returns one sentence: what is missing, why, and how to get it. Returns nullopt if the host meets
+// the wanted level.
 std::optional<std::string> below_minimum(const Probed& probed, const WantedIsolation& wanted);
 
-// Which resource the host is so short of at the moment that its level cannot be told. Returns
-// nullopt if it is short of none.
+// Returns the resource that is so short at the moment that the host's level cannot be determined.
+// Returns nullopt if none is short.
 std::optional<std::string> shortage(const Probed& probed);
 
 }  // namespace pyexec

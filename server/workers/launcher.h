@@ -1,5 +1,5 @@
 // Starts pyexec-worker, which becomes the launcher (worker/launcher/launcher.h), and talks to it.
-// All that the service does with rights is done there.
+// Every privileged operation of the service happens there.
 #pragma once
 
 #include <optional>
@@ -14,20 +14,21 @@ namespace pyexec {
 
 class Launcher {
  public:
-  // program: the path of pyexec-worker. Throws std::system_error if it cannot be started. To be
-  // called before this process gives its own rights up.
+  // program: the path of pyexec-worker. Throws std::system_error if it cannot be started. Must be
+  // called before this process gives up its own rights.
   Launcher(net::any_io_executor executor, const std::string& program, const Configure& configure,
            Log& log);
 
-  // Once: how jails are made here. Nothing if the launcher ended without a word.
+  // Returns how jails are made here. Returns nullopt if the launcher ended without an answer. Call
+  // once.
   awaitable<std::optional<Probed>> probe();
 
-  // A zygote that listens on the other end of `control`. The caller keeps `control` open until this
-  // returns. If none can be started, its other end closes. Returns its number.
+  // Starts a zygote that listens on the other end of `control`, and returns its number. The caller
+  // keeps `control` open until this returns. If no zygote can be started, the other end closes.
   std::uint32_t start_zygote(int control);
-  // Kills it, if it is still there.
+  // Kills the zygote if it is still alive.
   void end_zygote(std::uint32_t number);
-  // The launcher and all it has started end.
+  // Ends the launcher and everything it has started.
   void close();
 
   pid_t pid() const { return pid_; }

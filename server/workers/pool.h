@@ -1,4 +1,4 @@
-// Parked workers, ready to be given a job, and the zygote that makes them.
+// The pool of parked workers that are ready for a job, and the zygote that makes them.
 #pragma once
 
 #include <deque>
@@ -24,19 +24,20 @@ struct PoolLimits {
   ZygoteLife zygotes;
 };
 
-// Keeps `workers` of the current zygote parked or on their way, lets at most `running_jobs` be out,
-// and starts a new zygote when one is lost. When a zygote has been replaced, each worker of the one
-// before stays until there is a new one in its place. All on the server's thread.
+// Keeps `workers` of the current zygote parked or starting, lets at most `running_jobs` be leased,
+// and starts a new zygote when one is lost. After a zygote has been replaced, each worker of the
+// previous one stays until a new one takes its place. All on the server's thread.
 class Pool {
  public:
   Pool(net::any_io_executor executor, const PoolLimits& limits, Launcher& launcher,
        const Telemetry& telemetry);
 
-  // Until the pool is full for the first time. The text says what is wrong if that cannot be.
-  // job_uids: of Probed.
+  // Waits until the pool is full for the first time. Returns an error message on failure.
+  // job_uids: Probed::job_uids.
   awaitable<std::optional<std::string>> start(std::uint32_t job_uids);
 
-  // A worker that is out. Ends its jail if nobody has, and makes room for the next job.
+  // A leased worker. Its destructor ends the jail if it has not ended, and makes room for the next
+  // job.
   class Lease {
    public:
     Lease(Pool& pool, std::shared_ptr<WorkerHandle> worker)
@@ -53,31 +54,31 @@ class Pool {
     std::shared_ptr<WorkerHandle> worker_;
   };
 
-  // Waits its turn, first come first served within a rank, until `deadline` or until cancelled. Of
-  // the workers that are there takes one of this preload, if any is.
+  // Waits for a worker, first come first served within a rank, until `deadline` or cancelled.
+  // Prefers a parked worker with the requested preload. Returns nullopt if none came in time.
   awaitable<std::optional<Lease>> take(WorkerRequest request, Deadline deadline,
                                        Cancellation& cancellation);
 
-  // Until every worker that was taken has been replaced: making one takes more of the machine than
-  // a short job does. By `deadline` at the latest.
+  // Waits until every leased worker has been replaced, or until `deadline`: making a worker costs
+  // more than a short job does.
   awaitable<void> wait_full(Deadline deadline);
 
-  // Ends the zygote and all jails. No worker is made any more.
+  // Ends the zygote and all jails. No more workers are made.
   void close();
 
   PoolState state() const {
     return {limits_.workers, parked_.size(),    starting_.size(), running_,
             waiting_.size(), zygotes_.starts(), worker_failures_};
   }
-  // Whether no worker is parked, and none has become ready while two zygotes had their time to get
-  // warm.
+  // Whether no worker is parked and none has become ready for twice the time a zygote may take to
+  // get warm.
   bool is_stuck() const {
     return started_ && parked_.empty() && Clock::now() - last_ready_ > 2 * limits_.zygotes.start;
   }
   const PoolLimits& limits() const { return limits_; }
   const std::optional<Hello>& zygote() const {
     return zygotes_.hello();
-  }  // nothing while there is none
+  }  // nullopt while there is none
 
  private:
   void start_zygote();
@@ -101,8 +102,8 @@ class Pool {
   void worker_exited(const WorkerExited& exited);
   void zygote_lost(const std::set<std::uint32_t>& workers, Zygotes::Events::Was was);
 
-  // Requests that the zygote has not answered. Enough to keep two cores at it; more push each
-  // other's pages out of the caches: 16 took up to a tenth from the throughput.
+  // Limit on unanswered requests to the zygote. 4 keep two cores busy. More evict each other's
+  // pages from the caches: 16 cost up to a tenth of the throughput.
   static constexpr std::uint64_t kMaxStarting = 4;
   static constexpr std::chrono::milliseconds kRefillDelay{5};
   static constexpr std::chrono::milliseconds kFirstPause{50}, kLongestPause{5000};

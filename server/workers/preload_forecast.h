@@ -1,4 +1,4 @@
-// Which kind of worker the next jobs will want, judged by the last ones. Pure.
+// Predicts from the last jobs which kind of worker the next ones will want. Pure.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,8 @@ class PreloadForecast {
     constexpr double kMemory = 32;  // jobs
     pandas_share_ += ((wanted == Preload::pandas ? 1 : 0) - pandas_share_) / kMemory;
   }
-  // How many of `count` workers of this kind are more than a pool of `size` needs. Negative: how
-  // many are missing.
+  // Returns by how many `count` workers of this kind exceed the need of a pool of `size`. Negative:
+  // how many are missing.
   double surplus(Preload preload, std::uint64_t count, std::uint64_t size) const {
     const double share = preload == Preload::pandas ? pandas_share_ : 1 - pandas_share_;
     return static_cast<double>(count) - share * static_cast<double>(size);

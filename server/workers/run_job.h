@@ -1,4 +1,4 @@
-// One job on one worker: send, drain, wait, kill, say how it ended.
+// Runs one job on one worker: sends it, drains its output, waits, kills, returns its outcome.
 #pragma once
 
 #include <memory>
@@ -13,8 +13,8 @@
 
 namespace pyexec {
 
-// complete: waits until the kernel has taken the job apart and told what it used: up to two
-// milliseconds more.
+// complete: waits until the kernel has torn the job down and reported its usage, which takes up to
+// two milliseconds more.
 enum class Accounting { quick, complete };
 
 struct JobRun {
@@ -23,14 +23,14 @@ struct JobRun {
   Deadline deadline;
   Accounting accounting;
   Offload& offload;
-  std::shared_ptr<JobOutput> output;  // filled; may be filled on for a moment after the answer
+  std::shared_ptr<JobOutput> output;  // filled, for a moment even after the answer
 };
 
-// Returns never later than the deadline plus the time the kernel takes to kill. By then no process
-// of the job is left, whatever the script did; but, where `accounting` is quick, for the worker of
-// a job that reported and never made another process or thread: it is stopped, is killed within a
-// millisecond, and then takes the kernel another to take apart. `lease` is held until that is done.
-// After a cancellation the outcome is `internal`.
+// Returns no later than the deadline plus the time the kernel takes to kill. By then no process of
+// the job is left, whatever the script did. The exception, where `accounting` is quick, is the
+// worker of a job that reported and never made another process or thread: it is stopped and is
+// killed within a millisecond, and the kernel takes another to tear it down. `lease` is held until
+// that is done. After a cancellation the outcome is `internal`.
 awaitable<Outcome> run_job(Pool::Lease lease, JobRun what, Cancellation& cancellation,
                            Metrics& metrics);
 

@@ -1,4 +1,4 @@
-// Who waits for a worker, in their turn. On the server's thread.
+// The queue of requests that wait for a worker. On the server's thread.
 #pragma once
 
 #include <list>
@@ -9,7 +9,7 @@
 
 namespace pyexec {
 
-// single: a request of its own. batch: one of many, which lets those go first.
+// single: a request of its own. batch: one job of many; single requests go first.
 enum class Rank { single, batch };
 
 struct WorkerRequest {
@@ -31,7 +31,7 @@ class WaitQueue {
     (request.rank == Rank::single ? singles_ : batches_).push_back(waiter);
     return waiter;
   }
-  // The one whose turn it is, which is then out of the queue; null if nobody waits.
+  // Removes and returns the next waiter. Returns null if the queue is empty.
   std::shared_ptr<Waiter> next() {
     auto& queue = singles_.empty() ? batches_ : singles_;
     if (queue.empty()) return nullptr;

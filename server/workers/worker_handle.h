@@ -1,4 +1,4 @@
-// The server's hold on one worker and its jail: all that is left of them dies with this object.
+// The server's handle on one worker and its jail. Whatever is left of them ends with this object.
 #pragma once
 
 #include <cstdint>
@@ -35,38 +35,38 @@ class WorkerHandle : public std::enable_shared_from_this<WorkerHandle> {
   net::posix::stream_descriptor& output() { return output_; }
   net::posix::stream_descriptor& errors() { return errors_; }
 
-  // To be called once, first. The times, or why there is no worker.
+  // Returns the start times, or why there is no worker. Call once, before anything else.
   struct FirstWords {
     std::optional<StartTimes> times;
     std::string problem;
   };
   awaitable<FirstWords> await_ready();
 
-  // Ends the job. After `kill_job` none of its processes is left, or only the worker, alone and
-  // stopped, which is killed a moment later (sandbox/base/lifeline.h). After `await_empty`, which
-  // follows it, none is left, not even as a zombie. Each is false if that takes longer than
-  // kKillTime, which only a kernel in trouble needs.
+  // Ends the job. After `kill_job` none of its processes is left, or only the worker, stopped and
+  // killed a moment later (sandbox/base/lifeline.h). After `await_empty`, called next, none is
+  // left, not even as a zombie. Each returns false if that takes longer than kKillTime, which
+  // happens only if the kernel is in trouble.
   awaitable<bool> kill_job();
   awaitable<bool> await_empty();
   static constexpr std::chrono::seconds kKillTime{10};
 
-  // The jail ended without its init's word: somebody else ended it, not the job.
+  // Whether the jail ended without a message from its init: something other than the job ended it.
   bool jail_broke() const { return jail_broke_; }
 
-  // Told by the pool: the worker process itself has ended, with a status as of waitpid(2), or its
-  // zygote has, and nobody will ever know.
+  // Called by the pool. set_exited: the worker process has ended, with a status from waitpid(2).
+  // set_lost: its zygote has ended, so the status will never be known.
   void set_exited(const WorkerExited& exited);
   void set_lost();
   std::optional<int> wait_status() const { return wait_status_; }
-  bool out_of_memory() const { return out_of_memory_; }  // the kernel ended it, or a child of it
-  // What it had used when it was ready, and, once it has ended, all in all.
+  bool out_of_memory() const { return out_of_memory_; }  // the kernel killed it or a child of it
+  // Usage at the time it became ready and, once it has ended, in total.
   void set_ready(const sandbox::Usage& usage) { when_ready_ = usage; }
   const sandbox::Usage& when_ready() const { return when_ready_; }
   const std::optional<sandbox::Usage>& used() const { return used_; }
   Event& gone() { return gone_; }
-  // Called once, at either.
+  // Called once, at set_exited or set_lost.
   std::function<void()> on_gone;
-  // Called as this object ends, which its holders put off until the jail is empty.
+  // Called by the destructor. The holders keep this object until the jail is empty.
   std::function<void()> on_end;
 
  private:
@@ -88,7 +88,7 @@ class WorkerHandle : public std::enable_shared_from_this<WorkerHandle> {
   Event gone_;
 };
 
-// Ends the job, if there is one, and holds `worker` until its jail is empty.
+// Ends the job, if there is one, and keeps `worker` until its jail is empty.
 awaitable<void> reap_in_background(std::shared_ptr<WorkerHandle> worker, Log& log);
 
 }  // namespace pyexec

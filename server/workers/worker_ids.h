@@ -1,4 +1,4 @@
-// Names for workers, none of which shares its uid with another.
+// Allocates worker ids so that no two live workers share a uid.
 #pragma once
 
 #include <cstdint>
@@ -7,21 +7,21 @@
 
 namespace pyexec {
 
-// An id's uid on the host is the id modulo the number of uids that there are (Probed::job_uids). A
-// parked worker can outlive any number of others, so the ids that are taken are looked at.
+// An id's uid on the host is the id modulo the number of uids (Probed::job_uids). A parked worker
+// can outlive any number of others, so the ids in use are checked.
 class WorkerIds {
  public:
-  // uids: 0 where jobs have none of their own.
+  // uids: 0 if jobs have no uids of their own.
   void limit(std::uint32_t uids) { uids_ = uids; }
 
-  // The next one whose uid nobody has; nothing while there is none.
+  // Returns the next id whose uid is free. Returns nullopt while there is none.
   std::optional<std::uint32_t> take();
-  // No process has its uid any more. Nothing happens if it was released before.
+  // To be called once no process has the id's uid. Does nothing if it was released before.
   void release(std::uint32_t id);
 
-  // Those that were taken before are stale from here on.
+  // Marks all ids taken so far as stale.
   void make_stale() { first_fresh_ = next_; }
-  // Ids wrap, so the oldest of very many are stale too.
+  // Ids wrap around, so after very many the oldest count as stale too.
   bool is_fresh(std::uint32_t id) const {
     return static_cast<std::int32_t>(id - first_fresh_) >= 0;
   }

@@ -1,4 +1,5 @@
-// Has a zygote started and talks to it: the server's side of worker/protocol/control.h.
+// Starts a zygote through the launcher and talks to it: the server's side of
+// worker/protocol/control.h.
 #pragma once
 
 #include <functional>
@@ -16,24 +17,24 @@ struct ZygoteEvents {
   std::function<void(const WorkerSpawned&, FdMessage&)> on_worker;
   std::function<void(const SpawnFailed&)> on_spawn_failed;
   std::function<void(const WorkerExited&)> on_exited;
-  std::function<void()> on_unknown;  // it sent a message that this server does not know
+  std::function<void()> on_unknown;  // it sent a message of unknown type
   std::function<void()> on_lost;     // the zygote is gone, and every jail with it
 };
 
 // One zygote process. Closing (or destroying) it ends the process and all of its jails.
 class ZygoteClient : public std::enable_shared_from_this<ZygoteClient> {
  public:
-  // Throws std::system_error if this process has no descriptors left for it.
+  // Throws std::system_error if this process is out of descriptors.
   static std::shared_ptr<ZygoteClient> start(net::any_io_executor executor, Launcher& launcher,
                                              ZygoteEvents events);
 
-  // The answer is on_worker or on_spawn_failed. Keep the number of open requests small: both sides
+  // Answered by on_worker or on_spawn_failed. Keep the number of open requests small: both sides
   // queue them in socket buffers.
   void spawn(std::uint32_t worker_id, const Readiness& readiness);
   void close();
-  // Does not wait for it any longer: on_lost.
+  // Stops waiting for the zygote and calls on_lost.
   void give_up() { lose(); }
-  // As the launcher knows it.
+  // The launcher's number for this zygote.
   std::uint32_t number() const { return number_; }
 
  private:

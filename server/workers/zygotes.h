@@ -1,9 +1,9 @@
-// The zygotes of the service: the one that makes workers, the next one while it starts, and those
-// whose last jails are still there. All on the server's thread.
+// The zygotes of the service: the one that makes workers, its successor while it starts, and
+// retiring ones whose last jails still exist. All on the server's thread.
 //
 //   start ──▶ current ──(made many, or old)──▶ retiring ──(its last jail is empty)──▶ closed
 //                 ▲
-//   successor ────┘ once it is warm: until then the current one goes on
+//   successor ────┘ once it is warm; until then the current one keeps working
 #pragma once
 
 #include <functional>
@@ -19,23 +19,23 @@
 
 namespace pyexec {
 
-// How long one makes workers. 0 is no limit.
+// How long a zygote makes workers. 0 is no limit.
 struct ZygoteLife {
   std::uint64_t workers;       // made for jobs; those of the full pool come first
   std::uint64_t pool_workers;  // of a full pool
   std::chrono::minutes age;
-  std::chrono::milliseconds start;  // until it is warm: then another one is started
+  std::chrono::milliseconds start;  // time to get warm; after that another one is started
 };
 
 class Zygotes {
  public:
-  // Of any zygote, but for on_ready, which is of the current one: a new one, warm.
+  // Events of any zygote. on_ready is only for the current one: a new zygote is warm.
   struct Events {
     std::function<void()> on_ready;
     std::function<void(const WorkerSpawned&, FdMessage&)> on_worker;
     std::function<void(const SpawnFailed&)> on_spawn_failed;
     std::function<void(const WorkerExited&)> on_exited;
-    // One is gone, with these workers, on their way or alive.
+    // A zygote is gone, with these workers, whether starting or alive.
     enum class Was { current, other };
     std::function<void(const std::set<std::uint32_t>& workers, Was was)> on_lost;
   };
@@ -46,19 +46,19 @@ class Zygotes {
   };
   Zygotes(Host host, const ZygoteLife& life, Events events);
 
-  // A current one, if there is none. Throws std::system_error as ZygoteClient::start does.
+  // Starts a current zygote if there is none. Throws std::system_error as ZygoteClient::start does.
   void start();
   // Starts the next one if the current one is due.
   void consider_replacing();
-  // By the current one, which must be warm.
+  // The current zygote makes the worker. It must be warm.
   void spawn(std::uint32_t worker_id, const Readiness& readiness);
-  // Of a worker that was told of: its jail is empty. Until then its zygote, with which a jail's
-  // init or supervisor ends, is not closed.
+  // To be called once the jail of an announced worker is empty. Until then its zygote is not
+  // closed, because the jail's init or supervisor ends with the zygote.
   void release(std::uint32_t worker_id);
   void close();
 
   bool has_current() const { return current_ != nullptr; }
-  // Nothing while no current one is warm.
+  // Returns nullopt while no current zygote is warm.
   const std::optional<Hello>& hello() const;
   std::uint64_t starts() const { return starts_; }
 
@@ -69,10 +69,10 @@ class Zygotes {
     std::shared_ptr<ZygoteClient> client;
     net::steady_timer patience;  // until it has to be warm
     std::optional<Hello> hello;
-    std::set<std::uint32_t> workers;  // asked for, and not released
+    std::set<std::uint32_t> workers;  // requested and not yet released
     std::uint64_t made = 0;
     Deadline since;
-    Metrics::Replaced why;  // it was started
+    Metrics::Replaced why;  // reason it was started
   };
   using Handle = std::shared_ptr<Zygote>;
 
@@ -90,7 +90,7 @@ class Zygotes {
   Handle current_, successor_;
   std::set<Handle> retiring_;
   std::uint64_t starts_ = 0;
-  Deadline next_try_ = Deadline::min();  // of a successor, after one that failed
+  Deadline next_try_ = Deadline::min();  // to start a successor, after one failed
 };
 
 }  // namespace pyexec

@@ -21,24 +21,23 @@ struct ReportCaps {
 };
 
 // One per process. Its functions do not throw: an interpreter that cannot start ends the process
-// with a message on stderr, and one that a script broke is reported as such.
+// with a message on stderr, and an interpreter that a script broke is reported as such.
 class Interpreter {
  public:
-  // Runs in the zygote: starts Python, imports the packages, runs the prelude, and makes ready for
-  // any number of forks. From here on this process runs no Python; its forks do, after
-  // `start_life`.
+  // Runs in the zygote: starts Python, imports the packages, runs the prelude, and prepares for any
+  // number of forks. From then on this process runs no Python; its forks do, after `start_life`.
   explicit Interpreter(Locking locking);
-  // Never finalised: that would touch every page a worker shares with the zygote.
+  // Never finalised: that would touch every page that a worker shares with the zygote.
   ~Interpreter() = default;
   Interpreter(const Interpreter&) = delete;
   Interpreter& operator=(const Interpreter&) = delete;
 
   const Versions& versions() const { return versions_; }
 
-  // Runs in the worker, jailed. `temporary_directory`: where tempfile writes, or "".
+  // Runs in the jailed worker. `temporary_directory`: where tempfile writes, or "".
   void start_life(const char* temporary_directory) const;
   Report run(const Job& job, const ReportCaps& caps) const;
-  // Runs a script or two like those that workers of this preload are for.
+  // Runs a script or two of the kind that workers of this preload are for.
   bool warm_up(Preload preload) const;
 
  private:

@@ -11,14 +11,14 @@ namespace pyexec {
 struct WorkerStart {
   sandbox::JailEntry jail;
   ReportCaps caps;
-  sandbox::SetupError forked;  // what went wrong on the way into the jail's processes, if anything
+  sandbox::SetupError forked;  // the error of the fork into the jail, if any
   const WorkingSet& working_set;
   Preload warm_up;
   std::uint64_t memory_bytes;  // of its address space limit, on top of the warm interpreter
 };
 
-// Jail, warm-up, READY, one JOB, one REPORT, exit. A step that fails is sent as SETUP_FAILED
-// instead of READY, and no job is ever read.
+// Enters the jail, warms up, sends READY, reads one JOB, sends one REPORT, exits. If a step fails,
+// sends SETUP_FAILED instead of READY and reads no job.
 [[noreturn]] void worker_main(const Interpreter& interpreter, const WorkerStart& start);
 
 }  // namespace pyexec

@@ -1,5 +1,5 @@
-// Which pages of the zygote a worker writes to before and while it runs a script. A worker that
-// makes them its own in bulk, before it is needed, does not take a page fault for each.
+// The pages of the zygote that a worker writes to before and while it runs a script. A worker that
+// copies them in bulk, before it is needed, does not take a page fault for each.
 #pragma once
 
 #include <cstdint>
@@ -10,9 +10,9 @@ namespace pyexec {
 
 class WorkingSet {
  public:
-  // Runs in the zygote: forks, runs `life` in the child, and finds out which of the pages that both
-  // had the child has made its own since. Empty where the kernel does not tell (gVisor), or the
-  // child fails: nothing depends on it but speed.
+  // Runs in the zygote: forks, runs `life` in the child, and finds out which shared pages the child
+  // has copied. Empty if the kernel does not report them (gVisor) or the child fails: only speed
+  // depends on it.
   static WorkingSet record(const std::function<void()>& life);
 
   // Runs in a worker.

@@ -5,9 +5,9 @@
 //          ── START_ZYGOTE + fd ─▶ ─ fork ─▶ zygote      (zygote.h), which answers on that
 //          descriptor
 //
-// It reads nothing but these two messages from the server, which has given its own rights up, and
-// sees no script and no worker. When the server goes it ends what it has started, and leaves
-// nothing behind.
+// It reads nothing but these two messages from the server, which has given up its own rights. It
+// sees no script and no worker. When the server ends, the launcher ends everything it has started,
+// and leaves nothing behind.
 #pragma once
 
 namespace pyexec {

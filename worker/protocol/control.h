@@ -1,5 +1,5 @@
-// Messages on the control socket, between the server and the zygote: SOCK_SEQPACKET, one message a
-// datagram, both ends the same build. Each message is its type, then its struct.
+// Messages on the control socket, between the server and the zygote: SOCK_SEQPACKET, one message
+// per datagram, both ends of the same build. Each message is its type, then its struct.
 #pragma once
 
 #include <array>
@@ -16,7 +16,7 @@
 
 namespace pyexec {
 
-// The launcher finds its end of its control socket here, and the zygote of its own.
+// The descriptor of the control socket, in the launcher and in the zygote.
 inline constexpr int kControlFd = 3;
 inline constexpr std::uint32_t kProtocolVersion = 7;
 
@@ -36,7 +36,7 @@ enum class ControlType : std::uint32_t {
 struct Configure {
   static constexpr auto kType = ControlType::configure;
   std::uint32_t protocol_version;
-  std::uint32_t allow_weak;  // 1: a jail that is only a system call filter will do
+  std::uint32_t allow_weak;  // 1: a jail that is only a system call filter is acceptable
   std::uint32_t max_level;   // of the plans that are tried
   std::uint32_t reserved;
   std::uint64_t memory_bytes;  // on top of the warm interpreter
@@ -51,8 +51,7 @@ struct Configure {
   std::uint64_t error_bytes;
 };
 
-// Launcher to server, once: how jails are made on this host, and what stood in the way of better
-// ones.
+// Launcher to server, once: how jails are made on this host, and what prevented better ones.
 struct Probed {
   static constexpr auto kType = ControlType::probed;
   struct Tried {
@@ -65,27 +64,26 @@ struct Probed {
   // A job's uid on the host is its worker's id modulo this; 0: jobs have no uids of their own.
   std::uint32_t job_uids;
   std::uint32_t landlock_abi;
-  std::uint32_t has_processes;  // 1: jobs can fork and execute
-  std::uint32_t
-      has_private_tmp;        // 1: /tmp is the job's own; else it is where TMPDIR says, if at all
-  std::uint32_t has_scratch;  // 1: there is a place to write
-  std::uint32_t has_file_locks;  // 1: a job can lock its files
-  std::uint32_t has_sessions;    // 1: a job's processes can begin sessions
+  std::uint32_t has_processes;    // 1: jobs can fork and execute
+  std::uint32_t has_private_tmp;  // 1: /tmp is the job's own; else it is TMPDIR, if anything
+  std::uint32_t has_scratch;      // 1: there is a place to write
+  std::uint32_t has_file_locks;   // 1: a job can lock its files
+  std::uint32_t has_sessions;     // 1: a job's processes can begin sessions
   std::uint32_t tried_count;
   std::array<Tried, 12> tried;  // in order; the last is the plan, if one works
-  // Of something that this host has, and has too little of now: then the level is not known.
+  // A resource that this host is short of now: then the level is not known.
   sandbox::SetupError shortage;
   sandbox::LayerErrors layers;
 };
 
-// Server to launcher, with one descriptor: the zygote's end of its control socket. It closes where
-// none can be started.
+// Server to launcher, with one descriptor: the zygote's end of its control socket. The launcher
+// closes it if no zygote can be started.
 struct StartZygote {
   static constexpr auto kType = ControlType::start_zygote;
   std::uint32_t number;  // the server's name for it
 };
 
-// Server to launcher: kills that zygote, and with it all that it has started.
+// Server to launcher: kills that zygote and everything it has started.
 struct EndZygote {
   static constexpr auto kType = ControlType::end_zygote;
   std::uint32_t number;
@@ -104,14 +102,14 @@ inline const char* isolation_name(std::uint32_t level) {
   return level < std::size(kNames) ? kNames[level] : "unknown";
 }
 
-// What kind of script a worker is made ready for.
+// The kind of script that a worker is prepared for.
 enum class Preload : std::uint32_t { basic, pandas };
 inline constexpr std::size_t kWarmths = 2;
 
-// How a worker is made ready before it parks.
+// How a worker is prepared before it parks.
 struct Readiness {
-  Preload pages;    // of this kind of script: it makes them its own
-  Preload scripts;  // of this kind, and of those before it, it runs one
+  Preload pages;    // it copies the pages that this kind of script writes to
+  Preload scripts;  // it runs one script of this kind and of each kind before it
 };
 inline bool is_known(const Readiness& readiness) {
   return static_cast<std::size_t>(readiness.pages) < kWarmths &&
@@ -125,7 +123,7 @@ struct Spawn {
 };
 
 // With five descriptors: job socket, stdout, stderr, lifeline, and the init's pidfd. The worker is
-// not ready yet: it says so itself, on the job socket.
+// not ready yet: it sends READY itself, on the job socket.
 struct WorkerSpawned {
   static constexpr auto kType = ControlType::worker;
   std::uint32_t worker_id;
@@ -135,7 +133,7 @@ struct WorkerSpawned {
 };
 inline constexpr std::size_t kWorkerFds = 5;
 
-// Before HELLO, for a zygote that cannot build jails at all, with worker_id kNoWorker.
+// Sent before HELLO, with worker_id kNoWorker, by a zygote that cannot build jails at all.
 struct SpawnFailed {
   static constexpr auto kType = ControlType::spawn_failed;
   std::uint32_t worker_id;
@@ -147,8 +145,8 @@ inline constexpr std::uint32_t kNoWorker = 0xffffffff;
 struct WorkerExited {
   static constexpr auto kType = ControlType::exited;
   std::uint32_t worker_id;
-  std::int32_t wait_status;     // as of waitpid(2)
-  std::uint32_t out_of_memory;  // 1: the kernel ended a process of the job for it
+  std::int32_t wait_status;     // from waitpid(2)
+  std::uint32_t out_of_memory;  // 1: the kernel killed a process of the job for lack of memory
   std::uint32_t reserved;
   sandbox::Usage usage;  // from its fork on
 };
@@ -170,7 +168,7 @@ inline std::optional<ControlType> control_type(std::span<const std::byte> bytes)
   return type;
 }
 
-// Nothing unless the type and the size are exactly this message's.
+// Returns nullopt unless the type and the size are exactly those of this message.
 template <typename Message>
 std::optional<Message> decode_control(std::span<const std::byte> bytes) {
   if (control_type(bytes) != Message::kType) return std::nullopt;

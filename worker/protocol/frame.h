@@ -19,10 +19,10 @@
 namespace pyexec {
 
 inline constexpr std::size_t kFrameHeaderBytes = 12;
-// Of every section: tag and length.
+// The header of every section: tag and length.
 inline constexpr std::size_t kSectionHeaderBytes = 5;
-// A REPORT's body beside its text, its detail and its files: five section headers, the kind and the
-// times. Each entry of a list has two lengths.
+// The size of a REPORT's body without its text, its detail and its files: five section headers, the
+// kind and the times. Each entry of a list has two lengths.
 inline constexpr std::size_t kReportOverheadBytes = 5 * kSectionHeaderBytes + 1 + 16;
 inline constexpr std::size_t kEntryOverheadBytes = 8;
 
@@ -34,8 +34,7 @@ struct FrameHeader {
       body_bytes;  // not yet compared with any cap: the caller's duty, before it allocates
 };
 
-// How long the steps of a worker took, from its fork until it was ready, and what it had used by
-// then.
+// The durations of a worker's steps, from its fork until it was ready, and its usage by then.
 struct StartTimes {
   std::uint64_t populate_ns, enter_ns, warm_up_ns;
   sandbox::Usage usage;
@@ -46,12 +45,12 @@ std::string encode_setup_failed(const sandbox::SetupError& error);
 std::string encode_job(const Job& job);
 std::string encode_report(const Report& report);
 
-// Nothing where the bytes are not exactly what the encoders above write.
+// Return nullopt if the bytes are not exactly what the encoders above write.
 std::optional<FrameHeader> decode_header(std::span<const std::byte, kFrameHeaderBytes> bytes);
 std::optional<StartTimes> decode_ready(std::string_view body);
 std::optional<sandbox::SetupError> decode_setup_failed(std::string_view body);
 std::optional<Job> decode_job(std::string_view body);
-// Nothing, too, for more files than that.
+// Returns nullopt also if there are more than `most_files` files.
 std::optional<Untrusted<Report>> decode_report(std::string_view body, std::uint64_t most_files);
 
 }  // namespace pyexec

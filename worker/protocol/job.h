@@ -1,4 +1,4 @@
-// What the server and a worker say to each other about one job, as plain data.
+// The job and the report that the server and a worker exchange, as plain data.
 #pragma once
 
 #include <cstdint>
@@ -8,20 +8,20 @@
 
 namespace pyexec {
 
-// A name and what it stands for: a file's path below the job's working directory and its bytes, or
-// a variable of the environment.
+// A name and its value: a file's path below the job's working directory and its bytes, or an
+// environment variable.
 struct NamedBytes {
   std::string name, bytes;
 
   bool operator==(const NamedBytes&) const = default;
 };
 
-// What a job's report is to hold beside its result, and what of it is taken.
+// The optional contents of a job's report, and the limits on them.
 struct ReportOptions {
-  std::uint64_t error_detail = 0;         // 1: of a failure
-  std::uint64_t nan_is_null = 0;          // 1: NaN and infinities of a result; 0: they are an error
-  std::vector<std::string> return_files;  // patterns of files' names; none: no files
-  std::uint64_t files_bytes = 0, files_count = 0, files_depth = 0;  // the most of them
+  std::uint64_t error_detail = 0;         // 1: with detail on a failure
+  std::uint64_t nan_is_null = 0;          // 1: NaN and infinities become null; 0: they are an error
+  std::vector<std::string> return_files;  // patterns of file names; none: no files
+  std::uint64_t files_bytes = 0, files_count = 0, files_depth = 0;  // limits
   std::string denied_imports;                                       // modules, comma-separated
 
   bool operator==(const ReportOptions&) const = default;
@@ -29,15 +29,15 @@ struct ReportOptions {
 
 struct Job {
   std::string script;      // UTF-8, may hold anything a client can send, NUL included
-  std::string args;        // of main(): a JSON array or object; "": none are given
+  std::string args;        // of main(): a JSON array or object; "": none
   std::string stdin_text;  // UTF-8
   std::vector<NamedBytes> files, environment;
-  // Address space of each process on top of the warm interpreter; 0: as the worker was made with.
+  // Address space of each process on top of the warm interpreter; 0: unchanged from the worker's.
   std::uint64_t memory_bytes = 0;
   ReportOptions options;
 
   bool operator==(const Job&) const = default;
-  // About how many it is encoded in.
+  // Returns its approximate encoded size.
   std::uint64_t bytes() const {
     std::uint64_t sum = script.size() + args.size() + stdin_text.size();
     for (const NamedBytes& file : files) sum += file.bytes.size();
@@ -45,26 +45,26 @@ struct Job {
   }
 };
 
-// A worker's own words. Everything that a worker cannot know better than its supervisor (that it
-// ran out of time, how it died) is not in this list.
+// The kinds of report that a worker can send. Ends that its supervisor knows better (out of time,
+// how it died) are not in this list.
 enum class ReportKind : std::uint8_t {
   value = 1,           // text: main()'s return value as JSON
   invalid_script = 2,  // text: why
   exception = 3,       // text: traceback
   not_serializable = 4,
   memory_limit = 5,
-  output_limit = 6,       // the value is larger than the server takes
+  output_limit = 6,       // the value is larger than the server accepts
   exited = 7,             // SystemExit
-  invalid_arguments = 8,  // text: why main() does not take them
+  invalid_arguments = 8,  // text: why main() does not accept them
 };
 inline constexpr auto kLastReportKind = ReportKind::invalid_arguments;
 
-// Exit codes of a worker whose job ended without a report. A script can exit with them too, so that
-// they say nothing but which words its outcome `exited` comes with.
+// Exit codes of a worker whose job ended without a report. A script can exit with them too, so they
+// only select the text of its outcome `exited`.
 inline constexpr int kExitBadFrame = 120;     // a defect of this service
 inline constexpr int kExitChannelLost = 121;  // the script closed the job socket
 
-// Of CLOCK_MONOTONIC, in nanoseconds.
+// In nanoseconds of CLOCK_MONOTONIC.
 struct RunTimes {
   std::uint64_t began_ns, ended_ns;
 };
@@ -73,20 +73,19 @@ struct Report {
   ReportKind kind;
   std::string text;
   RunTimes times = {};
-  // What is known of a failure, by name (ErrorDetail in server/job/outcome.h). At most
-  // kMostDetails.
+  // Details of a failure, by name (ErrorDetail in server/job/outcome.h). At most kMostDetails.
   std::vector<NamedBytes> detail = {};
   std::vector<NamedBytes> files = {};
 };
 inline constexpr std::size_t kMostDetails = 16;
-inline constexpr std::uint64_t kDetailBytes = 192 << 10;  // of all of them, their names included
+inline constexpr std::uint64_t kDetailBytes = 192 << 10;  // all together, with their names
 
-// Marks what a process that runs a script has said, until somebody has looked at it.
+// Marks data from a process that runs a script as unchecked.
 template <typename T>
 class Untrusted {
  public:
   explicit Untrusted(T value) : value_(std::move(value)) {}
-  // The caller checks what it takes out.
+  // The caller checks what it uses.
   const T& unchecked() const { return value_; }
 
  private:

@@ -1,4 +1,4 @@
-// Forks workers, and collects them when they end. Of the zygote, or of a slot process (slots.h).
+// Forks workers, and reaps them when they end. Used in the zygote, or in a slot process (slots.h).
 #pragma once
 
 #include <linux/filter.h>
@@ -27,15 +27,16 @@ class Forker {
   Forker(const Interpreter& interpreter, const Configure& configure, const sandbox::Plan& plan,
          sandbox::Spawner& spawner);
 
-  // Tells the server of the worker.
+  // Forks a worker and announces it to the server.
   sandbox::SetupError fork_worker(sandbox::EmptyJail& jail, const Readiness& readiness);
 
-  // Readable when `reap` has something to do, which tells the server; false if it is gone.
+  // Readable when `reap` has something to do. `reap` tells the server; returns false if the server
+  // is gone.
   int children() const { return children_.get(); }
   bool reap();
   std::size_t alive() const { return workers_.size(); }
 
-  // From here on this process is a slot's, whose group tells why a worker was killed.
+  // Makes this process a slot process. The slot's group tells why a worker was killed.
   void move_to(const sandbox::Slot& slot);
 
  private:
@@ -50,7 +51,7 @@ class Forker {
   std::array<WorkingSet, kWarmths> working_sets_;
   std::map<pid_t, std::uint32_t> workers_;
   const sandbox::Slot* slot_ = nullptr;
-  std::uint64_t memory_kills_ = 0;  // in the slot, before the worker that runs now
+  std::uint64_t memory_kills_ = 0;  // in the slot, before the current worker
 };
 
 }  // namespace pyexec

@@ -1,13 +1,13 @@
-// Slots: where control groups bound a job, its worker is forked by a process that lives in them.
+// Slots: if control groups bound a job, its worker is forked by a process that lives in them.
 //
 //   zygote ── fork, once a slot ──▶ slot process, in the slot's groups
 //          ── jail ──▶              ── fork ──▶ worker: in them from birth, with all that it forks
 //          ◀─ told ─┘   ... ◀─ free ── once nobody and nothing of the job is left in them
 //
 // Moving a process into a group takes the kernel between half a millisecond and fifteen; this way
-// no job waits for it. A slot process is a copy of the zygote, tells the server of its workers
-// itself, and dies with the zygote. One that ends before, for want of memory, say, takes its worker
-// along and is not replaced; the others go on.
+// no job waits for it. A slot process is a copy of the zygote, announces its workers to the server
+// itself, and dies with the zygote. If it ends earlier, for lack of memory, say, its worker ends
+// with it, and it is not replaced; the others go on.
 #pragma once
 
 #include <poll.h>
@@ -21,15 +21,16 @@ namespace pyexec {
 
 class Slots {
  public:
-  // generation: of the zygote, so that its groups are not those of the one before.
+  // generation: of the zygote, so that its groups differ from those of the one before.
   Slots(Forker& forker, const sandbox::Plan& plan, const sandbox::Limits& limits,
         std::uint32_t generation)
       : forker_(forker), plan_(plan), limits_(limits), generation_(generation) {}
 
-  // In the slot that has been free for longest, or in a new one.
+  // Forks in the slot that has been free for longest, or in a new one.
   sandbox::SetupError fork_worker(sandbox::EmptyJail& jail, const Readiness& readiness);
 
-  // What to poll, and what came of it, in the same order; false if the server is gone.
+  // add_sources adds the descriptors to poll. hear takes them after the poll, in the same order,
+  // and returns false if the server is gone.
   void add_sources(std::vector<pollfd>& sources) const;
   bool hear(std::span<const pollfd> sources);
 
@@ -37,7 +38,7 @@ class Slots {
   struct SlotProcess {
     UniqueFd socket;  // none: it has ended
     std::uint32_t worker_id = kNoWorker;
-    bool is_told = false;  // of the worker: the server
+    bool is_told = false;  // whether the server knows of the worker
   };
 
   sandbox::SetupError add_slot(sandbox::EmptyJail& waiting);

@@ -15,7 +15,7 @@ namespace pyexec {
 
 // Serves until the server closes the control socket. Returns the process's exit code. `plan` is how
 // jails are made here; the caller is a fork of the launcher, made for this. `generation` counts the
-// zygotes of a launcher: two that follow each other may be there at the same time.
+// zygotes of a launcher: two successive ones may exist at the same time.
 int zygote_main(const Configure& configure, const sandbox::Plan& plan, std::uint32_t generation);
 
 sandbox::Limits job_limits(const Configure& configure);

@@ -1,5 +1,5 @@
-// Which messages of queues were run of late, so that one that is delivered again is not run again.
-// Bounded in time and number. On the server's thread.
+// Remembers recently run queue messages, so that a redelivered one is not run again. Bounded in
+// time and number. On the server's thread.
 #pragma once
 
 #include <cstdint>
@@ -18,16 +18,16 @@ namespace pyexec {
 
 class DedupCache {
  public:
-  // window: for how long an end is kept.
+  // window: how long an outcome is kept.
   explicit DedupCache(std::chrono::seconds window) : window_(window) {}
 
-  // Of a message, of the job in it and of the API key it came with: who sends another job under a
-  // message's name, or has another key, does not keep that message from being run.
+  // Identifies a message, the job in it and the API key it came with. A sender with another job
+  // under the same message name, or with another key, cannot keep that message from being run.
   using Name = Sha256;
   static std::optional<Name> name_of(const QueueMessage& message, std::string_view job,
                                      std::string_view key);
 
-  // A delivery that is being run. Unless it has ended, it is forgotten when this goes.
+  // A delivery in progress. Forgotten by the destructor unless it has ended.
   class Turn {
    public:
     Turn(DedupCache& dedup_cache, const Name& name) : dedup_cache_(&dedup_cache), name_(name) {}
@@ -45,7 +45,7 @@ class DedupCache {
   };
 
   struct InWork {};
-  // A turn for the first; for others how it ended, or that it is still in work.
+  // Returns a Turn for the first delivery; for others, the outcome or that it is in progress.
   std::variant<Turn, OutcomeKind, InWork> begin(const Name& name, Deadline now);
 
  private:
@@ -58,8 +58,8 @@ class DedupCache {
   static constexpr std::size_t kMost = 100'000;  // about 15 MB
 
   std::chrono::seconds window_;
-  std::map<Name, std::optional<OutcomeKind>> ends_;  // nothing: in work
-  std::deque<Ended> order_;                          // of those that have ended
+  std::map<Name, std::optional<OutcomeKind>> ends_;  // nullopt: in progress
+  std::deque<Ended> order_;                          // that have ended
 };
 
 }  // namespace pyexec

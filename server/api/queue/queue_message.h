@@ -15,7 +15,7 @@ namespace pyexec {
 
 struct QueueMessage {
   MessageSource source;
-  std::string queue;  // its subscription or queue, as it names itself
+  std::string queue;  // the name of its subscription or queue
   std::string id;     // the same for each delivery of a message
 };
 
@@ -24,14 +24,14 @@ struct Wrapped {
   std::string job;
 };
 
-// What a queue delivered. Cloud Tasks names the task in headers, and the body is the job; so does
-// Pub/Sub where it unwraps messages and writes their metadata. Else Pub/Sub's body holds the job as
-// base64, in the `data` of its `message`. 400 for anything else.
+// Parses a delivery. Cloud Tasks names the task in headers, and the body is the job; so does
+// Pub/Sub if it unwraps messages and writes their metadata. Otherwise Pub/Sub's body holds the job
+// as base64, in `message.data`. Returns 400 for anything else.
 boost::system::result<Wrapped, BadRequest> unwrap(MessageSource source,
                                                   const boost::beast::http::request_header<>& head,
                                                   std::string_view body);
 
-// Whether it is a body of Pub/Sub's, with whatever message.
+// Whether `body` is a Pub/Sub envelope, with any message.
 bool is_push(std::string_view body);
 
 }  // namespace pyexec

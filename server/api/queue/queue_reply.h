@@ -1,6 +1,5 @@
-// POST /queue/pubsub and POST /queue/tasks: a job that a queue delivers. A queue understands a
-// status and nothing else: 2xx takes the message out of the queue, any other has it delivered
-// again.
+// POST /queue/pubsub and POST /queue/tasks: a job that a queue delivers. A queue looks only at the
+// status: 2xx removes the message from the queue, any other has it delivered again.
 #pragma once
 
 #include "server/api/api.h"
