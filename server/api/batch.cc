@@ -5,6 +5,7 @@
 
 #include "server/api/batch_state.h"
 #include "server/http/content_encoding.h"
+#include "server/job/answer.h"
 #include "server/job/validate_report.h"
 
 namespace pyexec {

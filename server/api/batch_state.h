@@ -8,6 +8,7 @@
 
 #include "server/api/api.h"
 #include "server/api/batch_answer.h"
+#include "server/json/object_writer.h"
 
 namespace pyexec {
 

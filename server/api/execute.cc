@@ -3,6 +3,7 @@
 #include "server/api/live.h"
 #include "server/api/queue/queue_message.h"
 #include "server/api/single_job.h"
+#include "server/job/answer.h"
 
 namespace pyexec {
 

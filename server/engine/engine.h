@@ -12,6 +12,7 @@
 #include "server/engine/batch_share.h"
 #include "server/job/job_output.h"
 #include "server/job/job_request.h"
+#include "server/job/outcome.h"
 #include "server/telemetry/metrics.h"
 #include "server/workers/isolation.h"
 #include "server/workers/pool.h"

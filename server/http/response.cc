@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "server/base/utf8.h"
+#include "server/job/answer.h"
 #include "server/json/untrusted_json.h"
 
 namespace pyexec {

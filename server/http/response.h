@@ -8,9 +8,13 @@
 #include <vector>
 
 #include "server/http/headers.h"
-#include "server/job/answer.h"
+#include "server/job/outcome_kind.h"
 
 namespace pyexec {
+
+struct JobOutput;
+struct JobRequest;
+struct Outcome;
 
 struct Response {
   unsigned status;

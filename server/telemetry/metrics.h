@@ -7,7 +7,7 @@
 #include <memory>
 #include <string>
 
-#include "server/job/outcome.h"
+#include "server/job/outcome_kind.h"
 #include "server/job/phases.h"
 #include "server/telemetry/message_source.h"
 #include "worker/protocol/frame.h"

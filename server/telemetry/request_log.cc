@@ -4,7 +4,8 @@
 
 #include <algorithm>
 
-#include "server/job/answer.h"
+#include "server/job/outcome.h"
+#include "server/json/object_writer.h"
 #include "server/telemetry/trace.h"
 
 namespace pyexec {
@@ -102,6 +103,15 @@ bool is_of_interest(const RequestRecord& record) {
 }
 
 }  // namespace
+
+void RequestRecord::add_job(const Outcome& job) {
+  outcome = job.kind;
+  has_run = job.usage.run_ns > 0;
+  queue_ns = job.usage.queue_ns;
+  run_ns = job.usage.run_ns;
+  for (std::size_t i = 0; i < phases.ns.size(); ++i)
+    if (job.phases.ns[i] > 0) phases.ns[i] = job.phases.ns[i];
+}
 
 void RequestLog::write(const RequestRecord& record) const {
   if (log_.format() == LogFormat::quiet || !is_of_interest(record)) return;

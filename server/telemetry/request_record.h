@@ -6,9 +6,12 @@
 #include <string>
 #include <string_view>
 
-#include "server/job/outcome.h"
+#include "server/job/outcome_kind.h"
+#include "server/job/phases.h"
 
 namespace pyexec {
+
+struct Outcome;
 
 // The head of a request, as its client sent it: anything may be in it.
 struct RequestHead {
@@ -18,14 +21,7 @@ struct RequestHead {
 };
 
 struct RequestRecord {
-  void add_job(const Outcome& job) {
-    outcome = job.kind;
-    has_run = job.usage.run_ns > 0;
-    queue_ns = job.usage.queue_ns;
-    run_ns = job.usage.run_ns;
-    for (std::size_t i = 0; i < phases.ns.size(); ++i)
-      if (job.phases.ns[i] > 0) phases.ns[i] = job.phases.ns[i];
-  }
+  void add_job(const Outcome& job);
 
   std::uint64_t began_ns = 0, ended_ns = 0;  // of CLOCK_MONOTONIC, from its head to its answer
   std::uint64_t received_bytes = 0, sent_bytes = 0;

@@ -12,7 +12,7 @@
 #include "server/api/queue/queue_message.h"
 #include "server/base/asio.h"
 #include "server/base/sha256.h"
-#include "server/job/outcome.h"
+#include "server/job/outcome_kind.h"
 
 namespace pyexec {
 

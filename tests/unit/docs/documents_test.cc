@@ -11,7 +11,7 @@
 
 #include "server/api/live_events.h"
 #include "server/api/route_table.h"
-#include "server/job/outcome.h"
+#include "server/job/outcome_kind.h"
 #include "tests/support/catch.h"
 
 namespace pyexec {

@@ -3,6 +3,7 @@
 #include <iterator>
 #include <set>
 
+#include "server/job/answer.h"
 #include "server/json/untrusted_json.h"
 #include "tests/support/catch.h"
 

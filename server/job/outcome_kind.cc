@@ -1,4 +1,4 @@
-#include "server/job/outcome.h"
+#include "server/job/outcome_kind.h"
 
 #include <cstddef>
 
