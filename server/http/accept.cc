@@ -8,7 +8,7 @@
 namespace pyexec {
 namespace {
 
-// 3: this type, 2: all of its kind, 1: all there are, 0: others.
+// Returns 3 for this type, 2 for type/*, 1 for */*, 0 if the range does not match.
 int exactness(std::string_view range, std::string_view type) {
   if (range == type) return 3;
   if (range == "*/*" || range == "*") return 1;

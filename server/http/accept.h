@@ -1,4 +1,4 @@
-// Which of the forms of an answer a client likes best. Pure.
+// Content negotiation: picks the media type that a client prefers. Pure.
 #pragma once
 
 #include <optional>
@@ -7,9 +7,9 @@
 
 namespace pyexec {
 
-// The index of one of `types`, which are in the order of our own liking; nothing if none will do.
-// accept: the value of an Accept field (RFC 9110, 12.5.1). The most specific range counts for a
-// type; of types with the same weight the one that is named most exactly wins, then the one that is
+// Returns the index of the best of `types`, which are in the server's order of preference; nullopt
+// if none is acceptable. accept: the value of an Accept field (RFC 9110, 12.5.1). The most specific
+// range sets a type's weight. If weights are equal, the type named most exactly wins, then the one
 // named first.
 std::optional<std::size_t> best_type(std::string_view accept,
                                      std::span<const std::string_view> types);

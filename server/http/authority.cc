@@ -16,7 +16,7 @@ std::optional<Authority> parse_authority(std::string_view text) {
   if (!parsed || parsed->has_userinfo()) return std::nullopt;
   const std::string_view host = parsed->encoded_host(), port = parsed->port();
   if (host.empty() || host.size() > kMostHostBytes) return std::nullopt;
-  // A name that a URL may have is not always one that a server has.
+  // URL syntax allows host names that no server has.
   if (parsed->host_type() == urls::host_type::name && !is_alphanumeric_or(host, "._-"))
     return std::nullopt;
   const std::uint16_t number = parsed->port_number();

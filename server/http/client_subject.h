@@ -1,4 +1,4 @@
-// What one client is called where room and tokens are shared out. Pure.
+// The name of a client in the sharing of room and tokens. Pure.
 #pragma once
 
 #include <boost/asio/ip/address.hpp>
@@ -6,8 +6,8 @@
 
 namespace pyexec {
 
-// An IPv4 address, in IPv6's clothes or not; the /64 of an IPv6 address, of
-// which each client has 2^64.
+// Returns an IPv4 address, also if it is IPv4-mapped; for an IPv6 address its /64, because each
+// client has 2^64 addresses.
 std::string client_subject(const boost::asio::ip::address& address);
 
 }  // namespace pyexec

@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kBetweenLooks{250};
 
-// Even where what it sent before waits unread.
+// Works even if earlier data from the client is still unread.
 bool is_gone(int socket) {
   tcp_info info = {};
   socklen_t size = sizeof info;

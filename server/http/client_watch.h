@@ -1,4 +1,4 @@
-// Looks whether a client is still there while its answer is being made.
+// Detects that a client has gone while its answer is being made.
 #pragma once
 
 #include <memory>
@@ -8,7 +8,7 @@
 
 namespace pyexec {
 
-// A client has gone when it has closed or reset its connection, or its sending half.
+// A client has gone when it has closed or reset its connection, or closed its sending half.
 class ClientWatch {
  public:
   // The socket must outlive the watch.
@@ -17,13 +17,13 @@ class ClientWatch {
   ClientWatch(const ClientWatch&) = delete;
   ClientWatch& operator=(const ClientWatch&) = delete;
 
-  // Looks four times a second, whatever else is done with the socket meanwhile, and asks for the
+  // Checks four times a second, whatever else is done with the socket meanwhile. Requests the
   // cancellation once the client has gone.
   void start(Cancellation& cancellation);
   void stop();
 
  private:
-  // Outlives the watch until Asio has let go of it.
+  // Can outlive the watch, until Asio has released it.
   struct Look {
     explicit Look(net::any_io_executor executor) : timer(std::move(executor)) {}
     net::steady_timer timer;

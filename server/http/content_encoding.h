@@ -1,4 +1,4 @@
-// How the body of a request may come compressed. Pure.
+// The content encodings that request bodies may have. Pure.
 #pragma once
 
 #include <boost/beast/http/fields.hpp>
@@ -14,7 +14,7 @@ inline constexpr const char* kNotGzip =
 
 enum class ContentEncoding { identity, gzip };
 
-// Nothing if it is not served: then `problem_with_encoding` says so.
+// Returns nullopt if the encoding is not supported; `problem_with_encoding` is then the message.
 std::optional<ContentEncoding> content_encoding(const boost::beast::http::fields& head);
 std::string problem_with_encoding(const boost::beast::http::fields& head);
 

@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::string_view kMethods[] = {"POST", "GET", "HEAD", "OPTIONS"};
 constexpr const char* kAllowMethods = "POST, GET, HEAD, OPTIONS";
-// "*" would not stand for Authorization.
+// "*" would not cover Authorization.
 constexpr const char* kAllowHeaders =
     "Authorization, Content-Type, Content-Encoding, X-Request-Id, Accept";
 constexpr const char* kMaxAgeSeconds = "600";
@@ -23,7 +23,7 @@ constexpr const char* kExposeHeaders =
     "Pyexec-Outcome, Pyexec-Hint, Server-Timing, X-Request-Id, Retry-After, RateLimit-Limit, "
     "RateLimit-Remaining, RateLimit-Reset";
 
-// As a browser writes it in an Origin header. Returns nullopt if it is none.
+// Returns the origin as browsers send it in an Origin header; nullopt if `entry` is none.
 std::optional<std::string> to_origin(std::string_view entry) {
   const std::string text = boost::to_lower_copy(std::string(entry));
   const auto url = boost::urls::parse_uri(text);
@@ -67,7 +67,7 @@ Headers CorsPolicy::allowed_origin(std::string_view origin) const {
 
 Headers CorsPolicy::headers_for(std::string_view origin) const {
   if (!is_on()) return {};
-  // Without it a cache would give this answer to a page that may read it.
+  // Without Vary a cache would give this answer to a page that may read it.
   if (!allows(origin)) return {{"Vary", "Origin"}};
   Headers headers = allowed_origin(origin);
   headers.emplace_back("Access-Control-Expose-Headers", kExposeHeaders);

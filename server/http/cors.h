@@ -1,5 +1,5 @@
-// Which web pages may read answers: the Fetch standard's "CORS protocol", without credentials. A
-// browser that is told nothing keeps answers from pages of other origins. Pure.
+// The web pages that may read answers: the Fetch standard's "CORS protocol", without credentials.
+// Without these headers a browser withholds answers from pages of other origins. Pure.
 #pragma once
 
 #include <boost/system/result.hpp>
@@ -14,17 +14,17 @@ namespace pyexec {
 
 class CorsPolicy {
  public:
-  // `origins`, comma-separated: scheme://host or scheme://host:port each, or "*" alone for every
-  // one; with nothing in it no page may. The problem names the entry.
+  // origins: comma-separated, each scheme://host or scheme://host:port; or "*" alone for every
+  // origin. If it is empty, no page may read answers. The problem names the entry.
   static boost::system::result<CorsPolicy, Problem> parse(std::string_view origins);
 
   bool is_on() const { return any_ || !origins_.empty(); }
 
-  // For any answer. `origin` is the request's header, empty if it has none.
+  // Returns the headers for any answer. origin: the request's header; empty if it has none.
   Headers headers_for(std::string_view origin) const;
 
-  // For the 204 that answers OPTIONS with Access-Control-Request-Method. Empty if a page of this
-  // origin may not ask so.
+  // Returns the headers of the 204 that answers OPTIONS with Access-Control-Request-Method. Empty
+  // if a page of this origin may not make such a request.
   Headers preflight(std::string_view origin, std::string_view requested_method) const;
 
  private:
@@ -32,7 +32,7 @@ class CorsPolicy {
   Headers allowed_origin(std::string_view origin) const;
 
   bool any_ = false;
-  std::vector<std::string> origins_;  // as a browser writes them
+  std::vector<std::string> origins_;  // in the form that browsers send
 };
 
 }  // namespace pyexec

@@ -7,8 +7,8 @@
 namespace pyexec {
 namespace {
 
-constexpr int kGzipOnly = 15 + 16;  // zlib: + 16 is gzip's header and not zlib's
-// Of the input at a time: members have at least 20 bytes, and each costs what many bytes do.
+constexpr int kGzipOnly = 15 + 16;  // zlib: + 16 means gzip's header, not zlib's
+// Input per call: a member has at least 20 bytes, and each costs as much as many bytes.
 constexpr std::size_t kMostTaken = 64 << 10;
 
 }  // namespace
@@ -31,7 +31,7 @@ Gunzip::State Gunzip::next(std::string_view& in, std::string& out, std::size_t m
   stream_.next_out = reinterpret_cast<Bytef*>(out.data() + before);
   stream_.avail_out = static_cast<uInt>(most);
   int result;
-  do {  // room for each of many empty members would cost more than reading them
+  do {  // a resize for each of many empty members would cost more than reading them
     if (std::exchange(is_between_, false)) ::inflateReset(&stream_);
     result = ::inflate(&stream_, Z_NO_FLUSH);
     is_between_ = result == Z_STREAM_END;

@@ -1,4 +1,4 @@
-// Bodies of requests that came compressed, unpacked piece by piece. Pure.
+// Decompresses request bodies piece by piece. Pure.
 #pragma once
 
 #include <zlib.h>
@@ -18,18 +18,18 @@ class Gunzip {
   Gunzip& operator=(const Gunzip&) = delete;
 
   enum class State {
-    wants_input,  // all of it is used up
+    wants_input,  // all input is used up
     more,         // there may be more output
-    whole,        // the input ended where a gzip member does, and is used up
+    whole,        // the input is used up and ends where a gzip member ends
     broken        // this is not gzip
   };
-  // Appends what comes next, at most `most` bytes, to `out`, and takes what that used from the
-  // front of `in`. Members may follow each other.
+  // Appends at most `most` bytes of output to `out`. Removes the input it used from the front of
+  // `in`. Several members may follow each other.
   State next(std::string_view& in, std::string& out, std::size_t most);
 
  private:
   z_stream stream_ = {};
-  bool is_between_ = false;  // two members, or at the end
+  bool is_between_ = false;  // between two members, or at the end
 };
 
 }  // namespace pyexec

@@ -11,7 +11,7 @@
 namespace pyexec {
 namespace {
 
-constexpr int kGzipWindowBits = 15 + 16;  // zlib: + 16 is gzip's header and not zlib's
+constexpr int kGzipWindowBits = 15 + 16;  // zlib: + 16 means gzip's header, not zlib's
 constexpr int kLevel = 1, kMemoryLevel = 8;
 
 }  // namespace
@@ -23,7 +23,7 @@ std::optional<std::string> gzip(std::string_view body) {
                    Z_DEFAULT_STRATEGY) != Z_OK)
     return std::nullopt;
   const std::unique_ptr<z_stream, decltype(&deflateEnd)> end(&stream, deflateEnd);
-  std::string out(body.size() - 1, '\0');  // what does not fit is not smaller
+  std::string out(body.size() - 1, '\0');  // a result that does not fit is not smaller
   stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(body.data()));
   stream.avail_in = static_cast<uInt>(body.size());
   stream.next_out = reinterpret_cast<Bytef*>(out.data());
@@ -36,7 +36,7 @@ std::optional<std::string> gzip(std::string_view body) {
 bool accepts_gzip(std::string_view accept_encoding) {
   std::optional<int> gzip_quality, any_quality, identity_quality;
   for (const Choice& choice : parse_choices(accept_encoding)) {
-    // Said twice, the lesser counts.
+    // If gzip is listed twice, the lower weight counts.
     const auto note = [&](std::optional<int> said) {
       return std::min(said.value_or(choice.thousandths), choice.thousandths);
     };

@@ -1,4 +1,4 @@
-// Names and values that are added to an answer; as Response has them.
+// Header fields that are added to an answer, in the form that Response has.
 #pragma once
 
 #include <string>

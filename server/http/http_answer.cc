@@ -16,8 +16,8 @@ using net::ip::tcp;
 
 namespace {
 
-// A client that is still sending when it is refused would see a reset instead of the answer, so
-// some of what it sends is read first.
+// A client that is still sending when it is refused would see a reset instead of the answer.
+// Therefore some of its data is read first.
 constexpr std::size_t kLingerBytes = 16 << 20;
 constexpr std::chrono::seconds kLingerTime{2};
 
@@ -97,7 +97,7 @@ void HttpExchange::break_off() {
 }
 
 awaitable<void> HttpExchange::leave_off() {
-  watch_.stop();  // it would take this end for the client's
+  watch_.stop();  // it would mistake this shutdown for the client's
   if (!std::exchange(is_broken_, true)) co_await linger();
 }
 

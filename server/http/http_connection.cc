@@ -12,8 +12,8 @@ using net::ip::tcp;
 namespace {
 
 constexpr std::size_t kFirstReadBytes = 8 << 10;
-// What is read ahead of the parser. No limit of the parser's covers chunk extensions and trailers,
-// which it wants in one piece; a header that fits its limit fits in here.
+// Bytes read ahead of the parser. It needs chunk extensions and trailers in one piece, and none of
+// its limits covers them. A header within its limit fits in here.
 constexpr std::size_t kBufferBytes = 64 << 10;
 
 net::ip::address address_of(const tcp::socket& socket) {
@@ -61,8 +61,8 @@ class HttpConnection {
     connection_.stream.socket().shutdown(tcp::socket::shutdown_send, ignored);
   }
 
-  // Ends the wait for what has not come. What has been read, whose coroutine has not gone on yet,
-  // is a request: a read that is over cannot be cancelled.
+  // Ends the wait for a request. Data that was read is a request even if its coroutine has not
+  // resumed yet: a completed read cannot be cancelled.
   void end_if_idle() {
     if (idle_ && is_silent()) connection_.stream.cancel();
   }
@@ -80,7 +80,7 @@ class HttpConnection {
     return connection_.stream.socket().available(ignored) == 0;
   }
 
-  // A client whose machine is gone, which says nothing any more, not even that.
+  // Detects a client whose machine is gone: it sends nothing any more, not even a close.
   void limit_silence() {
     using UserTimeout = net::detail::socket_option::integer<IPPROTO_TCP, TCP_USER_TIMEOUT>;
     error_code ignored;
@@ -88,7 +88,7 @@ class HttpConnection {
     connection_.stream.socket().set_option(UserTimeout(ms), ignored);
   }
 
-  // Two clocks: a connection may be idle for long, a request that has begun may not.
+  // Uses its own timeout: a connection may be idle for long, a request that has begun may not.
   awaitable<bool> await_request() {
     if (connection_.buffer.size() > 0) co_return true;
     if (connections_.closes_idle() && has_served_ && is_silent()) co_return false;
@@ -101,11 +101,11 @@ class HttpConnection {
       idle_ = false;
       error = read_error;
       if (!error) connection_.buffer.commit(size);
-    } while (error == net::error::operation_aborted && !is_silent());  // it came just then
+    } while (error == net::error::operation_aborted && !is_silent());  // data arrived just then
     co_return !error;
   }
 
-  // Whether the connection is good for another request.
+  // Returns whether the connection can take another request.
   awaitable<bool> serve_request() {
     seat_->wait(Clock::now());
     if (!co_await await_request()) co_return false;
@@ -118,12 +118,12 @@ class HttpConnection {
     else
       response = co_await answer(exchange);
     const bool is_job = response && response->outcome;
-    if (!response && error) co_return false;  // nobody asks
+    if (!response && error) co_return false;  // the client has gone
     const bool may_stay = !error && connections_.keeps();
     const bool is_good = co_await exchange.finish(
         std::move(response), may_stay ? HttpExchange::After::keep : HttpExchange::After::close);
     account(exchange);
-    // There may have been no room for the answer: then it was another one.
+    // The record's outcome, because if there was no room for the answer, another one was sent.
     if (is_job)
       server_.metrics.count_answer(*exchange.record().outcome, client_of(exchange.cancellation()));
     has_head_ = false;
@@ -134,7 +134,7 @@ class HttpConnection {
   void account(HttpExchange& exchange) {
     RequestRecord& record = exchange.record();
     record.ended_ns = sandbox::monotonic_ns();
-    // Whatever the kernel took of an answer.
+    // Even if the kernel took some of an answer.
     if (client_of(exchange.cancellation()) == Metrics::Client::gone) record.status = 0;
     if (record.outcome && !record.batch_done)
       server_.metrics.observe_request(record.ended_ns - record.began_ns);

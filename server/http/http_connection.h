@@ -1,4 +1,5 @@
-// One client connection: reads requests, writes answers, knows no jobs. Exceptions stop here.
+// One client connection: reads requests and writes answers; knows nothing of jobs. Exceptions stop
+// here.
 #pragma once
 
 #include <boost/beast/core.hpp>
@@ -10,22 +11,22 @@ namespace pyexec {
 
 class HttpConnection;
 
-// All open connections. Closing them all is how a shutdown begins.
+// All open connections. A shutdown begins by closing them.
 class Connections {
  public:
   std::size_t open() const { return open_.size(); }
-  // From now on an answer is a connection's last.
+  // From now on each connection closes after its next answer.
   void keep_none() { keeps_ = false; }
   bool keeps() const { return keeps_; }
-  // Closes those on which nothing has come since their last answer, and from now on each as soon as
-  // that is so.
+  // Closes the idle connections: nothing has arrived since their last answer. From now on each one
+  // is closed as soon as it is idle.
   void end_idle();
   bool closes_idle() const { return closes_idle_; }
-  // Those too whose request has begun and has no whole head yet.
+  // Also closes those with a request whose head is still incomplete.
   void end_unbegun();
   // Closes what is still open, answered or not.
   void close_all();
-  // Until fewer than `count` are open, or until `deadline`.
+  // Waits until fewer than `count` are open, or until `deadline`.
   awaitable<void> wait_fewer_than(std::size_t count, Deadline deadline);
 
  private:
@@ -38,7 +39,7 @@ class Connections {
   std::set<net::steady_timer*> waiting_;
 };
 
-// Runs until the connection ends, then returns. Counts as one of `connections` from the call on.
+// Runs until the connection ends. It counts as one of `connections` from the call on.
 awaitable<void> serve_connection(net::ip::tcp::socket socket, HttpServer& server,
                                  Connections& connections);
 

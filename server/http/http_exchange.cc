@@ -14,10 +14,10 @@ namespace http = boost::beast::http;
 namespace {
 
 constexpr std::uint32_t kHeaderBytes = 16 << 10;
-// A body that nobody wanted is read to its end up to here, so that the connection can be kept.
+// An unwanted body of at most this size is read to its end, so that the connection can be kept.
 constexpr std::size_t kSkippedBytes = 64 << 10;
 constexpr std::size_t kPieceBytes = 16 << 10;
-// What is unpacked at a time, in about a millisecond.
+// Bytes decompressed at a time, in about a millisecond.
 constexpr std::size_t kUnpackedBytes = 256 << 10;
 
 RequestHead head_for_log(const Exchange::Head& head) {
@@ -36,7 +36,7 @@ HttpExchange::HttpExchange(ConnectionState& connection, HttpServer& server)
       body_room_(server.body_room, subject_),
       answer_room_(server.answer_room, subject_) {
   head_.header_limit(kHeaderBytes);
-  head_.body_limit(boost::none);  // set once it is known whose body it is
+  head_.body_limit(boost::none);  // set once the body's owner is known
   server_.requests.insert(&cancellation_);
   record_.began_ns = sandbox::monotonic_ns();
   record_.client = connection.client.to_string();
@@ -87,12 +87,12 @@ awaitable<error_code> HttpExchange::read_head() {
   record_.head = head_for_log(parser.get());
   record_.request_id = request_id_for(parser.get()["X-Request-Id"]);
   add_headers(server_.cors.headers_for(parser.get()[http::field::origin]));
-  // Read as "no body" by the parser: what follows would be taken for the next request.
+  // The parser reads this as "no body": the body would be taken for the next request.
   const auto encoding = parser.get()[http::field::transfer_encoding];
   if (!encoding.empty() && (!beast::iequals(encoding, "chunked") || parser.get().version() < 11 ||
                             parser.get().count(http::field::transfer_encoding) > 1))
     co_return http::error::bad_transfer_encoding;
-  // Two framings, or two hosts: a proxy may have taken the other one.
+  // With two framings or two hosts, a proxy may have used the other one.
   const std::string_view length = parser.get()[http::field::content_length];
   if (length.find(',') != std::string_view::npos || (!encoding.empty() && !length.empty()))
     co_return http::error::bad_content_length;
@@ -127,7 +127,7 @@ awaitable<bool> HttpExchange::go_on() {
 
 awaitable<error_code> HttpExchange::read_all() {
   auto& parser = whole_.emplace(std::move(head_));
-  // What has come counts, not what is announced.
+  // Bytes received count, not those announced.
   while (!parser.is_done()) {
     const auto [error, size] =
         co_await http::async_read_some(connection_.stream, connection_.buffer, parser, kAsTuple);
@@ -138,7 +138,7 @@ awaitable<error_code> HttpExchange::read_all() {
   co_return error_code();
 }
 
-// Where it is not gzip, the error is partial_message.
+// Returns partial_message if the body is not gzip.
 awaitable<error_code> HttpExchange::unpack_all(std::uint64_t most) {
   const auto executor = co_await net::this_coro::executor;
   Gunzip gunzip;
@@ -178,7 +178,7 @@ awaitable<std::optional<std::string_view>> HttpExchange::whole_body() {
     watch_.start(cancellation_);
     co_return is_packed ? unpacked_ : whole_->get().body();
   }
-  // What came of it is of no use, and the client may take its time to hear so.
+  // The received part is useless, and the client may be slow to read the answer.
   if (whole_) std::string().swap(whole_->get().body());
   std::string().swap(unpacked_);
   body_room_.take(0);
@@ -226,11 +226,11 @@ awaitable<Exchange::Body> HttpExchange::read_piece(std::string& out) {
     co_return Body::broken;
   }
   out.append(piece, sizeof piece - parser.get().body().size);
-  watch_.start(cancellation_);  // nobody reads, and would notice, while what came is worked on
+  watch_.start(cancellation_);  // no read is pending, so nothing else notices a close
   co_return parser.is_done() ? Body::complete : Body::more;
 }
 
-// A piece may hold a thousand times its size: it is unpacked in several turns.
+// A piece may expand a thousandfold, so it is decompressed in several steps.
 awaitable<Exchange::Body> HttpExchange::read_packed(std::string& out) {
   if (packed_->rest.empty() && !packed_->is_complete) {
     packed_->piece.clear();
@@ -256,7 +256,7 @@ awaitable<Exchange::Body> HttpExchange::read_packed(std::string& out) {
   co_return Body::malformed;
 }
 
-// Whether all of it is read, so that the next request begins where it ends.
+// Whether all of it is read, so that the next request begins at its end.
 awaitable<bool> HttpExchange::skip_body() {
   if (body_is_read()) co_return true;
   if (!head_.is_header_done() || whole_ || pieces_) co_return false;

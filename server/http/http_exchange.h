@@ -1,4 +1,4 @@
-// A request and its answer on one connection: what Exchange promises, over HTTP/1.
+// A request and its answer on one connection: implements Exchange over HTTP/1.
 #pragma once
 
 #include <boost/beast/core.hpp>
@@ -13,10 +13,10 @@
 
 namespace pyexec {
 
-// What a connection keeps between its requests.
+// The state that a connection keeps between its requests.
 struct ConnectionState {
   boost::beast::tcp_stream stream;
-  boost::beast::flat_buffer buffer;  // read, and not yet understood
+  boost::beast::flat_buffer buffer;  // read, but not yet parsed
   net::ip::address client;
   std::uint16_t port;  // that the client connected to
   Seats::Seat* seat;
@@ -27,9 +27,9 @@ class HttpExchange final : public Exchange, private UnreadAnswers::Answer {
   HttpExchange(ConnectionState& connection, HttpServer& server);
   ~HttpExchange() override;
 
-  // The head of a request whose first bytes are in the connection's buffer, or on their way.
+  // Reads the head of a request whose first bytes are in the connection's buffer, or on their way.
   awaitable<boost::system::error_code> read_head();
-  // What to answer to a request that is not HTTP; nothing if nobody is there to hear it.
+  // Returns the answer to a request that is not HTTP; nullopt if the client has gone.
   std::optional<Response> refuse_head(boost::system::error_code error) const;
 
   bool has_head() const;
@@ -54,7 +54,8 @@ class HttpExchange final : public Exchange, private UnreadAnswers::Answer {
     headers_.insert(headers_.end(), headers.begin(), headers.end());
   }
 
-  // The answer, or the end of what was begun. Whether the connection is good for another request.
+  // Sends the answer, or ends the one that was begun. Returns whether the connection can take
+  // another request.
   enum class After { keep, close };
   awaitable<bool> finish(std::optional<Response> response, After after);
 
@@ -65,7 +66,7 @@ class HttpExchange final : public Exchange, private UnreadAnswers::Answer {
 
   void received(std::size_t bytes);
   void sent(std::size_t bytes);
-  // On the parser that has the request by now.
+  // Calls `action` with the parser that has the request at the moment.
   template <typename Do>
   auto on_parser(Do action) const {
     if (pieces_) return action(*pieces_);
@@ -91,22 +92,22 @@ class HttpExchange final : public Exchange, private UnreadAnswers::Answer {
   ConnectionState& connection_;
   HttpServer& server_;
   ClientWatch watch_;
-  std::string subject_;     // whose room it takes
-  Shares::Hold body_room_;  // grows as the body comes
+  std::string subject_;     // owner of the room it takes
+  Shares::Hold body_room_;  // grows as the body arrives
   Shares::Hold answer_room_;
   std::optional<UnreadAnswers::Entry> unread_;
   Deadline sending_since_ = Deadline::max();
   HeadParser head_;
   std::optional<WholeParser> whole_;   // instead of head_, once the body is wanted
-  std::optional<PieceParser> pieces_;  // the same, piece by piece
+  std::optional<PieceParser> pieces_;  // likewise, to read it in pieces
   struct Packed {
     Gunzip gunzip;
-    std::string piece;           // as it came
-    std::string_view rest = {};  // of the piece
-    bool is_complete = false;    // no other piece comes
+    std::string piece;           // still compressed
+    std::string_view rest = {};  // of `piece`, not yet used
+    bool is_complete = false;    // no more pieces follow
   };
-  std::unique_ptr<Packed> packed_;  // of a body that comes compressed, piece by piece
-  std::string unpacked_;            // all of a body that came compressed
+  std::unique_ptr<Packed> packed_;  // for a compressed body, piece by piece
+  std::string unpacked_;            // all of a body that was compressed
   Cancellation cancellation_;
   RequestRecord record_;
   Headers headers_;

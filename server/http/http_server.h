@@ -1,4 +1,4 @@
-// What the connections of one server share. Built and owned by app/.
+// The state that the connections of one server share. Built and owned by app/.
 #pragma once
 
 #include <chrono>
@@ -20,14 +20,13 @@
 
 namespace pyexec {
 
-// Answers requests. Implemented above.
+// Answers requests. Implemented by a higher layer.
 class RequestHandler {
  public:
   virtual ~RequestHandler() = default;
-  // Nothing if the handler has answered itself, piece by piece, or nobody is there any more.
+  // Returns nullopt if the handler has answered piece by piece, or the client has gone.
   virtual awaitable<std::optional<Response>> answer(Exchange& exchange) = 0;
-  // For a request to `target` whose body there is no room for now, or which is larger than any may
-  // be.
+  // Return the answer to a request to `target` whose body finds no room now, or exceeds the limit.
   virtual Response too_busy(std::string_view target) = 0;
   virtual Response too_large(std::string_view target) = 0;
 };
@@ -40,8 +39,8 @@ inline Metrics::Client client_of(const Cancellation& cancellation) {
 struct HttpLimits {
   std::uint64_t connections;
   std::uint64_t body_bytes;      // of one request, unpacked
-  std::uint64_t answer_bytes;    // the largest answer that there may be
-  std::uint64_t all_body_bytes;  // of all requests that are being read, and of all answers
+  std::uint64_t answer_bytes;    // the largest possible answer
+  std::uint64_t all_body_bytes;  // of all requests being read, and of all answers
   std::chrono::milliseconds read_timeout, idle_timeout;
 };
 
@@ -60,7 +59,7 @@ struct HttpServer {
         answer_room(room_for(limits.all_body_bytes, limits.answer_bytes)),
         unread_answers(answer_room) {}
 
-  // One subject alone has at most half of it.
+  // At least twice the largest, because one subject alone has at most half of it.
   static Shares::Room room_for(std::uint64_t bytes, std::uint64_t largest) {
     constexpr std::uint64_t kFreeEach = 64 << 10;
     return {std::max(bytes, 2 * largest), kFreeEach};
@@ -74,11 +73,11 @@ struct HttpServer {
   Offload& offload;
   const Lifecycle& lifecycle;
   RequestHandler* handler = nullptr;  // set before the first connection
-  Shares body_room;                   // of requests, as they come in
-  Shares answer_room;                 // of answers that wait for their clients
+  Shares body_room;                   // of requests being received
+  Shares answer_room;                 // of answers waiting for their clients
   UnreadAnswers unread_answers;
   Seats seats;                       // of connections
-  std::set<Cancellation*> requests;  // in work, so that a shutdown can end them
+  std::set<Cancellation*> requests;  // in progress; a shutdown can end them
   std::uint64_t connections = 0;
 };
 

@@ -14,7 +14,7 @@ namespace {
 constexpr std::chrono::milliseconds kPause{50}, kBetweenLooks{50};
 constexpr std::chrono::seconds kBetweenComplaints{10};
 constexpr int kBacklog = 4096;
-constexpr std::size_t kMostAtOnce = 64;  // then others have their turn
+constexpr std::size_t kMostAtOnce = 64;  // then other work gets its turn
 
 void serve_detached(tcp::socket socket, HttpServer& server, Connections& connections) try {
   const auto executor = socket.get_executor();
@@ -26,11 +26,11 @@ void serve_detached(tcp::socket socket, HttpServer& server, Connections& connect
                     log.warn(std::string("a connection failed: ") + error.what());
                   }
                 });
-} catch (const std::bad_alloc&) {  // without a connection the socket is closed
+} catch (const std::bad_alloc&) {  // the socket is closed
 }
 
-// Those that the kernel has accepted already, one after the other, until `most`, or
-// PYEXEC_CONNECTIONS, are open; or until an error, which is would_block when there are no more.
+// Accepts the connections that the kernel has queued until `most`, or PYEXEC_CONNECTIONS, are open,
+// or until an error. The error is would_block when there are no more.
 error_code accept_waiting(tcp::acceptor& acceptor, HttpServer& server, Connections& connections,
                           std::size_t most) {
   error_code error;
@@ -44,13 +44,13 @@ error_code accept_waiting(tcp::acceptor& acceptor, HttpServer& server, Connectio
   return error_code();
 }
 
-// Until there is room for one more: that somebody leaves, or has waited long enough to be asked to.
+// Waits until there is room for one more: a connection closes, or can be asked to leave.
 awaitable<void> make_room(HttpServer& server, Connections& connections) {
   while (connections.open() >= server.limits.connections) {
     const Deadline now = Clock::now(), leave = server.seats.next_leave();
     Deadline look = now + kBetweenLooks;
     if (leave <= now)
-      server.seats.ask_to_leave();  // and not another one before it is gone
+      server.seats.ask_to_leave();  // no other one is asked before it is gone
     else
       look = std::min(look, leave);
     co_await connections.wait_fewer_than(server.limits.connections, look);
@@ -82,7 +82,7 @@ void start_listening(tcp::acceptor& acceptor) {
                              std::to_string(endpoint.port()) + ": " + error.message());
 }
 
-// Waits for readiness rather than for a connection: no accepted socket is ever where nobody looks.
+// Waits for readiness rather than for a connection, so that no accepted socket is ever lost.
 awaitable<void> accept_connections(tcp::acceptor& acceptor, HttpServer& server,
                                    Connections& connections) {
   net::steady_timer pause(acceptor.get_executor());

@@ -5,20 +5,20 @@
 
 namespace pyexec {
 
-// Bound to the configured address but not listening yet: a port that is taken shows before the pool
-// is filled. Throws std::exception with a sentence for the operator.
+// Binds to the configured address without listening yet, so that a port in use is reported before
+// the pool is filled. Throws std::exception with a message for the operator.
 net::ip::tcp::acceptor bind_listener(net::any_io_executor executor, const std::string& address,
                                      std::uint16_t port);
 
-// From here on clients can connect. Throws as above.
+// Lets clients connect. Throws as above.
 void start_listening(net::ip::tcp::acceptor& acceptor);
 
-// Accepts until the acceptor is closed. Running out of descriptors pauses it; nothing else ends it.
+// Accepts until the acceptor is closed. If descriptors run out it pauses; no error ends it.
 awaitable<void> accept_connections(net::ip::tcp::acceptor& acceptor, HttpServer& server,
                                    Connections& connections);
 
-// Those that the kernel has accepted already, without waiting for more. False if there may be some
-// for which PYEXEC_CONNECTIONS leaves no room.
+// Accepts the connections that the kernel has queued, without waiting for more. Returns false if
+// some may be left because PYEXEC_CONNECTIONS is reached.
 bool accept_all(net::ip::tcp::acceptor& acceptor, HttpServer& server, Connections& connections);
 
 }  // namespace pyexec

@@ -1,4 +1,4 @@
-// The address of the service, as its clients know it. Pure.
+// The service's address as its clients know it. Pure.
 #pragma once
 
 #include <cstdint>

@@ -8,10 +8,10 @@ namespace pyexec {
 namespace {
 
 constexpr std::string_view kSpaces = " \t";
-// Of tokens, and the slash of media types.
+// Characters of tokens, and the slash of media types.
 constexpr std::string_view kNameCharacters = "!#$%&'*+-.^_`|~/";
 
-// In thousandths. Nothing unless it is `0[.ddd]` or `1[.000]`, or the same without the 0.
+// Returns thousandths; nullopt unless it is `0[.ddd]` or `1[.000]`, or the same without the 0.
 std::optional<int> parse_quality(std::string_view text) {
   constexpr std::size_t kMostDigits = 3;
   if (text.empty()) return std::nullopt;
@@ -32,7 +32,7 @@ std::optional<int> parse_quality(std::string_view text) {
   return thousandths;
 }
 
-// Up to `separator`, which counts only outside of quotes; takes both from the front of `text`.
+// Returns the text up to a `separator` outside of quotes. Removes both from the front of `text`.
 std::string_view take_part(std::string_view& text, char separator) {
   bool is_quoted = false;
   std::size_t end = 0;

@@ -1,4 +1,4 @@
-// Header fields that are lists of choices with weights: Accept, Accept-Encoding (RFC 9110, 12.4).
+// Header fields that list choices with weights: Accept, Accept-Encoding (RFC 9110, 12.4).
 // Pure.
 #pragma once
 
@@ -15,10 +15,10 @@ struct Choice {
   int thousandths = 1000;  // 0: ruled out
 };
 
-// In their order. One that is malformed is passed over; parameters but q are, too.
+// Returns the choices in their order. Malformed ones are ignored, as are parameters except q.
 std::vector<Choice> parse_choices(std::string_view list);
 
-// A field that may be sent in several lines, as one list.
+// Returns a field that may be sent in several lines as one list.
 std::string joined(const boost::beast::http::fields& head, boost::beast::http::field name);
 
 }  // namespace pyexec

@@ -1,4 +1,4 @@
-// What a request is called in logs and answers.
+// The id of a request in logs and answers.
 #pragma once
 
 #include <string>

@@ -13,7 +13,7 @@ namespace {
 constexpr std::string_view kOutcomeHeader = "Pyexec-Outcome";
 constexpr const char* kRetryAfterSeconds = "1";
 
-// As of the Server-Timing specification: durations in milliseconds.
+// In the format of Server-Timing: durations in milliseconds.
 std::string server_timing(const JobUsage& usage) {
   const auto ms = [](std::uint64_t ns) { return static_cast<double>(ns) / 1e6; };
   std::array<char, 120> text;

@@ -21,17 +21,18 @@ struct Response {
   std::string body;
   Headers headers = {};
   std::string_view content_type = "application/json";
-  std::optional<OutcomeKind> outcome = {};  // of /execute's answers
-  // When its making began, in ns of CLOCK_MONOTONIC, if the time until it is out is wanted.
+  std::optional<OutcomeKind> outcome = {};  // only of /execute's answers
+  // Start of its creation, in ns of CLOCK_MONOTONIC; set if the time until it is sent is measured.
   std::optional<std::uint64_t> begun_ns = {};
 };
 
-// {"error": ...}. An answer of /execute also names its outcome.
+// Return {"error": ...}. An answer of /execute also names its outcome.
 Response error_response(unsigned status, std::string_view message);
 Response execute_error(OutcomeKind kind, unsigned status, std::string_view message);
-// For 429: Retry-After.
+// Returns a 429 with Retry-After.
 Response busy_response(std::string_view message);
-// {"result": ..., "stdout": ...} or {"error": ..., "stdout": ...}, and what was asked for beside.
+// Returns {"result": ..., "stdout": ...} or {"error": ..., "stdout": ...}, and whatever else was
+// requested.
 Response outcome_response(const Outcome& outcome, const JobOutput& output,
                           const JobRequest& request);
 

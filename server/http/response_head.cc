@@ -18,7 +18,7 @@ std::string ResponseHead::text() const {
   if (framing == Framing::chunked) out += "Transfer-Encoding: chunked\r\n";
   if (framing == Framing::length && status != 204)
     out.append("Content-Length: ").append(std::to_string(length)).append("\r\n");
-  // What is not said is the version's own way.
+  // Without a Connection field the version's default applies.
   if (version == 10 && keep_alive) out += "Connection: keep-alive\r\n";
   if (version != 10 && !keep_alive) out += "Connection: close\r\n";
   return out + "\r\n";

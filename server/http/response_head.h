@@ -1,4 +1,4 @@
-// The head of an answer as the bytes that go out. Pure.
+// The head of an answer as bytes on the wire. Pure.
 #pragma once
 
 #include <cstdint>
@@ -11,15 +11,14 @@ struct ResponseHead {
   enum class Framing { length, chunked, until_close };
 
   unsigned status;
-  unsigned version;  // 10 or 11: that of the request
+  unsigned version;  // the request's: 10 or 11
   Framing framing = Framing::until_close;
   std::uint64_t length = 0;  // bytes; for Framing::length. A 204 has none
   bool keep_alive = false;
 
-  // A field, in the order of the calls. A value with a line end in it would begin another field:
-  // everything from there on is left out.
+  // Appends a field. A line end in a value would begin another field, so the value is cut there.
   void add(std::string_view name, std::string_view value);
-  // The status line, the fields, those of framing and connection, and the empty line.
+  // Returns the status line, the fields, those of framing and connection, and the empty line.
   std::string text() const;
 
   std::string fields = {};

@@ -5,7 +5,7 @@
 namespace pyexec {
 namespace {
 
-// Longer than a request is on its way that was sent when its connection was accepted.
+// Longer than a request takes to arrive that was sent when its connection was accepted.
 constexpr std::chrono::milliseconds kGrace{250};
 
 }  // namespace

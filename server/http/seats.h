@@ -1,5 +1,5 @@
-// Who of the open connections can be closed where there are as many as may be and another one
-// wants in: those without a job, the one that has waited longest first. Pure: time is passed in.
+// Chooses the connection to close when the limit is reached and another client connects: one
+// without a job, the longest-waiting first. Pure: time is passed in.
 #pragma once
 
 #include <chrono>
@@ -15,21 +15,21 @@ class Seats {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
-  // known: has shown an API key.
+  // known: has presented an API key.
   enum class Guest { stranger, known };
 
-  // Of one connection.
+  // The place of one connection.
   class Seat {
    public:
-    // address: whose it is. leave: ends the connection, soon.
+    // address: the client's. leave: ends the connection soon.
     Seat(Seats& seats, std::string address, std::function<void()> leave);
     ~Seat();
     Seat(const Seat&) = delete;
     Seat& operator=(const Seat&) = delete;
 
-    // It has no request, or one that has not come in whole yet.
+    // The connection has no request, or an incomplete one.
     void wait(Time now);
-    // It has a job.
+    // The connection has a job.
     void keep();
     void set_known() { guest_ = Guest::known; }
 
@@ -50,11 +50,11 @@ class Seats {
     Place in_all_ = {}, in_own_ = {};
   };
 
-  // When the next one can be asked to leave, which has then had time to say something; Time::max()
-  // if all have jobs.
+  // Returns when the next connection can be asked to leave; by then it has had time to send
+  // something. Returns Time::max() if all have jobs.
   Time next_leave() const;
-  // Asks it: of strangers, then of others; of the address that has more than half of all
-  // connections, if there is one.
+  // Asks that connection to leave. Strangers go first, then the others; within each, the address
+  // with more than half of all connections, if there is one.
   void ask_to_leave();
 
  private:
@@ -67,7 +67,7 @@ class Seats {
   std::map<std::string, Address> addresses_;
   std::list<Seat*> waiting_[2];  // by Guest
   std::uint64_t open_ = 0;
-  const std::string* largest_ = nullptr;  // address that may have more than half
+  const std::string* largest_ = nullptr;  // the address that may have more than half
 };
 
 }  // namespace pyexec

@@ -5,7 +5,7 @@
 namespace pyexec {
 namespace {
 
-// Up to this part of all a subject may take more even where nothing is left.
+// A subject with at most 1/kLittle of the room may take more even if nothing is left.
 constexpr std::uint64_t kLittle = 16;
 
 }  // namespace

@@ -1,10 +1,10 @@
-// Room for bytes that clients take up, shared out among them: whoever has much of it does not keep
-// those out who have little. Pure.
+// Fair sharing of memory among clients: one that uses much cannot lock out those that use little.
+// Pure.
 //
-//   - The first `free_each` bytes of each hold are not counted. They are bounded by how many
-//     connections there may be, and leave every client room for small requests.
-//   - Of the rest one subject (a key or an address) has at most as much as is still left free:
-//     alone at most half of all, with another greedy one a third each, and so on.
+//   - The first `free_each` bytes of each hold are not counted. They are bounded by the limit on
+//     connections, and leave every client room for small requests.
+//   - Beyond them one subject (a key or an address) has at most as much as is still free: alone at
+//     most half of all, with another greedy one a third each, and so on.
 #pragma once
 
 #include <cstdint>
@@ -25,24 +25,24 @@ class Shares {
   Shares(const Shares&) = delete;
   Shares& operator=(const Shares&) = delete;
 
-  // What one request or answer takes up; gives it back when destroyed.
+  // The bytes of one request or answer; given back on destruction.
   class Hold {
    public:
-    // subject: whose it is; outlives this, and does not change while bytes are held.
+    // subject: the owner. Outlives this, and does not change while bytes are held.
     Hold(Shares& shares, const std::string& subject) : shares_(shares), subject_(subject) {}
     ~Hold() { take(0); }
     Hold(const Hold&) = delete;
     Hold& operator=(const Hold&) = delete;
 
-    // Exactly so many bytes. false, and nothing changes, if they are more than before and more than
-    // the subject's share.
+    // Sets the size to exactly `bytes`. Returns false, and changes nothing, if that is more than
+    // before and more than the subject's share.
     [[nodiscard]] bool resize(std::uint64_t bytes);
-    // At least so many, as above.
+    // Makes the size at least `bytes`; fails as above.
     [[nodiscard]] bool grow(std::uint64_t bytes) { return bytes <= bytes_ || resize(bytes); }
-    // Exactly so many, beyond every share if need be: they are there already.
+    // Sets the size even beyond every share: the bytes exist already.
     void take(std::uint64_t bytes);
     const std::string& subject() const { return subject_; }
-    // Whether some of it counts.
+    // Whether any of its bytes are counted.
     bool counts() const { return bytes_ > shares_.room_.free_each; }
 
    private:
@@ -55,9 +55,9 @@ class Shares {
     std::uint64_t bytes_ = 0;
   };
 
-  // Whether the subject has not more than its share, or very little.
+  // Whether the subject is within its share, or has very little.
   bool may_take_more(std::string_view subject) const;
-  // By holds that took beyond all shares.
+  // Whether `take` has gone beyond all shares.
   bool is_overdrawn() const { return counted_ > room_.total; }
   std::uint64_t held() const { return held_; }  // counted or not
 
@@ -67,7 +67,7 @@ class Shares {
 
   Room room_;
   std::uint64_t held_ = 0, counted_ = 0;
-  std::map<std::string, std::uint64_t, std::less<>> by_subject_;  // of what counts
+  std::map<std::string, std::uint64_t, std::less<>> by_subject_;  // counted bytes
 };
 
 }  // namespace pyexec

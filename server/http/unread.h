@@ -1,5 +1,5 @@
-// Large answers that are being sent. Of those whose clients do not read the oldest give way where
-// they take up more than their subject's share. On the server's thread.
+// Large answers that are being sent. If a subject exceeds its share, its oldest answers whose
+// clients do not read are ended. On the server's thread.
 #pragma once
 
 #include <list>
@@ -14,17 +14,17 @@ class UnreadAnswers {
   class Answer {
    public:
     virtual ~Answer() = default;
-    // A key's or an address's.
+    // The owner: a key or an address.
     virtual std::string_view subject() const = 0;
-    // Whether the client has taken nothing of it for a while.
+    // Whether the client has read nothing of it for a while.
     virtual bool is_stalled() const = 0;
-    // Ends its connection, and gives its room back at once.
+    // Ends its connection and gives its room back at once.
     virtual void give_way() = 0;
   };
 
   explicit UnreadAnswers(Shares& room) : room_(room) {}
 
-  // Until the Entry is destroyed. The answer must outlive it.
+  // Lists an answer until the Entry is destroyed. The answer must outlive it.
   class Entry {
    public:
     Entry(UnreadAnswers& all, Answer& answer)
@@ -38,14 +38,14 @@ class UnreadAnswers {
     std::list<Answer*>::iterator place_;
   };
 
-  // Before a job of this subject begins: whether there will be room for its answer.
+  // Call it before a job of this subject begins. Returns whether there will be room for its answer.
   bool make_room_for(std::string_view subject);
-  // After an answer was taken in beyond all shares.
+  // Call it after an answer was taken in beyond all shares.
   void settle();
 
  private:
   Shares& room_;
-  std::list<Answer*> answers_;  // the oldest first
+  std::list<Answer*> answers_;  // oldest first
 };
 
 }  // namespace pyexec
