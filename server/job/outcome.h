@@ -1,4 +1,4 @@
-// What became of a request, as the closed list that clients see in the Pyexec-Outcome header.
+// The outcome of a request: the closed list that clients see in the Pyexec-Outcome header.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 
 namespace pyexec {
 
-// name, HTTP status; docs/openapi.yaml says when
+// name, HTTP status; docs/openapi.yaml explains each
 #define PYEXEC_OUTCOMES(X)  \
   X(ok, 200)                \
   X(invalid_request, 400)   \
@@ -45,19 +45,19 @@ inline constexpr std::size_t kOutcomes = 0
 std::string_view outcome_name(OutcomeKind kind);
 unsigned outcome_status(OutcomeKind kind);
 
-// What a failure was, in the script's own words, made valid UTF-8.
+// A failure as the script reported it, made valid UTF-8.
 struct ErrorDetail {
   std::string type, message, traceback;
   std::optional<std::uint64_t> line, column;       // in the script, from 1
   std::string source;                              // the lines around it
-  std::optional<std::uint64_t> source_start_line;  // the number of the first of them
+  std::optional<std::uint64_t> source_start_line;  // the first of them
 };
 
-// What the job took. Of the supervisor's own knowledge, but for an exit code that the script's
-// SystemExit names.
+// Resources that the job used. Measured by the supervisor, except for an exit code that the script
+// names in SystemExit.
 struct JobUsage {
   std::uint64_t queue_ns = 0, run_ns = 0, total_ns = 0;
-  std::optional<std::uint64_t> cpu_ns, peak_memory_bytes;  // beyond those of a worker that waits
+  std::optional<std::uint64_t> cpu_ns, peak_memory_bytes;  // above an idle worker's
   std::optional<int> exit_code, signal;
 };
 
@@ -70,7 +70,7 @@ struct Outcome {
   std::vector<NamedBytes> files = {};  // names and bytes checked
   JobUsage usage = {};
   PhaseTimes phases = {};
-  bool was_read = true;  // false: its worker was lost before it had all of the job
+  bool was_read = true;  // false: its worker was lost before it had read the whole job
 };
 
 }  // namespace pyexec
