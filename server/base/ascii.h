@@ -1,4 +1,4 @@
-// Characters of names and headers, whatever the locale. Pure.
+// Character classes for names and headers, independent of the locale. Pure.
 #pragma once
 
 #include <algorithm>
@@ -14,7 +14,7 @@ constexpr bool is_ascii_alphanumeric(char c) {
   return is_ascii_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-// Whether all of it are letters, digits or among `others`. So is nothing at all.
+// Whether every character is a letter, a digit or one of `others`. True for an empty text.
 constexpr bool is_alphanumeric_or(std::string_view text, std::string_view others) {
   return std::all_of(text.begin(), text.end(), [others](char c) {
     return is_ascii_alphanumeric(c) || others.find(c) != std::string_view::npos;

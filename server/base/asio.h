@@ -1,4 +1,4 @@
-// The Asio vocabulary of this server: one thread, one io_context, errors as values.
+// Asio aliases of this server: one thread, one io_context, errors as values.
 #pragma once
 
 #include <boost/asio.hpp>

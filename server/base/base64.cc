@@ -17,7 +17,7 @@ const unsigned char* unsigned_data(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());
 }
 
-// The digits alone, in the standard alphabet, with padding to a multiple of four.
+// Returns only the digits, in the standard alphabet, padded to a multiple of four.
 std::optional<std::string> normalized(std::string_view text) {
   std::string digits;
   digits.reserve(text.size() + 4);
@@ -64,7 +64,7 @@ std::optional<std::string> decode_base64(std::string_view text) {
     if (decoded < 0) return std::nullopt;
     size += static_cast<std::size_t>(decoded);
   }
-  // It decodes padding as zeros.
+  // OpenSSL decodes padding as zeros.
   out.resize(size - static_cast<std::size_t>(std::count(digits->begin(), digits->end(), '=')));
   return out;
 }

@@ -7,11 +7,11 @@
 
 namespace pyexec {
 
-// In the standard alphabet, with padding.
+// Uses the standard alphabet, with padding.
 std::string encode_base64(std::string_view bytes);
 
-// Takes either alphabet; white space is passed over, and the padding may be left out. Returns
-// nullopt if `text` is anything else.
+// Accepts either alphabet. White space is ignored, and padding is optional. Returns nullopt if
+// `text` is anything else.
 std::optional<std::string> decode_base64(std::string_view text);
 
 }  // namespace pyexec

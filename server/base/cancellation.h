@@ -1,4 +1,4 @@
-// The request that a job should end before it has ended by itself. On the server's thread.
+// A request to end a job early. On the server's thread.
 #pragma once
 
 #include <functional>
@@ -17,7 +17,7 @@ class Cancellation {
   Cancellation& operator=(const Cancellation&) = delete;
 
   enum class By { client, service };
-  // The first to request it is whose request it is. Each listener is called, once a request.
+  // The first call sets who requested it. Every call notifies each listener.
   void request(By by) {
     if (!by_) by_ = by;
     for (const auto& listener : listeners_) listener();
@@ -25,7 +25,7 @@ class Cancellation {
   bool requested() const { return by_.has_value(); }
   bool requested(By by) const { return by_ == by; }
 
-  // Listens until it goes, which must not be during a call. The cancellation must outlive it.
+  // Listens until it is destroyed, but not during a call. The cancellation must outlive it.
   class Listening {
    public:
     Listening(Listening&& other) noexcept
@@ -43,7 +43,7 @@ class Cancellation {
     Listeners* listeners_;
     Listeners::iterator own_;
   };
-  // `listener` is called at once if the request is there already.
+  // Calls `listener` at once if the cancellation was requested already.
   [[nodiscard]] Listening listen(std::function<void()> listener) {
     if (by_) listener();
     return Listening(listeners_, std::move(listener));

@@ -1,4 +1,4 @@
-// What a coroutine waits for. On the server's thread.
+// Events that coroutines wait for. On the server's thread.
 #pragma once
 
 #include <utility>
@@ -7,7 +7,7 @@
 
 namespace pyexec {
 
-// Something that happens once. Any number of `set`s, one coroutine waiting at a time.
+// A one-time event. `set` may be called repeatedly; one coroutine waits at a time.
 class Event {
  public:
   explicit Event(net::any_io_executor executor) : timer_(std::move(executor)) {}
@@ -18,7 +18,7 @@ class Event {
   }
   bool is_set() const { return set_; }
 
-  // Whether it happened by then.
+  // Returns whether it happened by `deadline`.
   awaitable<bool> wait_until(Deadline deadline) {
     if (!set_) {
       timer_.expires_at(deadline);
@@ -33,7 +33,7 @@ class Event {
   bool set_ = false;
 };
 
-// Something that happens again and again. One coroutine waits at a time.
+// A repeating event. One coroutine waits at a time.
 class Signal {
  public:
   explicit Signal(net::any_io_executor executor) : timer_(std::move(executor)) {}
@@ -42,7 +42,7 @@ class Signal {
     set_ = true;
     timer_.cancel();
   }
-  // Whether it has happened since the last call, or does by then.
+  // Returns whether it has happened since the last call, or happens by `deadline`.
   awaitable<bool> wait_until(Deadline deadline) {
     if (!set_) {
       timer_.expires_at(deadline);

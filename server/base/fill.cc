@@ -16,7 +16,7 @@ struct Entity {
 constexpr Entity kEntities[] = {
     {'&', "&amp;"}, {'<', "&lt;"}, {'>', "&gt;"}, {'"', "&quot;"}, {'\'', "&#39;"}};
 
-// The name of the blank that the text begins with; empty if it begins with none.
+// Returns the name of the blank at the start of the text; empty if there is none.
 std::string_view blank_at(std::string_view text) {
   const auto end = text.find_first_not_of(kNameLetters, 1);
   return end != std::string_view::npos && text[end] == kMark ? text.substr(1, end - 1)

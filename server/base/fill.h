@@ -1,4 +1,4 @@
-// Texts with blanks. A blank is a name between two "@", of lower-case letters and "_". Pure.
+// Text templates. A blank is a name of lower-case letters and "_" between two "@". Pure.
 #pragma once
 
 #include <span>
@@ -16,7 +16,7 @@ struct Blank {
 // std::logic_error on a blank that is not in `blanks`.
 std::string fill(std::string_view text, std::span<const Blank> blanks);
 
-// Returns the text with the characters replaced that have a meaning in HTML.
+// Returns the text with HTML's special characters escaped.
 std::string html_escaped(std::string_view text);
 
 }  // namespace pyexec

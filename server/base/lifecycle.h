@@ -1,4 +1,4 @@
-// How far the service is on its way to its end. On the server's thread.
+// The stages of a shutdown. On the server's thread.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +12,8 @@ class Lifecycle {
  public:
   enum class State : std::uint8_t {
     serving,
-    leaving,   // everything goes on, but other instances should be asked
-    draining,  // nothing new is begun
+    leaving,   // works as before, but clients should use other instances
+    draining,  // no new work is begun
     over,      // accepted jobs have been ended
   };
 

@@ -1,5 +1,5 @@
-// Work that would keep the server's thread from everybody else, on threads of its own. Small work
-// is done at once where it is asked for: a thread hop costs more than it.
+// Runs work that would block the server's thread on threads of its own. Small work is done at once
+// in place, because it costs less than a thread hop.
 #pragma once
 
 #include <exception>
@@ -16,12 +16,12 @@ class Offload {
   // Some 0.5 ms of parsing, checking, encoding or compressing.
   static constexpr std::uint64_t kLargeBytes = 64 << 10;
 
-  // Once the process has given its rights up: threads have the filter of the one that makes them.
-  // Until then all work is done at once.
+  // Call it once the process has dropped its privileges: threads inherit the filter of the one that
+  // creates them. Until then all work is done in place.
   void start(std::size_t threads) { pool_.emplace(threads); }
 
-  // What `act` returns or throws. It works on about so many bytes. What it refers to must stay as
-  // it is until then, and is touched by nobody else.
+  // Returns or throws what `act` does. bytes: about how many it works on. Until then, its data must
+  // stay unchanged and be used by nothing else.
   template <typename Act>
   awaitable<std::invoke_result_t<Act&>> run(std::uint64_t bytes, Act act) {
     if (!pool_ || bytes < kLargeBytes) co_return act();

@@ -1,4 +1,4 @@
-// What is wrong with a thing that the operator gave, in words for them.
+// An error in the operator's input, with a message for the operator.
 #pragma once
 
 #include <boost/system/result.hpp>
@@ -11,7 +11,7 @@ struct Problem {
   std::string message;
 };
 
-// For boost::system::result, which throws this where a value is taken without a look; nobody does.
+// Required by boost::system::result: called if a value is taken unchecked, which never happens.
 [[noreturn]] inline void throw_exception_from_error(const Problem& problem,
                                                     const boost::source_location&) {
   throw std::logic_error(problem.message);

@@ -42,7 +42,7 @@ std::uint64_t raise_descriptor_limit() {
 }
 
 void shorten_time_slices() {
-  constexpr std::uint64_t kSliceNs = 100'000;  // the kernel's least
+  constexpr std::uint64_t kSliceNs = 100'000;  // the kernel's minimum
   sys::set_time_slice(kSliceNs);
 }
 

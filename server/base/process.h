@@ -1,4 +1,4 @@
-// The server as a process: descriptors, children, last words.
+// The server as a process: descriptors, time slices, children, resource usage.
 #pragma once
 
 #include <cstdint>
@@ -8,25 +8,25 @@
 
 namespace pyexec {
 
-// As many descriptors as the host lets this process have; returns how many that is.
+// Raises the descriptor limit as far as the host allows. Returns the new limit.
 std::uint64_t raise_descriptor_limit();
 
-// Of this process and of what it will start: who wakes up for a moment need not wait until whoever
-// is busy has used up milliseconds. Kernels before 6.12 have one slice for all and ignore it.
+// Applies to this process and those that it will start. A process that wakes up briefly need not
+// wait milliseconds for a busy one. Kernels before 6.12 have one slice for all and ignore it.
 void shorten_time_slices();
 
-// Orphans of the zygote become children of this process; `reap_children` collects what has ended.
+// Makes the zygote's orphans children of this process; `reap_children` collects those that ended.
 void adopt_orphans();
 void reap_children();
 
-// Waits until no child is left; false, with the rest killed, if that takes longer than `limit`.
+// Waits until no child is left. After `limit`, kills the rest and returns false.
 bool wait_for_children(std::chrono::milliseconds limit);
 
-// Of this process alone; 0 where the system does not tell.
+// Usage of this process alone; 0 if the system does not report it.
 std::uint64_t resident_bytes();
 double cpu_seconds();
 
-// The pyexec-worker beside this program.
+// Returns the path of the pyexec-worker beside this program.
 std::string default_worker_path();
 
 }  // namespace pyexec

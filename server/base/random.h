@@ -1,4 +1,4 @@
-// Names that nobody can guess.
+// Unguessable names.
 #pragma once
 
 #include <cstddef>
@@ -6,8 +6,8 @@
 
 namespace pyexec {
 
-// So many bytes of OpenSSL's generator, in hexadecimal. Throws std::runtime_error where the system
-// has no randomness.
+// Returns `bytes` bytes from OpenSSL's generator, in hexadecimal. Throws std::runtime_error if the
+// system has no randomness.
 std::string random_hex(std::size_t bytes);
 
 }  // namespace pyexec

@@ -10,7 +10,7 @@ namespace pyexec {
 
 using Sha256 = std::array<std::uint8_t, 32>;
 
-// Nothing only where OpenSSL is not allowed to hash.
+// Returns nullopt only if OpenSSL is not allowed to hash.
 std::optional<Sha256> sha256(std::string_view text);
 
 }  // namespace pyexec

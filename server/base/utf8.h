@@ -1,4 +1,4 @@
-// Bytes that a job printed, as text. Pure.
+// Turns the bytes that a job printed into text. Pure.
 #pragma once
 
 #include <string>
@@ -6,15 +6,15 @@
 
 namespace pyexec {
 
-// Each maximal part of an ill-formed sequence becomes one U+FFFD (Unicode, chapter 3, "U+FFFD
-// Substitution of Maximal Subparts"; what Python's errors="replace" does).
+// Replaces each maximal part of an ill-formed sequence by one U+FFFD (Unicode, chapter 3, "U+FFFD
+// Substitution of Maximal Subparts"), as Python's errors="replace" does.
 std::string to_valid_utf8(std::string_view bytes);
 
-// `bytes` without a character at its end that was cut in two.
+// Returns `bytes` without an incomplete character at its end.
 std::string_view without_cut_character(std::string_view bytes);
 
-// Whether UTF-8 that is otherwise valid encodes a surrogate, which no valid UTF-8 does. RapidJSON's
-// escapes can produce one: it refuses "\ud800" alone but not "\udc00".
+// Whether otherwise valid UTF-8 encodes a surrogate, which is invalid. RapidJSON's escapes can
+// produce one: it refuses "\ud800" alone but not "\udc00".
 bool holds_surrogate(std::string_view text);
 
 }  // namespace pyexec

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::int64_t kMostDigits = 20;  // of 64 bits
 
-// Beyond what any exponent needs, the sign alone counts.
+// If the exponent is longer than any useful one, only its sign counts.
 std::int64_t exponent_of(std::string_view text) {
   constexpr std::int64_t kMost = std::int64_t{1} << 40;
   if (text.starts_with('+')) text.remove_prefix(1);

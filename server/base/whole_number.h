@@ -1,4 +1,4 @@
-// JSON numbers that are whole, however they are written: 5000, 5000.0 and 5e3 are one. Pure.
+// Whole JSON numbers in any notation: 5000, 5000.0 and 5e3 are equal. Pure.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@ struct WholeNumber {
   std::uint64_t value = 0;
 };
 
-// text: a number as JSON has it.
+// text: a JSON number.
 WholeNumber parse_whole(std::string_view text);
 
 }  // namespace pyexec

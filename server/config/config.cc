@@ -14,7 +14,7 @@
 namespace pyexec {
 namespace {
 
-// What knobs fall back on: variables that platforms set.
+// Variables set by platforms, on which settings fall back.
 struct PlatformVariable {
   std::string_view flag;
   const char* variable;
@@ -52,7 +52,7 @@ std::string describe(const TextKnob& knob) {
   return std::string(knob.meaning) + " [" + knob.variable + "; default " + shown + "]";
 }
 
-// Variables that had another name once: refused with the name that they have now.
+// Variables that were renamed: refused with their current name.
 struct FormerVariable {
   std::string_view name;
   std::string_view now;
@@ -61,7 +61,7 @@ constexpr FormerVariable kFormerVariables[] = {{"PYEXEC_QUEUE", "PYEXEC_MAX_QUEU
                                                {"PYEXEC_QUEUE_RESULTS", "PYEXEC_PUSH_RESULTS"},
                                                {"PYEXEC_STDOUT_BYTES", "PYEXEC_OUTPUT_BYTES"}};
 
-// Of pyexec-batch, which a shell may have set for.
+// Variables of pyexec-batch, which may be set in the same shell.
 constexpr std::string_view kClientVariables[] = {"PYEXEC_URL", "PYEXEC_KEY"};
 
 bool known_variable(const std::string& name) {
@@ -79,7 +79,7 @@ struct Source {
   std::string text;
 };
 
-// Where a knob's value comes from: its flag, its variable, or nowhere.
+// The source of a setting's value: its flag, its variable, or none.
 template <typename Knob>
 std::optional<Source> find_source(const Knob& knob, const std::map<std::string, std::string>& flags,
                                   const std::map<std::string, std::string>& environment) {

@@ -1,4 +1,4 @@
-// Every knob of the server: one table (knobs.h), read from flags and PYEXEC_* variables.
+// Every setting of the server: one table (knobs.h), read from flags and PYEXEC_* variables.
 #pragma once
 
 #include <cstdint>
@@ -61,8 +61,8 @@ struct ConfigResult {
   std::string message;  // for standard output (exit_ok) or standard error (exit_usage)
 };
 
-// Flags win over variables, variables over defaults. Every unknown name and every value that is not
-// a number in its range is refused by name.
+// Flags win over variables, variables over defaults. An unknown name, or a value that is not a
+// number in its range, is an error that names it.
 ConfigResult read_config(int argc, const char* const* argv, const char* const* environment);
 
 }  // namespace pyexec

@@ -1,5 +1,5 @@
-// The table of knobs: what an operator can set, by a flag or by a variable of the environment.
-// --help is made of it; a test holds the table in docs/operations.md to it.
+// The table of settings: each has a flag and an environment variable. --help is generated from it;
+// a test compares docs/operations.md with it.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// The one place where the end of a job becomes JSON: members of an object, which the answer of
-// /execute, a line of a batch and the events of a live answer are made of. Pure.
+// The one place where a job's outcome becomes JSON: members of an object. The answer of /execute,
+// the lines of a batch and the events of a live answer are made of them. Pure.
 #pragma once
 
 #include <string>
@@ -11,14 +11,14 @@
 
 namespace pyexec {
 
-// `result` or `error`, `stdout`, and what the request asked for beside.
+// Adds `result` or `error`, `stdout`, and whatever else the request asked for.
 void add_answer(ObjectWriter& members, const Outcome& outcome, const JobOutput& output,
                 const JobRequest& request);
 
-// About how much of it there is to encode.
+// Returns about how many bytes `add_answer` has to encode.
 std::uint64_t answer_bytes(const Outcome& outcome, const JobOutput& output);
 
-// Of them, for those who tell the rest in another way.
+// Parts of the answer, for callers that send the rest in another way.
 void add_result(ObjectWriter& members, const Outcome& outcome);  // result, or error
 void add_error_detail(ObjectWriter& members, const Outcome& outcome);
 void add_files(ObjectWriter& members, const Outcome& outcome);

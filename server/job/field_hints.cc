@@ -32,7 +32,7 @@ constexpr OtherNames kOtherNames[] = {
 
 constexpr std::size_t kMostNameBytes = 40;
 
-// "timeoutMs", "Timeout-MS" and "timeout_ms" are one.
+// Makes "timeoutMs", "Timeout-MS" and "timeout_ms" equal.
 std::string plain(std::string_view name) {
   std::string out;
   for (const char c : name)
@@ -41,7 +41,7 @@ std::string plain(std::string_view name) {
   return out;
 }
 
-// Letters put in, left out or changed; two that are swapped count once.
+// Returns the number of letters inserted, deleted or changed; a swap of two counts once.
 std::size_t distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> before, last(b.size() + 1), now(b.size() + 1);
   std::iota(last.begin(), last.end(), 0);

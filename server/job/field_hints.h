@@ -1,4 +1,4 @@
-// What a client probably meant by a name that is no field. Pure.
+// Guesses which field a client meant by an unknown name. Pure.
 #pragma once
 
 #include <span>
@@ -6,8 +6,8 @@
 
 namespace pyexec {
 
-// One of `known`, or empty: by what other services call it, or else by the fewest letters that
-// differ.
+// Returns one of `known`, or empty if none is close. Names that other services use come first, then
+// the smallest edit distance.
 std::string_view meant_field(std::string_view name, std::span<const std::string_view> known);
 
 }  // namespace pyexec

@@ -40,7 +40,7 @@ std::optional<std::string> ArgsWriter::take(const JsonEvent& event) {
       writer_.StartArray();
       break;
     case What::end:
-      if (open_.empty()) break;  // of what was refused
+      if (open_.empty()) break;  // it was opened in refused input
       open_.back() == What::object ? writer_.EndObject() : writer_.EndArray();
       open_.pop_back();
       break;

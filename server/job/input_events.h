@@ -14,14 +14,14 @@
 
 namespace pyexec {
 
-// What a field that has parts is as a whole.
+// The JSON type of a field that has parts.
 struct Whole {
   JsonEvent::What what;
   const char* shown;
 };
 inline constexpr Whole kObject = {JsonEvent::What::object, "an object"};
 
-// Each `take` returns what is wrong, if anything; the rest of the field is then of no interest.
+// Each `take` returns an error message, or nullopt. After an error ignore the rest of the field.
 class ArgsWriter {
  public:
   explicit ArgsWriter(std::uint64_t most_levels) : most_levels_(most_levels), writer_(out_) {}
@@ -39,7 +39,7 @@ class ArgsWriter {
 class InputFiles {
  public:
   std::optional<std::string> take(const JsonEvent& event);
-  // Of all of them together.
+  // Returns an error message about all files together, or nullopt.
   std::optional<std::string> check() const;
   std::vector<NamedBytes> release() { return std::move(files_); }
 
@@ -47,14 +47,14 @@ class InputFiles {
   std::optional<std::string> add(std::string bytes);
 
   std::vector<NamedBytes> files_;
-  std::vector<std::string> given_;  // their names as they were sent
-  std::string name_, inner_;        // of the entry, and of what is in it
+  std::vector<std::string> given_;  // names as they were sent
+  std::string name_, inner_;        // of the entry, and of the member in it
   std::optional<std::string> decoded_;
 };
 
 class Variables {
  public:
-  // allowed: of is_allowed_name. Outlives this.
+  // allowed: see is_allowed_name. Outlives this.
   explicit Variables(std::string_view allowed) : allowed_(allowed) {}
 
   std::optional<std::string> take(const JsonEvent& event);

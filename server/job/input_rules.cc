@@ -9,7 +9,7 @@
 namespace pyexec {
 namespace {
 
-// As it was sent; of a long one the beginning.
+// Returns the number as it was sent. A long one is cut.
 std::string shown_number(std::string_view text) {
   constexpr std::size_t kShown = 40;
   if (text.size() <= kShown) return std::string(text);
@@ -96,7 +96,7 @@ bool is_allowed_name(std::string_view name, std::string_view allowed) {
 
 std::optional<std::string> problem_with_variable(std::string_view name, std::string_view value,
                                                  std::string_view allowed) {
-  // Those that every jail has; of another one setlocale() would say "unsupported locale setting".
+  // Locales of every jail. For others setlocale() would say "unsupported locale setting".
   constexpr std::string_view kLocales[] = {"", "C", "POSIX", "C.UTF-8", "C.utf8"};
   if (!is_allowed_name(name, allowed) || name.find('=') != std::string_view::npos)
     return "is not one of the allowed names: " + std::string(allowed);

@@ -1,4 +1,4 @@
-// What files and variables a request may give its job. Pure.
+// Rules for the files and variables that a request gives its job. Pure.
 #pragma once
 
 #include <cstdint>
@@ -10,31 +10,31 @@
 
 namespace pyexec {
 
-// The longest name of a file that a request may give, and of one that a job returns.
+// The longest name of a file in a request, and of a file that a job returns.
 inline constexpr std::size_t kNameBytes = 1024, kReturnedNameBytes = 4096;
 
-// In single quotes, for messages; of a long one the beginning.
+// Returns `text` in single quotes, for messages. A long text is cut.
 std::string in_quotes(std::string_view text);
 
-// A whole number from 1 to `most` that a field called `name` has.
+// Parses the field `name`, a whole number from 1 to `most`.
 boost::system::result<std::uint64_t, Problem> parse_limit(std::string_view name,
                                                           std::string_view text,
                                                           std::uint64_t most);
 
-// Without parts that lead nowhere: "./a//b/./c" is "a/b/c". The last part stays as it is.
+// Removes empty and "." parts: "./a//b/./c" becomes "a/b/c". The last part stays as it is.
 std::string plain_path(std::string_view name);
 
-// What is wrong with it as a path below the job's working directory; nothing if it is good.
+// Returns an error message if `name` is not valid as a path below the job's working directory.
 std::optional<std::string> problem_with_name(std::string_view name);
 
-// Whether it leads nowhere but below the directory it is looked up in.
+// Whether `name` cannot leave the directory in which it is looked up.
 bool is_relative_path(std::string_view name);
 
-// `allowed`: names, comma-separated; "X_*" is all that begin with X_.
+// allowed: names, comma-separated; "X_*" means all that begin with X_.
 bool is_allowed_name(std::string_view name, std::string_view allowed);
 
-// What is wrong with it as a variable of a job's environment; nothing if it is good. A locale is
-// one of those that every jail has. `allowed`: as above.
+// Returns an error message if this is not valid as a variable of a job's environment. A locale must
+// be one that every jail has. allowed: as above.
 std::optional<std::string> problem_with_variable(std::string_view name, std::string_view value,
                                                  std::string_view allowed);
 

@@ -1,4 +1,4 @@
-// What the lines of a batch have in common. Pure.
+// The defaults for the lines of a batch. Pure.
 #pragma once
 
 #include <set>
@@ -8,7 +8,7 @@
 
 namespace pyexec {
 
-// Gives `request` of `defaults` each field that is not among `said`.
+// Copies each field that is not in `said` from `defaults` to `request`.
 void take_over(const JobRequest& defaults, const std::set<std::string_view>& said,
                JobRequest& request);
 

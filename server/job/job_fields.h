@@ -9,10 +9,10 @@
 
 namespace pyexec {
 
-// Whose field it is: of every job; of a line of a batch; of the first line of a batch alone.
+// Where a field belongs: to every job, to a line of a batch, or only to the first line of a batch.
 enum class FieldOf { job, batch_line, batch_header };
 
-// name, whose; openapi.yaml says what each means
+// name, owner; openapi.yaml explains each
 #define PYEXEC_JOB_FIELDS(X) \
   X(script, job)             \
   X(args, job)               \
@@ -40,8 +40,8 @@ inline constexpr JobField kJobFields[] = {
 #undef X
 };
 
-// The largest body that can hold a script and input of the allowed sizes: each byte of the script
-// may be escaped as \u00XX; of the input, which may be large, as base64 or with few escapes.
+// Returns the size of the largest body with a script and input of the allowed sizes. Each byte of
+// the script may be escaped as \u00XX. The input, which may be large, is base64 or has few escapes.
 std::uint64_t largest_body_bytes(const JobCaps& caps);
 
 }  // namespace pyexec

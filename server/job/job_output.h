@@ -1,5 +1,5 @@
-// What a job prints, as it comes: kept up to a cap, for the answer and for who follows it live. On
-// the server's thread.
+// The output of a running job, kept up to a cap for the answer and for live readers.
+// On the server's thread.
 #pragma once
 
 #include <functional>
@@ -11,7 +11,7 @@ namespace pyexec {
 struct JobOutput {
   explicit JobOutput(std::uint64_t cap_bytes) : standard(cap_bytes), errors(cap_bytes) {}
 
-  // What is said from now on is dropped: other threads may read what there is.
+  // Drops all output from now on, so that other threads may read what was kept.
   void seal() {
     standard.seal();
     errors.seal();

@@ -24,13 +24,13 @@ constexpr std::uint64_t kLeastProgressMs = 100, kMostProgressMs = 3'600'000;
 
 enum class Body { request, batch_line };
 
-// The contract has the answer to a request with `code` and without `script`, byte for byte.
+// The contract fixes the answer to a request with `code` and without `script`, byte for byte.
 constexpr std::string_view kFixedMistake = "code";
 
-// Takes the members of the outermost object, each by its own function.
+// Handles each member of the outermost object with its own function.
 class JobHandler {
  public:
-  // Of `defaults` no more is copied than a request that is good takes.
+  // Copies from `defaults` only the fields that a valid request needs.
   JobHandler(const JobCaps& caps, Body body, const JobRequest& defaults)
       : caps_(caps),
         body_(body),
@@ -50,7 +50,7 @@ class JobHandler {
   }
   void take(const JsonEvent& event) {
     if (field_ == nullptr) return;
-    // As if it were not there.
+    // null counts as absent.
     if (event.level == 0 && event.what == JsonEvent::What::null) {
       seen_.erase(field_->name);
       return;
@@ -124,7 +124,7 @@ class JobHandler {
     is_fixed ? problem.hint = hint : problem.message += "; " + hint;
     return problem;
   }
-  // The end of a sentence about a name that is no field here; may be empty.
+  // Returns the end of a message about an unknown field; may be empty.
   std::string meant(std::string_view name) const {
     std::vector<std::string_view> known;
     for (const Field& field : fields()) {
@@ -135,7 +135,7 @@ class JobHandler {
     return field.empty() ? "" : "; did you mean " + in_quotes(field) + "?";
   }
 
-  // Whose value of this field counts.
+  // Returns the request whose value of this field counts.
   const JobRequest& source_of(std::string_view field) const {
     return seen_.contains(field) ? request_ : defaults_;
   }
@@ -248,8 +248,8 @@ class JobHandler {
   Variables variables_;
   Patterns patterns_;
   JobRequest request_;
-  const Field* field_ = nullptr;             // nullptr: one that is not known
-  std::set<std::string_view> named_, seen_;  // those that are there; and are not null
+  const Field* field_ = nullptr;             // nullptr: unknown field
+  std::set<std::string_view> named_, seen_;  // fields present; fields that are not null
   std::optional<std::string> unknown_field_, problem_;
 };
 

@@ -1,4 +1,4 @@
-// Untrusted bytes of a request body to a Job. Pure.
+// Parses the untrusted bytes of a request body into a Job. Pure.
 #pragma once
 
 #include <boost/system/result.hpp>
@@ -10,7 +10,7 @@
 
 namespace pyexec {
 
-// verbose: all that is known of the job, not only its result and what it printed.
+// verbose: all that is known of the job, not only its result and output.
 enum class AnswerDetail { plain, verbose };
 
 struct JobRequest {
@@ -19,7 +19,7 @@ struct JobRequest {
   std::uint64_t memory_mb = 0;
   std::uint64_t output_bytes = 0;
   AnswerDetail detail = AnswerDetail::plain;
-  // Of a line of a batch.
+  // Only for a line of a batch.
   std::string id_json = "null";  // as it was sent
   enum class Line { job, defaults } line = Line::job;
   std::uint64_t progress_ms = 0;  // 0: none
@@ -28,24 +28,25 @@ struct JobRequest {
 struct BadRequest {
   unsigned status;  // 400 or 413
   std::string message;
-  std::string hint = {};  // what was probably meant, where `message` has no room for it
-  // Of a line of a batch, as far as it could be read.
+  std::string hint = {};  // what was probably meant, if `message` cannot say it
+  // Only for a line of a batch, as far as it could be read.
   std::string id_json = "null";
   JobRequest::Line line = JobRequest::Line::job;
 };
 
-// For boost::system::result, which throws this where a value is taken without a look; nobody does.
+// Required by boost::system::result: called if a value is taken unchecked, which never happens.
 [[noreturn]] void throw_exception_from_error(const BadRequest& error,
                                              const boost::source_location&);
 
-// Strict JSON, in UTF-8, of one object: an unknown, repeated or wrongly typed field is named.
+// Parses one object of strict JSON in UTF-8. The error names an unknown, repeated or wrongly typed
+// field.
 boost::system::result<JobRequest, BadRequest> parse_job(std::string_view body, const JobCaps& caps);
 
-// The same of a line of a batch. What it does not say is as in `defaults`.
+// Parses a line of a batch in the same way. Missing fields are taken from `defaults`.
 boost::system::result<JobRequest, BadRequest> parse_batch_line(std::string_view line,
                                                                const JobCaps& caps,
                                                                const JobRequest& defaults);
-// A request that says nothing.
+// Returns a request with no field set.
 JobRequest plain_request(const JobCaps& caps);
 
 }  // namespace pyexec

@@ -1,4 +1,4 @@
-// The limits of jobs, as the service is configured. Pure.
+// The limits of jobs, as configured. Pure.
 #pragma once
 
 #include <cstdint>
@@ -6,7 +6,7 @@
 
 namespace pyexec {
 
-// timeout_ms, memory_mb and output_bytes are also what a job gets that does not ask for less.
+// timeout_ms, memory_mb and output_bytes are also the defaults of a job that does not ask for less.
 struct JobCaps {
   std::uint64_t script_bytes;
   std::uint64_t input_bytes;  // of args, stdin, files and env together
@@ -16,12 +16,12 @@ struct JobCaps {
   std::uint64_t output_bytes;  // of stdout, and of stderr
   std::uint64_t result_bytes;
   std::uint64_t result_depth;  // levels
-  std::string env_names;  // that a job may be given: comma-separated, "X_*" for all that begin so
+  std::string env_names;  // allowed for jobs: comma-separated, "X_*" means all that begin with X_
   std::uint64_t files_bytes, files_count, files_depth;  // of the files that a job returns
   std::string denied_imports;                           // modules, comma-separated
 };
 
-// The error text of a job. No knob: a traceback of any use is shorter.
+// Limit of a job's error text. Not configurable: a useful traceback is shorter.
 inline constexpr std::uint64_t kErrorBytes = 64 << 10;
 
 }  // namespace pyexec

@@ -10,7 +10,7 @@ struct Ending {
   std::string_view type;
 };
 
-// What scripts make of data. Text has no charset: its encoding is the script's choice.
+// Formats that scripts write. Text has no charset: its encoding is the script's choice.
 constexpr Ending kEndings[] = {
     {".bmp", "image/bmp"},
     {".css", "text/css"},

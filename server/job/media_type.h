@@ -1,11 +1,11 @@
-// What a file is, by its name. Pure.
+// Media types of files by their names. Pure.
 #pragma once
 
 #include <string_view>
 
 namespace pyexec {
 
-// As of the IANA registry; "application/octet-stream" where the ending says nothing.
+// Returns a type of the IANA registry; "application/octet-stream" if the extension is unknown.
 std::string_view media_type(std::string_view name);
 
 }  // namespace pyexec

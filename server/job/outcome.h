@@ -12,19 +12,19 @@
 
 namespace pyexec {
 
-// What a failure was, in the script's own words, made valid UTF-8.
+// A failure as the script reported it, made valid UTF-8.
 struct ErrorDetail {
   std::string type, message, traceback;
   std::optional<std::uint64_t> line, column;       // in the script, from 1
   std::string source;                              // the lines around it
-  std::optional<std::uint64_t> source_start_line;  // the number of the first of them
+  std::optional<std::uint64_t> source_start_line;  // the first of them
 };
 
-// What the job took. Of the supervisor's own knowledge, but for an exit code that the script's
-// SystemExit names.
+// Resources that the job used. Measured by the supervisor, except for an exit code that the script
+// names in SystemExit.
 struct JobUsage {
   std::uint64_t queue_ns = 0, run_ns = 0, total_ns = 0;
-  std::optional<std::uint64_t> cpu_ns, peak_memory_bytes;  // beyond those of a worker that waits
+  std::optional<std::uint64_t> cpu_ns, peak_memory_bytes;  // above an idle worker's
   std::optional<int> exit_code, signal;
 };
 
@@ -37,7 +37,7 @@ struct Outcome {
   std::vector<NamedBytes> files = {};  // names and bytes checked
   JobUsage usage = {};
   PhaseTimes phases = {};
-  bool was_read = true;  // false: its worker was lost before it had all of the job
+  bool was_read = true;  // false: its worker was lost before it had read the whole job
 };
 
 }  // namespace pyexec

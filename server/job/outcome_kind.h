@@ -1,4 +1,4 @@
-// What became of a request, as the closed list that clients see in the Pyexec-Outcome header.
+// The outcome of a request: the closed list that clients see in the Pyexec-Outcome header.
 #pragma once
 
 #include <cstddef>
@@ -7,7 +7,7 @@
 
 namespace pyexec {
 
-// name, HTTP status; docs/openapi.yaml says when
+// name, HTTP status; docs/openapi.yaml explains each
 #define PYEXEC_OUTCOMES(X)  \
   X(ok, 200)                \
   X(invalid_request, 400)   \

@@ -1,4 +1,4 @@
-// What a job printed, up to a cap. Pure.
+// The output of a job, up to a cap. Pure.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@ class OutputCapture {
   }
   void seal() { is_sealed_ = true; }
   bool truncated() const { return truncated_; }
-  // Ends at a character boundary where something was cut off.
+  // If output was cut off, ends at a character boundary.
   std::string_view text() const {
     return truncated_ ? without_cut_character(kept_) : std::string_view(kept_);
   }

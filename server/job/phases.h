@@ -1,4 +1,4 @@
-// The steps that are timed, of a request and of making a worker.
+// The timed phases of a request and of making a worker.
 #pragma once
 
 #include <array>
@@ -6,7 +6,7 @@
 
 namespace pyexec {
 
-// Of a request to /execute, one after the other; but for reap, which follows the answer.
+// Phases of a request to /execute, in order. Only reap comes after the answer.
 #define PYEXEC_REQUEST_PHASES(X)                                        \
   X(parse, "the body, once it is there")                                \
   X(admit, "asking for a place")                                        \
@@ -18,7 +18,7 @@ namespace pyexec {
   X(reply, "judging, and handing the answer to the kernel")             \
   X(reap, "until no process of the job is left, where that is after it")
 
-// Of making a worker, one after the other; total also has what lies between them.
+// Phases of making a worker, in order. total includes the time between them.
 #define PYEXEC_REFILL_PHASES(X)                                              \
   X(namespaces, "a first process in new namespaces, its ids mapped")         \
   X(mounts, "the jail's scratch file systems, and its first process sealed") \
@@ -57,7 +57,7 @@ inline constexpr Explained kRefillPhases[] = {
 #undef X
 };
 
-// Of one request, in ns; 0 for what there was not.
+// Phases of one request, in ns; 0 for those that did not occur.
 struct PhaseTimes {
   std::array<std::uint64_t, static_cast<std::size_t>(RequestPhase::count)> ns = {};
 

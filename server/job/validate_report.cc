@@ -69,7 +69,7 @@ constexpr NumberField kNumbers[] = {{"line", &ErrorDetail::line},
                                     {"column", &ErrorDetail::column},
                                     {"source_start_line", &ErrorDetail::source_start_line}};
 
-// What is not known by name is passed over.
+// Unknown names are ignored.
 void take_detail(const std::vector<NamedBytes>& entries, Outcome& outcome) {
   if (entries.empty()) return;
   ErrorDetail detail;
@@ -78,14 +78,14 @@ void take_detail(const std::vector<NamedBytes>& entries, Outcome& outcome) {
       if (entry.name == name) detail.*field = to_valid_utf8(entry.bytes);
     for (const auto& [name, field] : kNumbers)
       if (entry.name == name) detail.*field = number(entry.bytes);
-    // Of exit(2), whatever the script passed.
+    // As exit(2) truncates it, whatever the script passed.
     if (const auto code = number(entry.bytes); entry.name == "exit_code" && code)
       outcome.usage.exit_code = static_cast<int>(*code & 0xff);
   }
   if (!detail.type.empty()) outcome.error_detail = std::move(detail);
 }
 
-// Why these files cannot be what `options` asked for; nothing if they can.
+// Returns an error message if these files cannot be those that `options` asked for.
 std::optional<std::string> problem_with_files(const std::vector<NamedBytes>& files,
                                               const ReportOptions& options) {
   std::uint64_t bytes = 0;

@@ -1,4 +1,4 @@
-// From what a worker said and how it died to an outcome. Pure.
+// Turns a worker's report, or its exit status, into an outcome. Pure.
 #pragma once
 
 #include <optional>
@@ -11,16 +11,16 @@ namespace pyexec {
 
 Outcome failed(OutcomeKind kind, std::string error);
 
-// Of limits: engine.cc adds which they were.
+// Outcomes of exceeded limits; engine.cc adds their values.
 Outcome time_exceeded();
 Outcome memory_exceeded();
 
-// A report is hostile: what it says counts for this job alone, and every byte is checked. `options`
-// bounds its files.
+// A report is hostile: it affects this job alone, and every byte is checked. `options` bounds its
+// files.
 Outcome validate_report(const Untrusted<Report>& report, const ReportOptions& options,
                         const JobCaps& caps);
 
-// A worker that ended by itself, with a status as of waitpid(2).
+// Returns the outcome for a worker that ended by itself. wait_status: as from waitpid(2).
 Outcome outcome_of_death(int wait_status);
 
 }  // namespace pyexec

@@ -1,4 +1,4 @@
-// One JSON object, field by field, as events. Pure.
+// Parses one JSON object into events, field by field. Pure.
 #pragma once
 
 #include <rapidjson/error/en.h>
@@ -14,11 +14,11 @@
 
 namespace pyexec {
 
-// One thing that stands in a field. `level` is 0 for the field's own value.
+// One element of a field. `level` is 0 for the field's own value.
 struct JsonEvent {
   enum class What { null, boolean, number, string, object, array, key, end };
   What what;
-  std::string_view text;  // of a string or key; of a number or boolean, as it was written
+  std::string_view text;  // of a string or key; a number or boolean as it was written
   int level;
 };
 
@@ -28,7 +28,7 @@ inline const char* name_of(JsonEvent::What what) {
   return kNames[static_cast<std::size_t>(what)];
 }
 
-// Rapidjson's events as ours. `Sink` has begin_field(name) and take(event).
+// Converts RapidJSON's events to JsonEvents. `Sink` has begin_field(name) and take(event).
 template <typename Sink>
 class FieldEvents {
  public:
@@ -43,7 +43,7 @@ class FieldEvents {
   bool Int64(std::int64_t) { return false; }
   bool Uint64(std::uint64_t) { return false; }
   bool Double(double) { return false; }
-  // What is parsed may have another number in its place (json_text.h).
+  // The parsed text may have another number in this place (json_text.h).
   bool RawNumber(const char*, rapidjson::SizeType size, bool) {
     return value(JsonEvent::What::number, number_at(original_, stream_.Tell() - size));
   }
@@ -84,8 +84,8 @@ class FieldEvents {
   bool is_object_ = false;
 };
 
-// Strict JSON in UTF-8, but for a byte order mark before it. The text says what is wrong with the
-// whole; what is wrong with a field is the sink's to say.
+// Parses strict JSON in UTF-8, optionally after a byte order mark. Returns an error message about
+// the text as a whole, or nullopt; the sink reports errors in fields.
 template <typename Sink>
 std::optional<std::string> read_fields(std::string_view body, Sink& sink) {
   constexpr unsigned kFlags = rapidjson::kParseIterativeFlag |
@@ -95,7 +95,7 @@ std::optional<std::string> read_fields(std::string_view body, Sink& sink) {
   const auto invalid = [&](std::size_t at, std::string_view what) {
     return describe_json_error(body, body.size() - text.size() + at, what);
   };
-  // The reader takes a NUL for the end of the text, and would not look at what follows.
+  // The reader takes a NUL for the end of the text and would ignore the rest.
   if (const auto nul = text.find('\0'); nul != std::string_view::npos) {
     const bool is_utf_16 = text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff");
     return invalid(is_utf_16 ? 0 : nul, "a NUL byte");
@@ -110,7 +110,7 @@ std::optional<std::string> read_fields(std::string_view body, Sink& sink) {
   FieldEvents<Sink> events(sink, text, stream);
   rapidjson::Reader reader;
   const auto parsed = reader.Parse<kFlags>(stream, events);
-  if (parsed.Code() == rapidjson::kParseErrorTermination)  // by the events
+  if (parsed.Code() == rapidjson::kParseErrorTermination)  // raised by FieldEvents
     return invalid(parsed.Offset(), "The surrogate pair in string is invalid.");
   if (parsed.IsError()) return invalid(parsed.Offset(), rapidjson::GetParseError_En(parsed.Code()));
   if (!events.is_object()) return "request body must be a JSON object";

@@ -31,7 +31,7 @@ std::optional<JsonItems::Item> JsonItems::break_off(std::string why) {
   return Item{Item::What::broken, std::move(why)};
 }
 
-// The item that ends before `end`, or word that it was too large.
+// Returns the item that ends before `end`, or that it is too large.
 std::optional<JsonItems::Item> JsonItems::take(std::size_t end) {
   Item item = {Item::What::item, std::string(rest().substr(0, end))};
   if (is_dropping_ || end > most_bytes_)
@@ -42,7 +42,7 @@ std::optional<JsonItems::Item> JsonItems::take(std::size_t end) {
   return item;
 }
 
-// Whether the line is blank up to `end`, with what was dropped of it.
+// Whether the line is blank up to `end`, including the part that was dropped.
 bool JsonItems::is_blank(std::size_t end) const {
   const std::string_view text = rest().substr(0, end);
   if (is_dropping_) return is_dropped_blank_ && is_space(text);
@@ -76,7 +76,7 @@ std::optional<JsonItems::Item> JsonItems::next_line() {
   }
 }
 
-// Whether something follows.
+// Returns whether something follows.
 bool JsonItems::skip_spaces() {
   if (!std::exchange(is_past_mark_, is_past_mark_ || !rest().empty()))
     forget(rest().size() - without_byte_order_mark(rest()).size());
@@ -85,7 +85,8 @@ bool JsonItems::skip_spaces() {
   return !rest().empty();
 }
 
-// Up to the first byte of an element. Nothing where that is there, or not yet, or never.
+// Skips to the first byte of an element. Returns an item only on an error; otherwise `place_` tells
+// whether the byte was reached.
 std::optional<JsonItems::Item> JsonItems::begin_element() {
   while (place_ != Place::element) {
     const bool may_be_mark = !is_past_mark_ && rest().size() < 3 && rest().starts_with('\xef');

@@ -1,5 +1,5 @@
-// The items of a batch, cut from a body that comes in pieces of any size: lines, or the elements of
-// a JSON array. Looks at no item's inside. Pure.
+// Splits a batch, received in pieces of any size, into its items: lines, or the elements of a JSON
+// array. Does not parse the items. Pure.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@ class JsonItems {
   void push(std::string_view piece) {
     if (is_over_) return;
     buffer_.erase(0, std::exchange(begin_, 0));
-    // A large item is not to keep its room when it is long gone.
+    // Frees the memory of a large item that is long gone.
     if (buffer_.empty() && buffer_.capacity() > kKeptBytes) std::string().swap(buffer_);
     buffer_ += piece;
   }
@@ -27,12 +27,12 @@ class JsonItems {
   struct Item {
     enum class What {
       item,
-      too_large,  // of this one only
-      broken      // what follows cannot be told apart: the last one
+      too_large,  // only this one
+      broken      // the rest cannot be split; no item follows
     } what;
-    std::string text;  // of an item, as it came; else why
+    std::string text;  // the item as received, or else the reason
   };
-  // Nothing: more has to come first, or, after `end`, it was the last. Blank lines are no items.
+  // Returns nullopt if more input is needed or, after `end`, no item is left. Skips blank lines.
   std::optional<Item> next();
 
   std::size_t bytes() const { return buffer_.capacity(); }
@@ -53,13 +53,13 @@ class JsonItems {
   Form form_;
   std::uint64_t most_bytes_;
   std::string buffer_;
-  std::size_t begin_ = 0;  // of this item, in the buffer
-  std::size_t at_ = 0;     // in the item, as far as it has been looked at
+  std::size_t begin_ = 0;  // start of this item in the buffer
+  std::size_t at_ = 0;     // how far the item has been scanned
   bool is_ended_ = false, is_over_ = false, is_dropping_ = false;
-  bool is_dropped_blank_ = false;  // of a line, what was dropped of it
-  // Of arrays.
+  bool is_dropped_blank_ = false;  // whether the dropped part of a line was blank
+  // Only for arrays.
   enum class Place { before, first, element, after_element, after } place_ = Place::before;
-  bool is_past_mark_ = false;  // a byte order mark stands at the very beginning or nowhere
+  bool is_past_mark_ = false;  // a byte order mark is allowed only at the very beginning
   std::uint64_t depth_ = 0;
   bool in_string_ = false, is_escaped_ = false;
 };

@@ -11,7 +11,7 @@ constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 constexpr std::size_t kLong = 300;  // digits; the largest double has 309
 
 struct Mistake {
-  std::string_view begins;  // with which the text goes on where the parser stopped
+  std::string_view begins;  // start of the text where the parser stopped
   std::string_view meaning;
 };
 constexpr Mistake kMistakes[] = {
@@ -42,7 +42,7 @@ std::string explained(std::string_view text, std::size_t at, std::string_view wh
   const bool is_in_string = what.find("string") != std::string_view::npos;
   for (const Mistake& row : kMistakes) {
     if (!rest.starts_with(row.begins)) continue;
-    // White space is wrong in strings alone.
+    // White space is an error only in strings.
     if (!is_control(rest.front()) || is_in_string) return std::string(row.meaning);
   }
   if (!rest.empty() && is_control(rest.front()) && is_in_string)
@@ -57,7 +57,7 @@ std::string explained(std::string_view text, std::size_t at, std::string_view wh
   return std::string(what);
 }
 
-// From 1, in characters.
+// Counts from 1, in characters.
 std::string place_of(std::string_view text, std::size_t at) {
   const std::string_view before = text.substr(0, at);
   const auto lines = std::count(before.begin(), before.end(), '\n');

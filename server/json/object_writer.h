@@ -1,4 +1,4 @@
-// JSON text of objects, member by member. Separators are those of Python's json.dumps.
+// Writes JSON objects member by member, with the separators of Python's json.dumps.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@ class ObjectWriter {
   void yes(std::string_view name) { json(name, "true"); }
   void boolean(std::string_view name, bool value) { json(name, value ? "true" : "false"); }
 
-  // {"a": 1, ...}
+  // Returns {"a": 1, ...}.
   std::string object() {
     out_ += '}';
     return std::move(out_);

@@ -45,7 +45,7 @@ class Rewriter : public rapidjson::Writer<StringSink> {
   bool StartArray() { return separate() && open('['); }
   bool EndObject(SizeType) { return close('}'); }
   bool EndArray(SizeType) { return close(']'); }
-  // In-situ parsing hands out where the number stands; its digits are taken from the original.
+  // In-situ parsing passes the number's place; its digits are taken from the original.
   bool RawNumber(const char* place, SizeType, bool = false) {
     if (!separate()) return false;
     const auto begin = static_cast<std::size_t>(place - copy_);
@@ -110,7 +110,7 @@ boost::system::result<std::string, JsonProblem> reserialise(std::string_view tex
   constexpr unsigned kFlags = rapidjson::kParseInsituFlag | rapidjson::kParseIterativeFlag |
                               rapidjson::kParseValidateEncodingFlag |
                               rapidjson::kParseNumbersAsStringsFlag;
-  // In-situ parsing ends at NUL; one inside the text would hide what follows it.
+  // In-situ parsing ends at NUL; one inside the text would hide the rest.
   if (text.find('\0') != std::string_view::npos) return JsonProblem{"the result holds a NUL byte"};
   std::string copy(text);
   if (may_hold_long_integers(text)) hide_long_integers(copy);

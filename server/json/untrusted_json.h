@@ -1,4 +1,4 @@
-// A JSON text that a script has written, checked and written anew. Pure.
+// Checks JSON text written by a script and serialises it again. Pure.
 #pragma once
 
 #include <boost/system/result.hpp>
@@ -14,12 +14,12 @@ struct JsonProblem {
 [[noreturn]] void throw_exception_from_error(const JsonProblem& error,
                                              const boost::source_location&);
 
-// Strict JSON in valid UTF-8, nested at most `max_depth` deep, without recursion. Numbers keep
-// every digit they have. Separators are those of Python's json.dumps: ", " and ": ".
+// Accepts strict JSON in valid UTF-8, at most `max_depth` levels deep, without recursion. Numbers
+// keep every digit. Separators are those of Python's json.dumps: ", " and ": ".
 boost::system::result<std::string, JsonProblem> reserialise(std::string_view text,
                                                             std::uint64_t max_depth);
 
-// `text`, which must be valid UTF-8, as a JSON string with its quotes.
+// Appends `text`, which must be valid UTF-8, as a quoted JSON string.
 void append_json_string(std::string& out, std::string_view text);
 
 }  // namespace pyexec

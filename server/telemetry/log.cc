@@ -19,7 +19,7 @@ namespace {
 
 using Level = spdlog::level::level_enum;
 
-// What may wait to be written. Results have as many bytes for themselves.
+// Limits of lines that wait to be written. Results have as many bytes of their own.
 constexpr std::uint64_t kMostLines = 8192, kMostBytes = 64 << 20;
 constexpr std::chrono::seconds kLastWords{1};
 
@@ -28,7 +28,7 @@ const char* severity(Level level) {
   return level >= spdlog::level::warn ? "WARNING" : "INFO";
 }
 
-// Lines that are handed over and not written yet. Changed by two threads.
+// Lines handed over but not yet written. Changed by two threads.
 struct Waiting {
   std::atomic<std::uint64_t> lines = 0, bytes = 0, result_bytes = 0;
   std::atomic<std::uint64_t> dropped = 0;
@@ -41,7 +41,7 @@ class CountedSink final : public spdlog::sinks::stdout_sink_base<spdlog::details
  public:
   CountedSink(std::FILE* file, Waiting& waiting) : stdout_sink_base(file), waiting_(waiting) {}
 
-  // The library does not look whether it could write.
+  // The library does not check whether a write succeeded.
   void log(const spdlog::details::log_msg& line) override {
     const std::size_t bytes = line.payload.size();
     const bool is_result = line.logger_name == kResults;
@@ -83,7 +83,7 @@ struct Log::Writer {
     lines->log(level, view_of(line));
   }
 
-  // The last line is written before this returns, if anybody reads them.
+  // Returns after the last line is written, if anybody reads the log.
   void end() {
     lines.reset();
     results.reset();
@@ -117,7 +117,7 @@ std::uint64_t Log::dropped() const {
   return writer_->waiting.dropped;
 }
 
-// The library formats what is a sentence; objects are made here, where text is made valid.
+// The library formats sentences. Objects are formatted here, which makes their text valid.
 void Log::write(Severity how, std::string_view text) {
   static_assert(static_cast<int>(Severity::info) == spdlog::level::info &&
                 static_cast<int>(Severity::warning) == spdlog::level::warn &&
@@ -158,10 +158,10 @@ void Log::write_request(const std::string& line) {
 std::optional<Log::Reservation> Log::reserve_result() {
   const Waiting& waiting = writer_->waiting;
   const std::uint64_t promised_bytes = (promised_results_ + 1) * kMostResultBytes;
-  // While none waits, its reader is not behind, however many are promised.
+  // While no result waits, the reader is not behind, however many are promised.
   const bool is_behind =
       waiting.result_bytes > 0 && waiting.result_bytes + promised_bytes > kMostBytes;
-  // Tries whether it can be written now.
+  // Tests whether the log can be written again.
   if (waiting.is_failing) warn("a line of this log could not be written");
   if (waiting.is_failing || is_behind || waiting.lines + promised_results_ >= kMostLines)
     return std::nullopt;
@@ -177,7 +177,7 @@ void Log::write_result(Reservation, const std::string& line) {
 void Log::close() {
   std::promise<void> closed;
   auto is_closed = closed.get_future();
-  // Whoever reads the log may have stopped to: then this thread ends with the process.
+  // If the log's reader has stopped reading, this thread ends only with the process.
   std::thread([writer = writer_, closed = std::move(closed)]() mutable {
     writer->end();
     closed.set_value();

@@ -1,4 +1,4 @@
-// What an operator should know, line by line. Never a script's own words, never a secret.
+// The operator's log, line by line. Never holds a script's own words or a secret.
 #pragma once
 
 #include <cstdint>
@@ -14,12 +14,12 @@ namespace pyexec {
 class Metrics;
 
 enum class LogFormat {
-  text,   // a sentence a line
-  json,   // an object a line with the fields of Cloud Logging
-  quiet,  // text, without a line a request
+  text,   // one sentence a line
+  json,   // one object a line, with Cloud Logging's fields
+  quiet,  // text, without request lines
 };
 
-// Used by one thread. Nobody waits for whoever reads the log once `write_in_background` was called.
+// Used by one thread. After `write_in_background`, a slow reader of the log blocks nobody.
 class Log {
  public:
   // file: where lines go; must stay open as long as the process.
@@ -28,10 +28,10 @@ class Log {
   Log(const Log&) = delete;
   Log& operator=(const Log&) = delete;
 
-  // From here on a thread of its own writes. What waits is bounded in lines and bytes, that of
-  // requests to half of it; what finds no room is dropped and counted.
+  // From now on a separate thread writes. Waiting lines are bounded in number and bytes, those of
+  // requests to half of that. Lines that find no room are dropped and counted.
   void write_in_background();
-  // Gives what is still to be written a second. Nothing may be written afterwards.
+  // Waits up to a second for pending lines. Nothing may be written afterwards.
   void close();
 
   LogFormat format() const { return format_; }
@@ -42,10 +42,10 @@ class Log {
   void fail(std::string_view text);    // the service cannot begin
   void notice(std::string_view text);  // all is well
 
-  // A line that has its form already.
+  // Writes a line that is already formatted.
   void write_request(const std::string& line);
 
-  // Room for the line of a result, of at most kMostResultBytes. Move-only.
+  // Room for a result's line, at most kMostResultBytes. Move-only.
   class Reservation {
    public:
     explicit Reservation(std::uint64_t& promised) : promised_(&promised) { ++*promised_; }
@@ -60,8 +60,8 @@ class Log {
     std::uint64_t* promised_;
   };
   static constexpr std::size_t kMostResultBytes = 220 << 10;
-  // Returns nullopt while the log cannot be written, or results that wait for its reader have the
-  // room. The log must outlive the reservation.
+  // Returns nullopt while the log cannot be written, or while results that wait for its reader take
+  // up the room. The log must outlive the reservation.
   std::optional<Reservation> reserve_result();
   void write_result(Reservation room, const std::string& line);
 
@@ -75,13 +75,13 @@ class Log {
   std::uint64_t promised_results_ = 0;
 };
 
-// What every part of the service reports to.
+// The log and metrics that every part of the service reports to.
 struct Telemetry {
   Log& log;
   Metrics& metrics;
 };
 
-// The moment as RFC 3339 has it, in UTC, with microseconds.
+// Returns the current time in RFC 3339 format, in UTC, with microseconds.
 std::string log_time();
 
 }  // namespace pyexec

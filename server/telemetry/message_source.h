@@ -1,5 +1,5 @@
-// Which kind of queue a message came from. Beside metrics.h, which counts by it, so that a parser
-// need not see those.
+// The kind of queue that a message came from. Separate from metrics.h, which counts by it, so that
+// a parser need not include the metrics.
 #pragma once
 
 #include <cstdint>

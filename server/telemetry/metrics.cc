@@ -16,7 +16,7 @@
 namespace pyexec {
 namespace {
 
-// Seconds. A phase takes between a microsecond and the longest job; a request, no less than a
+// Seconds. A phase takes between a microsecond and the longest job. A request takes at least a
 // tenth of a millisecond.
 const prometheus::Histogram::BucketBoundaries kPhaseBuckets = {
     5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2,
@@ -40,7 +40,7 @@ constexpr Explained kRefusals[] = {
 #undef X
 };
 
-// "What it is: name, what that is; name, ..."
+// Returns "help: name, its help; name, ...".
 template <typename Rows>
 std::string with_rows(std::string help, const Rows& rows) {
   const char* separator = ": ";

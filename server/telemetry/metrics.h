@@ -1,5 +1,5 @@
-// What the service counts and times, as GET /metrics tells it: names and buckets in metrics.cc. All
-// on the server's thread.
+// The counters and timings that GET /metrics returns; names and buckets are in metrics.cc. On the
+// server's thread.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@
 
 namespace pyexec {
 
-// Why a request, or a job, was not run. 429 but for unauthorized.
+// Why a request or a job was not run. The status is 429, except for unauthorized.
 #define PYEXEC_REFUSALS(X)                                                   \
   X(queue_full, "too many jobs run and wait")                                \
   X(no_worker, "none became free within the job's time")                     \
@@ -40,7 +40,7 @@ struct PoolState {
   std::uint64_t zygote_starts, worker_failures;
 };
 
-// What is so at the moment, as opposed to what was counted.
+// Current values, as opposed to counters.
 struct Present {
   PoolState pool;
   std::uint64_t running_limit;  // jobs
@@ -59,23 +59,23 @@ class Metrics {
 
   void observe(RequestPhase phase, std::uint64_t ns);
   void observe(RefillPhase phase, std::uint64_t ns);
-  void observe(const sandbox::JailTimes& times);  // of a jail that was built before its worker
+  void observe(const sandbox::JailTimes& times);  // for a jail built before its worker
   void observe(const StartTimes& times);
-  // A job has a worker; whether one was parked when it came, and a job was allowed to run.
+  // Counts a job that got a worker. hit: one was parked on arrival, and a job was allowed to run.
   void count_take(bool hit);
   enum class Client : std::uint8_t { there, gone };
-  // `internal`, where the client had gone, is a job that was cancelled.
+  // `internal` with the client gone means a cancelled job.
   void count_answer(OutcomeKind outcome, Client client = Client::there);
   void count_refusal(Refusal reason);
   void count_bytes(Direction direction, std::uint64_t bytes);
   enum class Taken : std::uint8_t { run, duplicate, in_work, put_back, count };
   void count_message(MessageSource source, Taken how);
-  // Of a request to /execute, from its head to the end of its answer.
+  // Times a request to /execute, from its head to the end of its answer.
   void observe_request(std::uint64_t ns);
   enum class Replaced : std::uint8_t { lost, jobs, age, count };
   void count_zygote_replaced(Replaced why);
 
-  // In the text format of Prometheus, version 0.0.4.
+  // Returns all metrics in Prometheus text format, version 0.0.4.
   std::string text(const Present& present);
 
  private:

@@ -12,22 +12,22 @@ namespace pyexec {
 namespace {
 
 constexpr std::size_t kShownBytes = 200;
-constexpr unsigned kClientHasGone = 499;  // as nginx has it
+constexpr unsigned kClientHasGone = 499;  // as in nginx
 constexpr unsigned kTooMany = 429, kServerErrors = 500;
 
 double milliseconds(std::uint64_t ns) {
   return static_cast<double>(ns) / 1e6;
 }
 
-// What a client chose: no more than fits a line, and nothing that a terminal obeys. A query may
-// hold what is nobody's business.
+// Makes text from a client safe to log: short enough for a line, without control characters. A
+// query may hold private data.
 std::string shown(std::string_view text) {
   std::string out(text.substr(0, kShownBytes));
   std::replace_if(
       out.begin(), out.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
   return out;
 }
-// The same as one word, so that it cannot look like another one of ours.
+// The same as one word, so that it cannot imitate another field of the line.
 std::string shown_word(std::string_view text) {
   std::string out = shown(text);
   std::replace(out.begin(), out.end(), ' ', '?');
@@ -37,7 +37,7 @@ std::string shown_word(std::string_view text) {
 unsigned status_of(const RequestRecord& record) {
   return record.status == 0 ? kClientHasGone : record.status;
 }
-// Of a job that was cancelled, what its client would have been told says nothing.
+// For a cancelled job, the outcome that its client would have got is meaningless.
 std::optional<std::string_view> outcome_of(const RequestRecord& record) {
   if (!record.outcome) return std::nullopt;
   if (record.status == 0 && record.outcome == OutcomeKind::internal) return "cancelled";
@@ -96,7 +96,7 @@ std::string phases(const RequestRecord& record) {
   return members.object();
 }
 
-// Scrapes and probes ask every few seconds.
+// Omits scrapes and probes, which arrive every few seconds.
 bool is_of_interest(const RequestRecord& record) {
   if (!record.head || record.head->method == "POST") return true;
   return status_of(record) >= 400;
@@ -121,7 +121,7 @@ void RequestLog::write(const RequestRecord& record) const {
     log_.write_request(as_json(record));
 }
 
-// Field names are those that Cloud Logging knows, and beside them ours.
+// Uses Cloud Logging's field names, and our own besides.
 std::string RequestLog::as_json(const RequestRecord& record) const {
   ObjectWriter members;
   members.text("severity", severity_of(status_of(record)));

@@ -1,4 +1,4 @@
-// One line for each request, when its answer is out.
+// The request log: one line for each request, written when its answer has been sent.
 #pragma once
 
 #include <optional>
@@ -11,7 +11,7 @@ namespace pyexec {
 
 class RequestLog {
  public:
-  // project: of Google Cloud, so that its log finds the trace of a request; may be empty.
+  // project: in Google Cloud, so that its log finds a request's trace; may be empty.
   RequestLog(Log& log, std::string project) : log_(log), project_(std::move(project)) {}
 
   void write(const RequestRecord& record) const;

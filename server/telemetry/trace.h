@@ -1,4 +1,4 @@
-// Which distributed trace a request belongs to, by the headers that proxies and clients set. Pure.
+// Finds a request's distributed trace in the headers that proxies and clients set. Pure.
 #pragma once
 
 #include <optional>
@@ -14,7 +14,8 @@ struct Trace {
 };
 
 // traceparent (W3C Trace Context) wins over X-Cloud-Trace-Context (TRACE/SPAN;o=1, the span a
-// decimal number). What does not look so is nothing: it came from a client.
+// decimal number). Malformed headers are ignored, since clients can send anything. Returns nullopt
+// if neither is valid.
 std::optional<Trace> trace_of(std::string_view traceparent, std::string_view cloud_context);
 
 }  // namespace pyexec
