@@ -9,7 +9,7 @@
 namespace pyexec {
 namespace {
 
-// The most that a report's body can have, if it keeps to what it was asked for.
+// Maximum body size of a report that contains only what the job asked for.
 std::uint64_t largest_report(const Assignment& job) {
   std::uint64_t bytes = std::max(job.caps.result_bytes, kErrorBytes + 64) + kReportOverheadBytes;
   if (job.options.error_detail == 1) bytes += kDetailBytes;
@@ -19,7 +19,8 @@ std::uint64_t largest_report(const Assignment& job) {
   return bytes;
 }
 
-// The sum is bounded before it is read; a text must not take the room of the files.
+// Whether each part is within its own limit: a text must not take the room of the files. The
+// total is bounded before it is read.
 bool keeps_to_its_parts(const Report& report) {
   std::uint64_t detail_bytes = 0;
   for (const NamedBytes& entry : report.detail)
@@ -28,7 +29,7 @@ bool keeps_to_its_parts(const Report& report) {
   return detail_bytes <= kDetailBytes && (is_value || report.text.size() <= kErrorBytes + 64);
 }
 
-// A worker that is gone with bytes that it has not read resets its socket: it had not begun.
+// A worker that ends with unread bytes resets its socket: the job had not begun.
 Channel closed_by(error_code error) {
   const bool unread = error == net::error::connection_reset || error == net::error::broken_pipe;
   return unread ? Channel::unread : Channel::closed;
@@ -47,7 +48,7 @@ awaitable<Channel> exchange_frames(WorkerHandle& worker, const Assignment& job, 
   if (header_error) co_return closed_by(header_error);
   const auto header = decode_header(bytes);
   if (!header || header->type != FrameType::report) co_return Channel::malformed;
-  // The length is the script's word: compared before anything is allocated.
+  // The script controls the length, so it is checked before anything is allocated.
   if (header->body_bytes > largest_report(job)) co_return Channel::too_large;
   out.report_bytes = header->body_bytes;
   const auto make = [&] { return std::string(out.report_bytes, '\0'); };
@@ -68,8 +69,7 @@ awaitable<Conversation> converse(WorkerHandle& worker, const Assignment& job, Of
   Conversation out;
   try {
     out.channel = co_await exchange_frames(worker, job, offload, out);
-  } catch (
-      const std::bad_alloc&) {  // of the script's result; everything else here is an error code
+  } catch (const std::bad_alloc&) {  // for the script's result; all other failures are error codes
     out.channel = Channel::too_large;
   }
   co_return out;

@@ -17,7 +17,7 @@ bool file_contains(const char* path, std::string_view text) {
 }  // namespace
 
 std::string platform() {
-  // gVisor has one version text for all its releases, whatever kernel it says it is.
+  // gVisor's version text is the same in all its releases, whatever kernel release it reports.
   const bool gvisor = file_contains("/proc/version", "#1 SMP Sun Jan 10 15:06:54 PST 2016");
   if (std::getenv("K_SERVICE") != nullptr || std::getenv("CLOUD_RUN_JOB") != nullptr)
     return gvisor ? "cloud_run_gen1" : "cloud_run_gen2";

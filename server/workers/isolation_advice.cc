@@ -12,7 +12,7 @@ std::int32_t error_of(const Probed& probed, Layer layer) {
   return probed.layers[static_cast<std::size_t>(layer)];
 }
 
-// Which layer a level stands or falls with, and how to get it.
+// The layer that a level depends on, and how to get it.
 struct Advice {
   std::uint32_t level;
   Layer layer;
@@ -42,7 +42,7 @@ constexpr Advice kAdvice[] = {
      "docker run --privileged"},
 };
 
-// Of workers that are on their way, and of those that are being taken apart.
+// Uids of workers that are starting or being torn down.
 constexpr std::uint64_t kUidsBeside = 8;
 
 }  // namespace

@@ -18,8 +18,8 @@ std::string features_of(const Probed& probed) {
   out.boolean("subprocess", probed.has_processes == 1);
   out.boolean("multiprocessing", probed.has_processes == 1);
   out.boolean("scratch", probed.has_scratch == 1);          // a place to write: $TMPDIR
-  out.boolean("private_tmp", probed.has_private_tmp == 1);  // and it is /tmp, the working directory
-  out.boolean("file_locks", probed.has_file_locks == 1);    // fcntl and flock on its own files
+  out.boolean("private_tmp", probed.has_private_tmp == 1);  // it is /tmp, the working directory
+  out.boolean("file_locks", probed.has_file_locks == 1);    // fcntl and flock on the job's files
   out.boolean("sessions", probed.has_sessions == 1);  // setsid, subprocess with start_new_session
   return out.object();
 }
@@ -62,7 +62,7 @@ std::string jails_tried(const Probed& probed) {
   return "[" + list + "]";
 }
 
-// A member a line, for people.
+// Puts each member on its own line, for human readers.
 std::string indented(const std::string& json) {
   rapidjson::Document document;
   document.Parse(json.c_str());

@@ -13,19 +13,19 @@
 namespace pyexec {
 namespace {
 
-// The whole environment of the launcher, the zygote, every worker, and of what scripts start.
-// Nothing is inherited.
+// The whole environment of the launcher, the zygote, every worker and everything that scripts
+// start. Nothing is inherited.
 constexpr std::array<const char*, 12> kEnvironment = {
     "PATH=/usr/local/bin:/usr/bin:/bin",
     "HOME=/tmp",
-    "USER=pyexec",  // no job can read an account of the host, and libraries ask for a name
+    "USER=pyexec",  // jobs cannot read the host's accounts, and libraries ask for a name
     "LOGNAME=pyexec",
-    "TZ=UTC",  // or the zygote would read the host's
+    "TZ=UTC",  // otherwise the zygote would read the host's
     "LANG=C.UTF-8",
     "LC_ALL=C.UTF-8",
     "PYTHONDONTWRITEBYTECODE=1",
-    // One thread: the zygote must be single-threaded to fork, and cores belong to jobs, not to one
-    // job.
+    // One thread: the zygote must be single-threaded to fork, and the cores are shared by all
+    // jobs.
     "OPENBLAS_NUM_THREADS=1",
     "OMP_NUM_THREADS=1",
     "MKL_NUM_THREADS=1",
@@ -36,8 +36,8 @@ void check_spawn(int error, const std::string& what) {
   if (error != 0) throw std::system_error(error, std::generic_category(), what);
 }
 
-// posix_spawn starts without copying this process. Asio's sockets are not close-on-exec, so what
-// stays open is named and the rest is closed.
+// posix_spawn does not copy this process. Asio's sockets are not close-on-exec, so all
+// descriptors except the named ones are closed.
 pid_t spawn_launcher(const std::string& path, int control) {
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
@@ -52,7 +52,7 @@ pid_t spawn_launcher(const std::string& path, int control) {
   ::sigemptyset(&none);
   ::posix_spawnattr_setsigdefault(&attributes, &all);
   ::posix_spawnattr_setsigmask(&attributes, &none);
-  // A session of its own: the terminal's Ctrl-C is for the server, which ends the launcher in
+  // A separate session: the terminal's Ctrl-C reaches only the server, which ends the launcher in
   // order.
   ::posix_spawnattr_setflags(&attributes,
                              POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSID);
@@ -66,13 +66,13 @@ pid_t spawn_launcher(const std::string& path, int control) {
   return pid;
 }
 
-// The server's end of a control socket whose other end the launcher was started with.
+// Starts the launcher with one end of a control socket. Returns the server's end.
 int start(const std::string& path, pid_t& pid) {
   int pair[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
     throw std::system_error(errno, std::generic_category(), "socketpair");
   UniqueFd own(pair[0]), launchers(pair[1]);
-  // dup2 onto itself would keep close-on-exec.
+  // dup2 onto the same descriptor would keep close-on-exec.
   if (launchers.get() == kControlFd) launchers.reset(::fcntl(kControlFd, F_DUPFD_CLOEXEC, 64));
   pid = spawn_launcher(path, launchers.get());
   return own.release();

@@ -7,10 +7,10 @@
 namespace pyexec {
 namespace {
 
-// What one turn of the event loop took.
+// Amount read in one turn of the event loop.
 enum class Taken { little, much, all_there_will_be };
 
-// What the pipe holds now, with a bounded number of reads.
+// Reads what the pipe holds now, with a bounded number of reads.
 Taken take(OutputPipe& pipe, OutputCapture& capture, const std::function<void()>& on_more) {
   constexpr int kTurnReads = 16;
   constexpr std::size_t kLittleBytes = 16 << 10;
@@ -34,8 +34,8 @@ Taken take(OutputPipe& pipe, OutputCapture& capture, const std::function<void()>
 
 }  // namespace
 
-// Of a script that writes byte by byte, which would otherwise be the service's turn after turn, the
-// next bytes are left to gather.
+// A script that writes byte by byte would otherwise occupy the service turn after turn, so after
+// a small read the next bytes are left to accumulate.
 awaitable<void> take_until_end(OutputPipe& pipe, OutputCapture& capture,
                                const std::function<void()>& on_more, Event& closed) {
   constexpr std::chrono::milliseconds kGather{1};

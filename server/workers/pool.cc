@@ -72,7 +72,7 @@ void Pool::fill() {
   }
 }
 
-// One of the zygote before is not needed any more.
+// Discards a worker of the previous zygote if one more than the limit is now parked.
 void Pool::park(std::shared_ptr<WorkerHandle> worker) {
   parked_.push_back(std::move(worker));
   if (parked_.size() <= limits_.workers) return;
@@ -83,8 +83,8 @@ void Pool::park(std::shared_ptr<WorkerHandle> worker) {
   parked_.erase(stale);
 }
 
-// To run pandas in a worker that is made for it saves its job much, but costs the machine more than
-// it saves: worth it while there is time to spare.
+// Whether there is time to spare. Running pandas in a worker made for it saves its job much time,
+// but costs the machine more than it saves.
 bool Pool::is_at_leisure() const {
   return 8 * running_ < limits_.running_jobs && 2 * parked_.size() >= limits_.workers;
 }
@@ -98,8 +98,7 @@ std::uint64_t Pool::fresh_with(Preload preload) const {
   return count;
 }
 
-// After a failure: a pause that grows while failures go on, so that a host in trouble is not
-// hammered.
+// Refills after a failure. The pause grows while failures go on, to spare a host in trouble.
 void Pool::fill_later() {
   if (closed_ || retry_pending_) return;
   retry_pending_ = true;
@@ -183,7 +182,7 @@ void Pool::worker_exited(const WorkerExited& exited) {
   workers_.erase(entry);
   if (!worker) return;
   worker->set_exited(exited);
-  // One that was parked: nobody asked it to end.
+  // A parked worker: nobody asked it to end.
   if (std::erase(parked_, worker) > 0) {
     discard(worker);
     log_.warn("a parked worker ended");
@@ -200,11 +199,11 @@ void Pool::zygote_lost(const std::set<std::uint32_t>& workers, Zygotes::Events::
     const auto worker = entry.empty() ? nullptr : entry.mapped().lock();
     if (worker) worker->set_lost();
   }
-  if (was == Zygotes::Events::Was::other) return fill();  // some may have been on their way
+  if (was == Zygotes::Events::Was::other) return fill();  // some may have been starting
   if (closed_) return;
   if (!started_) return worker_failed("the zygote ended before the pool was full");
   log_.warn("the zygote ended; starting another");
-  // At once the first time: every request waits for it.
+  // The first restart is immediate: every request waits for it.
   if (pause_ == kFirstPause) {
     pause_ *= 2;
     start_zygote();
@@ -231,8 +230,8 @@ awaitable<std::optional<Pool::Lease>> Pool::take(WorkerRequest request, Deadline
   co_return Lease(*this, std::move(waiter->worker));
 }
 
-// The last that was made: what it has written to is nearest to the processors. One of the other
-// kind too where those are left over from other times: nobody else would ever take them.
+// Takes the newest worker: the memory it has written is the likeliest to be in the caches. Takes
+// one of the other kind if earlier demand left some over: nobody else would ever take them.
 std::shared_ptr<WorkerHandle> Pool::take_parked(Preload preload) {
   constexpr double kLeftOver = 2;
   const Preload other = preload == Preload::pandas ? Preload::basic : Preload::pandas;
@@ -256,9 +255,9 @@ void Pool::hand_out() {
   if (fresh() < limits_.workers) refill_soon();
 }
 
-// Making a worker costs as much as a short job and slows it down by half (the fork and the job's
-// first writes meet on the same kernel locks), so while there are plenty it waits until the job is
-// over, and no longer than kRefillDelay.
+// Making a worker costs as much as a short job and slows that job down by half: the fork and the
+// job's first writes contend for the same kernel locks. While plenty are parked, refilling waits
+// until the job is over, but no longer than kRefillDelay.
 void Pool::refill_soon() {
   if (2 * parked_.size() < limits_.workers) return fill();
   if (refill_pending_) return;

@@ -50,17 +50,17 @@ struct Run {
   std::shared_ptr<JobOutput> output;
   Offload& offload;
   int pipes_open = 2;
-  Event ended;  // the job is over, in whichever way came first
+  Event ended;  // the job is over, for whichever reason came first
   Event channel_done;
   Event output_done;
-  Event output_closed, errors_closed;  // this end is
+  Event output_closed, errors_closed;  // the server's end is closed
 };
 
 awaitable<void> talk(std::shared_ptr<Run> run, std::string job_frame) {
   const Assignment job = {std::move(job_frame), run->caps, run->options};
   run->talk = co_await converse(run->worker, job, run->offload);
   run->channel_done.set();
-  // A closed channel alone decides nothing: the worker's death, which explains it, is reported
+  // A closed channel alone decides nothing. The worker's death, which explains it, is reported
   // next.
   if (run->talk.channel != Channel::closed && run->talk.channel != Channel::unread)
     run->ended.set();
@@ -71,18 +71,18 @@ void take_all_output(Run& run) {
   take_all(run.worker.errors(), run.output->errors, run.output->on_more);
 }
 
-// Until the pipe ends or is closed.
+// Reads until the pipe ends or is closed.
 awaitable<void> drain(std::shared_ptr<Run> run, OutputPipe& pipe, OutputCapture& capture,
                       Event& closed) {
   try {
     co_await take_until_end(pipe, capture, run->output->on_more, closed);
-  } catch (const std::bad_alloc&) {  // what was kept counts; the job's end waits for this
+  } catch (const std::bad_alloc&) {  // the kept output counts; the job's end waits for this
   }
   if (--run->pipes_open == 0) run->output_done.set();
 }
 
-// Lets go of what the job could talk through. Not left to end of file: descriptors that the job
-// sent over its own socket, and that nobody received, keep both open for as long as that socket.
+// Closes the job's pipes and socket without waiting for end of file: descriptors that the job
+// sent over its own socket and nobody received keep both pipes open as long as that socket.
 void close_channels(Run& run) {
   error_code ignored;
   run.worker.output().close(ignored);
@@ -92,7 +92,7 @@ void close_channels(Run& run) {
   run.errors_closed.set();
 }
 
-// After the answer: holds the lease until the jail is empty.
+// Runs after the answer. Holds the lease until the jail is empty.
 awaitable<void> reap_in_background(std::shared_ptr<Run> run) {
   sandbox::Lap lap;
   co_await run->worker.await_empty();
@@ -100,9 +100,9 @@ awaitable<void> reap_in_background(std::shared_ptr<Run> run) {
   close_channels(*run);
 }
 
-// Whether no process of the job can go on, and `run` holds all it ever said. Of one that has
-// reported and whose use is not asked for, this does not wait until its worker, alone and stopped,
-// is killed and taken apart.
+// Ends the job. Returns true once none of its processes can go on and `run` holds all its output.
+// If the job has reported and its usage is not requested, does not wait until its worker, alone
+// and stopped, is killed and torn down.
 awaitable<bool> finish(std::shared_ptr<Run> run, Accounting accounting) {
   bool dead = co_await run->worker.kill_job();
   if (dead && run->talk.channel == Channel::reported && accounting == Accounting::quick) {
@@ -113,8 +113,8 @@ awaitable<bool> finish(std::shared_ptr<Run> run, Accounting accounting) {
   dead = dead && co_await run->worker.await_empty();
   if (dead && accounting == Accounting::complete)
     co_await run->worker.gone().wait_until(Clock::now() + kLastWords);
-  // All that was said is in the kernel's buffers: a report that the worker sent before it died is
-  // complete, so that reading it does not wait for anybody.
+  // Everything sent is in the kernel's buffers. A report that the worker sent before it died is
+  // complete, so reading it does not wait for anybody.
   if (dead) {
     take_all_output(*run);
     co_await run->channel_done.wait_until(Clock::now() + kLastWords);
@@ -125,7 +125,7 @@ awaitable<bool> finish(std::shared_ptr<Run> run, Accounting accounting) {
   co_return dead;
 }
 
-// A worker's own times count as far as they can be true.
+// Clamps the worker's own times to the range in which they can be true.
 void observe_run(Run& run, std::uint64_t ended_ns) {
   if (!run.talk.report) {
     run.observe(RequestPhase::run, ended_ns - run.taken_ns);
@@ -163,10 +163,11 @@ awaitable<Outcome> run_job(Pool::Lease lease, JobRun what, Cancellation& cancell
 
   const bool in_time = co_await run->ended.wait_until(what.deadline);
   listening.reset();
-  // What the worker did by itself, as opposed to what `finish` does to it.
+  // The worker's own end, as opposed to being killed by `finish`.
   const auto own_death = worker.wait_status();
   const std::uint64_t ended_ns = sandbox::monotonic_ns();
-  // A pool that waits for children which the kernel has killed for memory runs out of time.
+  // A script's process pool runs out of time if the kernel killed its children for lack of
+  // memory.
   const bool dead = co_await finish(run, in_time ? what.accounting : Accounting::complete);
   run->observe(RequestPhase::kill, sandbox::monotonic_ns() - ended_ns);
   observe_run(*run, ended_ns);  // only now is it known whether there is a report
@@ -184,7 +185,7 @@ awaitable<Outcome> run_job(Pool::Lease lease, JobRun what, Cancellation& cancell
                                 run->caps);
   outcome.phases = run->phases;
   outcome.usage.run_ns = ended_ns - run->taken_ns;
-  // A worker that has reported is killed, sooner or later than we look.
+  // A worker that has reported is killed, before or after `own_death` is read.
   const bool has_reported = run->talk.channel == Channel::reported;
   account(worker, has_reported ? std::nullopt : own_death, outcome.usage);
   co_return outcome;

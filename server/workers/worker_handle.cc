@@ -24,7 +24,7 @@ awaitable<bool> WorkerHandle::await_empty() {
   co_return empty_;
 }
 
-// The next word of the init, or, if it ended without one, the end of its jail.
+// Waits for the init's next message or, if it ended without one, for the end of its jail.
 awaitable<bool> WorkerHandle::hear() {
   net::steady_timer limit(co_await net::this_coro::executor, kKillTime);
   limit.async_wait([weak = weak_from_this()](error_code error) {
@@ -39,7 +39,7 @@ awaitable<bool> WorkerHandle::hear() {
   empty_ = !error && word == sandbox::kJailEmpty;
   if (empty_ || limit.expiry() <= Clock::now()) co_return empty_;
   jail_broke_ = true;
-  // The kernel empties the jail of an init that ended in another way: its pidfd tells when that is
+  // If the init ended in another way, the kernel empties its jail. Its pidfd signals when that is
   // done.
   const auto [wait_error] =
       co_await init_.async_wait(net::posix::stream_descriptor::wait_read, kAsTuple);
@@ -86,7 +86,7 @@ awaitable<WorkerHandle::FirstWords> WorkerHandle::await_ready() {
 }
 
 awaitable<void> reap_in_background(std::shared_ptr<WorkerHandle> worker, Log& log) {
-  // One await a statement: g++ 12 makes a trap of two in an if.
+  // One await per statement: g++ 12 compiles two in an `if` to a trap.
   bool is_empty = co_await worker->kill_job();
   is_empty = is_empty && co_await worker->await_empty();
   if (!is_empty) log.warn("a jail could not be emptied");

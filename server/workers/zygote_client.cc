@@ -91,7 +91,7 @@ bool ZygoteClient::dispatch(FdMessage& message) {
 
 void ZygoteClient::lose() {
   if (!open_) return;
-  const auto self = shared_from_this();  // on_lost lets go of this object
+  const auto self = shared_from_this();  // on_lost releases this object
   close();
   events_.on_lost();
 }

@@ -26,7 +26,7 @@ Zygotes::Handle Zygotes::begin(Metrics::Replaced why) {
   zygote->why = why;
   zygote->since = Clock::now();
   ++starts_;
-  // Not held by its own client.
+  // Weak, so that a zygote is not kept alive by its own client.
   const std::weak_ptr<Zygote> weak = zygote;
   const auto alive = [weak](auto action) {
     return [weak, action](const auto&... what) {
@@ -51,7 +51,8 @@ Zygotes::Handle Zygotes::begin(Metrics::Replaced why) {
   return zygote;
 }
 
-// One that hangs would be waited for as long as the service runs.
+// Ends a zygote that is not warm in time. The service would wait for one that hangs as long as it
+// runs.
 void Zygotes::limit_warming(const Handle& zygote) {
   zygote->patience.expires_after(life_.start);
   zygote->patience.async_wait([this, weak = std::weak_ptr(zygote)](error_code error) {
@@ -64,8 +65,8 @@ void Zygotes::limit_warming(const Handle& zygote) {
   });
 }
 
-// Age counts once it has made more than the pool that waits: nothing was learned from workers that
-// nobody had.
+// Age counts once the zygote has made more workers than the full pool holds: nobody can learn
+// anything from workers that were never leased.
 std::optional<Metrics::Replaced> Zygotes::due() const {
   using std::chrono::minutes;
   if (life_.workers > 0 && current_->made >= life_.workers + life_.pool_workers)
@@ -135,7 +136,7 @@ void Zygotes::is_lost(const Handle& zygote) {
   retiring_.erase(zygote);
   if (was_current) {
     if (zygote->hello) host_.telemetry.metrics.count_zygote_replaced(Metrics::Replaced::lost);
-    // The next one may be on its way already.
+    // Its successor may be starting already.
     current_ = std::exchange(successor_, nullptr);
   }
   events_.on_lost(zygote->workers, was_current ? Events::Was::current : Events::Was::other);
