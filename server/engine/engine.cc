@@ -10,14 +10,14 @@
 namespace pyexec {
 namespace {
 
-constexpr std::size_t kPipeBytes = 65536;  // PIPE_BYTES of job_inputs.py: beyond, stdin is a file
+constexpr std::size_t kPipeBytes = 65536;  // PIPE_BYTES of job_inputs.py; a larger stdin is a file
 
-// A guess, for speed alone: the script may say the word and not mean it.
+// A guess that affects only speed: the script may contain the word and not use pandas.
 Preload warmth_for(const Job& job) {
   return job.script.find("pandas") == std::string::npos ? Preload::basic : Preload::pandas;
 }
 
-// A batch alone keeps all cores at work, and beside others leaves one to them.
+// A batch that is alone keeps all cores busy. Beside others it leaves one core to them.
 BatchShare::Limits batch_limits(std::uint64_t running_jobs) {
   const std::uint64_t cores = std::max(1u, std::thread::hardware_concurrency());
   const auto up_to = [&](std::uint64_t jobs) {
@@ -26,7 +26,7 @@ BatchShare::Limits batch_limits(std::uint64_t running_jobs) {
   return {up_to(2 * cores), up_to(cores - 1)};
 }
 
-// The limit that was met, and the field of a request that sets it.
+// Adds the limit that was reached, and the request field that sets it.
 void name_limit(const JobRequest& request, Outcome& outcome) {
   if (outcome.kind == OutcomeKind::time_limit)
     outcome.error += ": " + std::to_string(request.timeout_ms) + " ms (timeout_ms)";
@@ -79,7 +79,7 @@ awaitable<Outcome> Engine::run(const JobRequest& request, Rank rank,
       request.detail == AnswerDetail::verbose ? Accounting::complete : Accounting::quick;
   Outcome outcome;
   std::uint64_t taken_ns = 0;
-  // When a jailer dies, every parked worker does, in no time, but not at once.
+  // When a jailer dies, all parked workers die very soon, but not at the same moment.
   for (std::uint64_t tries = 0; tries < most_tries_; ++tries) {
     auto lease = co_await pool.take({warmth_for(request.job), rank}, deadline, cancellation);
     taken_ns = sandbox::monotonic_ns();
@@ -88,7 +88,7 @@ awaitable<Outcome> Engine::run(const JobRequest& request, Rank rank,
       break;
     }
     metrics_.observe(RequestPhase::pool_wait, taken_ns - admitted_ns);
-    // A name of its own: g++ 12 ends temporaries of a co_await twice.
+    // A named variable: g++ 12 destroys temporaries of a co_await twice.
     JobRun what = {request.job, caps, deadline, accounting, offload_, output};
     outcome = co_await run_job(*std::move(lease), std::move(what), cancellation, metrics_);
     if (outcome.was_read) break;
