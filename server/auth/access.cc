@@ -63,7 +63,7 @@ std::optional<Access::Running> Access::try_run(const Principal& principal) {
 
 awaitable<void> Access::await_token(const Principal& principal, Cancellation& cancellation) {
   if (!principal.rate) co_return;
-  // A token's time: whoever else waits for one may have taken it by then.
+  // The time one token takes to come. Another waiter may have taken it by then.
   const auto pause =
       std::clamp(std::chrono::duration<double>(1 / principal.rate->per_second),
                  std::chrono::duration<double>(0.02), std::chrono::duration<double>(1));

@@ -19,7 +19,7 @@ namespace pyexec {
 namespace {
 
 constexpr std::size_t kMostNameBytes = 64;
-// From one request in eleven days to more than anybody sends.
+// From one request in eleven days to more than any client sends.
 constexpr double kLeastRate = 1e-6, kMostRate = 1e6;
 constexpr std::uint64_t kMostBurst = 1'000'000, kMostRunning = 1'000'000;
 
@@ -48,7 +48,7 @@ std::optional<double> parse_rate(std::string_view text) {
   const char* const last = text.data() + text.size();
   const auto [end, error] = std::from_chars(text.data(), last, value, std::chars_format::fixed);
   if (error != std::errc() || end != last) return std::nullopt;
-  if (!(value >= kLeastRate && value <= kMostRate)) return std::nullopt;  // nor NaN
+  if (!(value >= kLeastRate && value <= kMostRate)) return std::nullopt;  // rejects NaN, too
   return value;
 }
 
@@ -144,7 +144,7 @@ class KeyList {
   std::vector<ApiKey> take() && { return std::move(keys_); }
 
  private:
-  std::map<std::string, std::size_t> names_;  // and the line of each
+  std::map<std::string, std::size_t> names_;  // name to line number
   std::map<Sha256, std::size_t> hashes_;
   std::vector<ApiKey> keys_;
 };
@@ -172,7 +172,7 @@ boost::system::result<std::string, Problem> read_file(const std::string& path) {
 
 boost::system::result<ApiKeys, Problem> ApiKeys::parse(std::string_view text,
                                                        const std::string& file) {
-  // Before a single client is kept out by it. It also makes OpenSSL load what it needs of files.
+  // Fails here, before any client is refused for it. Also makes OpenSSL load the files it needs.
   if (!sha256("")) return Problem{"OpenSSL gives no SHA-256"};
   KeyList keys;
   for (std::size_t line = 1; !text.empty(); ++line) {

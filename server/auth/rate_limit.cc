@@ -7,7 +7,7 @@ namespace {
 
 using std::chrono::nanoseconds;
 
-// How long one token takes to come. Whole nanoseconds, so that a burst is never a rounding short.
+// Time that one token takes to come. Whole nanoseconds, so that rounding never shortens a burst.
 nanoseconds token_time(const Rate& rate) {
   constexpr double kSecond = 1e9;
   const nanoseconds longest = RateLimiter::kLongestFill / static_cast<std::int64_t>(rate.burst);
