@@ -5,8 +5,8 @@
 namespace pyexec {
 namespace {
 
-// A proxy that keeps connections may have sent a request on an idle one just now. Under load each
-// is used within this time, and told to close by its answer.
+// A proxy that keeps connections open may have just sent a request on an idle one. Under load
+// each connection is used within this time, and its answer tells the proxy to close it.
 constexpr std::chrono::milliseconds kIdleGrace{500};
 constexpr std::chrono::milliseconds kLastAnswers{1000};
 

@@ -11,9 +11,10 @@
 namespace pyexec {
 namespace {
 
-constexpr std::chrono::seconds kTime{60};  // it takes some 30 ms; under gVisor, a second
+constexpr std::chrono::seconds kTime{60};  // it takes about 30 ms; under gVisor, a second
 
-// What a job may find in its jail, if it finds the host's: by the numbers that tell it is the same.
+// Host files that a job may find in its jail. Device and inode numbers tell whether they are
+// these.
 constexpr const char* kHostFiles[] = {"/usr/lib",  "/usr/bin",  "/usr/bin/env", "/dev/null",
                                       "/dev/zero", "/dev/full", "/dev/random",  "/dev/urandom"};
 

@@ -26,7 +26,7 @@ JobCaps job_caps_of(const Config& config) {
           .denied_imports = config.deny_imports};
 }
 
-// Base64 and escapes make more of what a job is allowed.
+// Base64 and escapes make an answer larger than the job's limits.
 std::uint64_t largest_answer_bytes(const Config& config) {
   constexpr std::uint64_t kLongestEscape = 6;
   return config.result_bytes * 2 + config.return_bytes * 2 +
@@ -41,7 +41,8 @@ Configure worker_configuration(const Config& config) {
           .allow_weak = static_cast<std::uint32_t>(config.allow_weak),
           .max_level = static_cast<std::uint32_t>(config.max_level),
           .memory_bytes = config.memory_mb * kMiB,
-          // All cores for the whole time: a net below the wall clock, for what outlives it somehow.
+          // All cores for the whole time: a backstop for anything that outlives the wall-clock
+          // limit.
           .cpu_seconds = (config.timeout_ms / 1000 + 1) * cores + 1,
           .file_bytes = config.file_mb * kMiB,
           .open_files = config.open_files,
