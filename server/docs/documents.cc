@@ -20,7 +20,7 @@ Blanks limits_of(const JobCaps& caps) {
 
 std::string openapi_document(const JobCaps& caps) {
   Blanks blanks = limits_of(caps);
-  blanks.push_back({"version", "\"" PYEXEC_VERSION "\""});  // JSON
+  blanks.push_back({"version", "\"" PYEXEC_VERSION "\""});  // a JSON string
   return fill(documents::kOpenapi, blanks);
 }
 
