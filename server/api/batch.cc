@@ -25,11 +25,10 @@ constexpr ContentType kContentTypes[] = {
     {"application/json", Form::array},
 };
 
-// Beside single requests the jobs of batches do not overlap with the making of the workers that
-// they have used; but where there are so many of those that the pool is never full, batches go on
-// too.
+// Beside single requests, a batch's next job waits until the workers used so far are replaced. If
+// single requests are so many that the pool is never full, it starts after this time.
 constexpr std::chrono::milliseconds kMostPolite{100};
-// At room for answers that others have given back.
+// Interval of checks for answer room that others have given back.
 constexpr std::chrono::milliseconds kBetweenLooks{100};
 
 std::optional<Form> form_of(const Exchange::Head& head) {
@@ -47,12 +46,12 @@ struct BatchJob {
   Access::Running running;
 };
 
-// First what the others wait for: it may be memory that has run out.
+// Cuts off first, because others wait for it: memory may have run out.
 void fail(Batch& batch, const std::exception& error) {
   batch.cut_off();
   try {
     batch.api.log.warn(std::string("a batch is broken off: ") + error.what());
-  } catch (const std::exception&) {  // no room for the line either
+  } catch (const std::exception&) {  // no memory for the log line either
   }
 }
 
@@ -74,14 +73,14 @@ awaitable<void> run(std::shared_ptr<Batch> batch, BatchJob job) {
     ObjectWriter members = co_await batch->api.offload.run(bytes, tell);
     batch->add(job.index, outcome.kind, std::move(members));
   } catch (const std::exception& error) {
-    fail(*batch, error);  // without this entry the answer must not look whole
+    fail(*batch, error);  // without this entry the answer must not look complete
   }
   batch->jobs.erase(&cancellation);
   --batch->running;
   batch->more_answer.set();
 }
 
-// Of a line that is a job: begins it, once there is a place for it.
+// Begins the job of a line once there is a place for it.
 awaitable<void> begin(std::shared_ptr<Batch> batch, JobRequest request,
                       const Principal& principal) {
   auto running = co_await batch->api.access.await_place(principal, batch->exchange.cancellation());
@@ -102,13 +101,13 @@ void take_defaults(Batch& batch, JobRequest request, std::uint64_t bytes) {
   batch.defaults.line = JobRequest::Line::job;
   batch.defaults.progress_ms = 0;
   batch.defaults_bytes = bytes;
-  batch.more_answer.set();  // for its clock
+  batch.more_answer.set();  // starts the clock of progress lines
 }
 
 awaitable<void> take_item(std::shared_ptr<Batch> batch, JsonItems::Item item,
                           const Principal& principal) {
   using Line = JobRequest::Line;
-  // A line that is wrong costs the service something, too.
+  // A malformed line costs the service something, too.
   co_await batch->api.access.await_token(principal, batch->exchange.cancellation());
   if (item.what != JsonItems::Item::What::item) {
     const bool is_large = item.what == JsonItems::Item::What::too_large;
@@ -131,7 +130,7 @@ awaitable<void> take_item(std::shared_ptr<Batch> batch, JsonItems::Item item,
       co_return batch->refuse(request.id_json, 400, "a line with 'defaults' must be the first");
     co_return take_defaults(*batch, std::move(request), bytes);
   }
-  // Not with other limits, or another script, than it was meant to have.
+  // The job must not run with other limits, or another script, than it was meant to have.
   if (batch->defaults_problem)
     co_return batch->refuse(request.id_json, 400,
                             "the line with 'defaults' was refused: " + *batch->defaults_problem);
@@ -156,7 +155,7 @@ awaitable<void> read(std::shared_ptr<Batch> batch, Form form, const Principal& p
     }
     items.push(piece);
     if (state == Exchange::Body::complete) items.end();
-    // No line can be told of this: what runs is answered, and the answer then breaks off.
+    // No line can be answered with this: running jobs are answered, then the answer breaks off.
     if (!room.resize(items.bytes() + batch->defaults_bytes)) {
       api.metrics.count_refusal(Refusal::too_many_bytes);
       api.log.warn("a batch is broken off: too many bytes of requests are being read");
@@ -167,7 +166,7 @@ awaitable<void> read(std::shared_ptr<Batch> batch, Form form, const Principal& p
       while (!batch->is_closing() && batch->is_full())
         co_await batch->less_answer.wait_until(Clock::now() + kBetweenLooks);
       if (batch->is_closing()) co_return;
-      co_await net::post(executor, kAsTuple);  // others come between two lines
+      co_await net::post(executor, kAsTuple);  // others run between two lines
     }
   }
   batch->is_whole = true;
@@ -199,7 +198,8 @@ awaitable<void> write_all(std::shared_ptr<Batch> batch) {
   }
 }
 
-// While the service is to end, neither a client that does not send on is waited for, nor a token.
+// While the service is draining, waits neither for a client that has stopped sending nor for a
+// token.
 void stop_reader(Batch& batch) {
   if (batch.is_broken) return batch.exchange.break_off();
   batch.client_watch.reset();
@@ -207,7 +207,7 @@ void stop_reader(Batch& batch) {
   batch.exchange.stop_reading();
 }
 
-// Sends what there is, until all is sent, or nobody takes it.
+// Sends what there is until everything is sent or the client is gone.
 awaitable<void> write(std::shared_ptr<Batch> batch) {
   try {
     co_await write_all(batch);
@@ -247,7 +247,7 @@ awaitable<std::optional<Response>> execute_batch(Api& api, Exchange& exchange,
   batch->is_read = true;
   batch->more_answer.set();
   co_await batch->written.wait();
-  // Jobs may still be on their last steps.
+  // Jobs may still be finishing.
   while (batch->running > 0) co_await batch->more_answer.wait_until(Deadline::max());
   batch->client_watch.reset();
   exchange.record().batch_done = batch->done;

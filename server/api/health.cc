@@ -15,7 +15,7 @@ bool is_ready(const Api& api) {
 
 Response healthz(const Api& api) {
   if (api.engine.pool.is_stuck())
-    return  // a supervisor may start the service anew
+    return  // a supervisor may restart the service
         {503, R"({"status": "unavailable"})"};
   return {200, R"({"status": "ok"})"};
 }

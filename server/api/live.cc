@@ -37,16 +37,16 @@ std::string ping(LiveFormat format) {
   return format == LiveFormat::event_stream ? ": ping\n\n" : "{\"event\": \"ping\"}\n";
 }
 
-// What of a job's output the client has not got yet.
+// The part of a job's output that has not been sent to the client.
 class UnsentOutput {
  public:
-  // Of one event; others have their turn between two.
+  // Limit of one event. Others have their turn between two events.
   static constexpr std::size_t kMostBytes = 256 << 10;
 
   UnsentOutput(const OutputCapture& capture, LiveEvent event) : capture_(capture), event_(event) {}
 
-  // The next event's text, if there is more; a character of which only a part has come waits for
-  // the rest, but for the last time.
+  // Returns the next event's text, or nullopt if there is no more. An incomplete character waits
+  // for its rest, except on the last turn.
   enum class Turn { one_of_many, last };
   std::optional<std::string> next(Turn turn) {
     std::string_view rest = capture_.text();
@@ -73,7 +73,7 @@ struct LiveJob {
       : news(std::move(executor)), permit(std::move(taken)) {}
 
   Signal news;                              // output, or the outcome
-  std::optional<Admission::Permit> permit;  // until there is one: who reads slowly holds no place
+  std::optional<Admission::Permit> permit;  // until the outcome: slow readers hold no place
   std::optional<Outcome> outcome;
 };
 
@@ -85,7 +85,7 @@ class LiveWriter {
         unsent_{UnsentOutput(output.standard, LiveEvent::standard_output),
                 UnsentOutput(output.errors, LiveEvent::standard_error)} {}
 
-  // Each does nothing once the client is gone, but for asking that the job should end.
+  // Each does nothing once the client is gone, except request the job's end.
   awaitable<void> ping() { co_await send(pyexec::ping(format_)); }
   Deadline last_told() const { return last_told_; }
   awaitable<void> output(UnsentOutput::Turn turn) {
@@ -119,7 +119,7 @@ class LiveWriter {
     });
     return events;
   }
-  // Does nothing once the client is gone, but for asking that the job should end.
+  // Does nothing once the client is gone, except request the job's end.
   awaitable<void> send(std::string events) {
     if (is_gone_) co_return;
     last_told_ = Clock::now();
@@ -135,7 +135,8 @@ class LiveWriter {
   bool is_gone_ = false;
 };
 
-// What is printed within this time is one event: `print` alone writes a text and its end apart.
+// Output printed within this time is one event: `print` alone writes a text and its end
+// separately.
 constexpr std::chrono::milliseconds kGather{5};
 
 awaitable<void> gather(LiveJob& job) {
@@ -143,7 +144,7 @@ awaitable<void> gather(LiveJob& job) {
   while (!job.outcome && Clock::now() < end) co_await job.news.wait_until(end);
 }
 
-// Until the job is over.
+// Sends output and pings until the job is over.
 awaitable<void> follow(LiveJob& job, LiveWriter& writer, std::chrono::milliseconds between_pings) {
   while (!job.outcome) {
     const Deadline next_ping = writer.last_told() + between_pings;
@@ -170,7 +171,7 @@ namespace {
 Outcome internal_error(Log& log, std::exception_ptr exception) {
   try {
     std::rethrow_exception(exception);
-  } catch (const std::bad_alloc&) {  // no room for a line either
+  } catch (const std::bad_alloc&) {  // no memory for a log line either
   } catch (const std::exception& error) {
     log.warn(std::string("a live job failed: ") + error.what());
   }
@@ -206,7 +207,7 @@ awaitable<void> execute_live(Api& api, Exchange& exchange, LiveRequest live) {
   } catch (const std::bad_alloc&) {
     exchange.cancellation().request(Cancellation::By::service);
   }
-  // The job refers to what lives here.
+  // The job refers to objects of this coroutine.
   while (!job->outcome) co_await job->news.wait_until(Deadline::max());
   output->on_more = nullptr;
   api.metrics.count_answer(job->outcome->kind, client_of(exchange.cancellation()));

@@ -61,7 +61,7 @@ Response too_often(const char* why, const Headers& headers) {
   return response;
 }
 
-// A place among the jobs that the client may run now; or what to answer instead.
+// Returns a place among the jobs that the client may run now, or the response that refuses it.
 boost::system::result<Access::Running, Response> let_in(Call call) {
   auto& [api, exchange] = call;
   const auto principal = grant_of(api, exchange);
@@ -84,8 +84,9 @@ boost::system::result<Access::Running, Response> let_in(Call call) {
   return *std::move(running);
 }
 
-// A queue that still delivers here would otherwise run each message as a plain job: again after
-// every answer that is not 2xx, and twice where it is delivered twice.
+// Returns the path for this queue's messages, or nullptr if no queue sent the request. A queue
+// that still delivers here would run each message as a plain job: again after every answer that
+// is not 2xx, and twice if it is delivered twice.
 const char* queue_path_of(const Exchange::Head& head) {
   if (head.count("X-CloudTasks-TaskName") > 0) return "/queue/tasks";
   return head.count("x-goog-pubsub-message-id") > 0 ? "/queue/pubsub" : nullptr;
@@ -104,7 +105,7 @@ awaitable<std::optional<Response>> answer_execute(Call call) {
   co_return co_await execute(call.api, call.exchange);
 }
 
-// What queues deliver may have any type, or none.
+// Queue deliveries may have any Content-Type, or none.
 awaitable<std::optional<Response>> answer_delivery(Call call, MessageSource source) {
   const auto running = let_in(call);
   if (!running) co_return running.error();
@@ -169,7 +170,7 @@ std::string methods_of(const Route& route) {
   return route.method == http::verb::get ? "GET, HEAD, OPTIONS" : "POST, OPTIONS";
 }
 
-// What may be sent here; to a page of another origin, what it may send.
+// Tells what may be sent here and, for a page of another origin, what that page may send.
 Response options(const Api& api, const Exchange& exchange, const Route* route) {
   const Exchange::Head& head = exchange.head();
   Response response = {204, ""};
@@ -177,7 +178,7 @@ Response options(const Api& api, const Exchange& exchange, const Route* route) {
   const auto wanted = head[http::field::access_control_request_method];
   if (!wanted.empty())
     for (auto& [name, value] : api.http.cors.preflight(head[http::field::origin], wanted))
-      // Every answer to an allowed page has these; a browser refuses an origin that is said twice.
+      // Every answer to an allowed page already has these. Browsers refuse a repeated origin.
       if (name != "Access-Control-Allow-Origin" && name != "Vary")
         response.headers.emplace_back(name, std::move(value));
   return response;
@@ -197,7 +198,7 @@ awaitable<std::optional<Response>> Router::answer(Exchange& exchange) {
   if (head.method() == http::verb::options && (known != nullptr || head.target() == "*"))
     co_return options(api_, exchange, known);
   if (known == nullptr) co_return error_response(404, "no such path; try POST /execute, or GET /");
-  // HEAD is GET without the body, which is left out later.
+  // HEAD is handled as GET. The body is left out later.
   const auto method = head.method() == http::verb::head ? http::verb::get : head.method();
   if (method != known->method) {
     Response response = refuse(known, 405, "method not allowed; use " + methods_of(*known));

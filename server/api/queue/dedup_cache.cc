@@ -4,7 +4,7 @@ namespace pyexec {
 
 std::optional<DedupCache::Name> DedupCache::name_of(const QueueMessage& message,
                                                     std::string_view job, std::string_view key) {
-  // Lengths keep two different messages from reading the same.
+  // Lengths keep two different messages from having the same text.
   std::string text = std::to_string(static_cast<int>(message.source));
   for (const std::string_view part :
        {std::string_view(message.queue), std::string_view(message.id), key, job}) {

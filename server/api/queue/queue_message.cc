@@ -7,7 +7,7 @@
 namespace pyexec {
 namespace {
 
-// What is of use in what Pub/Sub sends; as events, since a body may be large and anything.
+// The fields of use in a Pub/Sub push. Reads events, since a body may be large and hold anything.
 class Envelope {
  public:
   void begin_field(std::string_view name) { field_ = name; }
@@ -26,7 +26,7 @@ class Envelope {
     }
   }
 
-  // Whether it is one at all.
+  // Returns whether the body is a push at all.
   bool read(std::string_view body) {
     return !read_fields(body, *this) && has_message && !subscription.empty();
   }

@@ -9,13 +9,13 @@ namespace {
 
 using Taken = Metrics::Taken;
 
-// Pub/Sub's ids have 17 digits; names of queues and tasks have up to 600 characters.
+// Pub/Sub ids have 17 digits. Names of queues and tasks have up to 600 characters.
 constexpr std::size_t kMostNameBytes = 1024;
 // Cloud Logging takes entries of up to 256 KiB.
 constexpr std::size_t kMostLoggedBytes = 200 << 10;
 constexpr std::size_t kBesideAnswer = 20 << 10;  // the names, escaped
 static_assert(kMostLoggedBytes + kBesideAnswer <= Log::kMostResultBytes);
-// A job that waited for more than this share of its time had not the time it was to have.
+// A job that waited for more than a tenth of its time did not get the time it was meant to have.
 constexpr std::uint64_t kMostWaitShare = 10;
 
 ObjectWriter entry(const QueueMessage& message, OutcomeKind outcome, const char* is_duplicate) {
@@ -32,7 +32,7 @@ bool tells_log(const Api& api) {
   return api.settings.push_results == PushResults::log;
 }
 
-// Whether to run the job again could not change what became of it.
+// Whether running the job again could not change its outcome.
 bool is_final(const Outcome& outcome, const JobRequest& request) {
   constexpr std::uint64_t kNsInMs = 1'000'000;
   if (outcome.kind == OutcomeKind::time_limit)
@@ -40,7 +40,7 @@ bool is_final(const Outcome& outcome, const JobRequest& request) {
   return outcome.kind != OutcomeKind::busy && outcome.kind != OutcomeKind::internal;
 }
 
-// The body of an answer with status 200: what became of the job.
+// Returns the body of an answer with status 200: the job's outcome.
 std::string delivery_answer(const QueueMessage& message, const Outcome& outcome,
                             const JobOutput& output, const JobRequest& request) {
   ObjectWriter members = entry(message, outcome.kind, "false");
@@ -48,8 +48,8 @@ std::string delivery_answer(const QueueMessage& message, const Outcome& outcome,
   return members.object();
 }
 
-// The same as a line of the log. The answer is JSON that the server made, in a member of its own:
-// whatever a script returned or printed, it cannot say a word as the log's.
+// Returns the same as a log line. The answer is JSON made by the server, in a member of its own:
+// whatever a script returned or printed, it cannot forge other members of the line.
 std::string log_entry(const QueueMessage& message, const std::string& answer) {
   ObjectWriter line;
   line.text("severity", "INFO");
@@ -64,7 +64,7 @@ std::string log_entry(const QueueMessage& message, const std::string& answer) {
   return line.object();
 }
 
-// 200, of one that was delivered before.
+// Answers 200 to a message that was delivered before.
 Response delivered_before(const QueueMessage& message, OutcomeKind outcome) {
   return {200, entry(message, outcome, "true").object()};
 }
@@ -89,13 +89,13 @@ boost::system::result<Delivery, BadRequest> read_delivery(Exchange& exchange, st
   return Delivery{std::move(message), *std::move(request), name};
 }
 
-// A message's, while its job is run.
+// Held for a message while its job runs.
 struct Hold {
   DedupCache::Turn turn;
   std::optional<Log::Reservation> room;
 };
 
-// Where the message is to be run; or what to answer instead.
+// Returns the hold if the message is to be run, otherwise the response to send instead.
 boost::system::result<Hold, Response> begin(Api& api, const Delivery& delivery) {
   Metrics& metrics = api.metrics;
   const QueueMessage& message = delivery.message;
