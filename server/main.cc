@@ -1,4 +1,5 @@
-// pyexec-server: config, zygote, pool, listener, signals; in that order, and back.
+// pyexec-server: starts config, zygote, pool, listener, signals in that order, and ends in
+// reverse.
 #include <csignal>
 #include <iostream>
 #include <optional>
@@ -49,7 +50,7 @@ LogFormat log_format(const Config& config) {
   return ::isatty(STDOUT_FILENO) == 1 ? LogFormat::text : LogFormat::json;
 }
 
-// On standard output, whatever the format.
+// Writes to standard output, in every log format.
 void greet(const Application& app, const net::ip::tcp::acceptor& acceptor) {
   const auto endpoint = acceptor.local_endpoint();
   const auto level = app.engine.isolation.probed.level;
@@ -66,8 +67,8 @@ void greet(const Application& app, const net::ip::tcp::acceptor& acceptor) {
     std::cout << out.str() << std::endl;
 }
 
-// Clients must not take the descriptors that workers need: a message whose descriptors do not fit
-// costs the zygote and every job.
+// Keeps clients from taking the descriptors that workers need: a message whose descriptors do not
+// fit costs the zygote and every job.
 void limit_connections(Config& config, std::uint64_t descriptors, Log& log) {
   constexpr std::uint64_t kOwn = 64;
   const std::uint64_t workers = kWorkerFds * (config.pool_workers + config.running_jobs) + kOwn;
@@ -78,7 +79,7 @@ void limit_connections(Config& config, std::uint64_t descriptors, Log& log) {
   config.connections = left;
 }
 
-// Some of the cores, but not the last of two: jobs want them, too.
+// Some of the cores, but never both of two: jobs need them, too.
 std::size_t large_work_threads() {
   constexpr unsigned kMost = 4;
   return std::clamp(std::thread::hardware_concurrency() / 2, 1u, kMost);
@@ -88,8 +89,8 @@ std::size_t large_work_threads() {
   throw std::runtime_error(why);
 }
 
-// From nothing to a full pool of verified jails. In this order because each step needs a right that
-// the next gives up: to bind, to start the launcher, to be anybody.
+// Starts everything up to a full pool of verified jails. Each step needs a right that the next
+// one gives up: to bind, to start the launcher, to take any uid.
 awaitable<net::ip::tcp::acceptor> start(Application& app, Launcher& launcher) {
   const auto executor = co_await net::this_coro::executor;
   auto acceptor =
@@ -103,7 +104,7 @@ awaitable<net::ip::tcp::acceptor> start(Application& app, Launcher& launcher) {
     refuse_to_start(*problem);
   if (const auto error = sandbox::confine_front_end(probed->front_end_uid); error.failed())
     refuse_to_start("the server cannot give up its rights: " + sandbox::describe(error));
-  // Now rather than when it is changed and SIGHUP comes.
+  // Checked now rather than when the file is changed and SIGHUP comes.
   if (app.access.has_keys())
     if (const auto problem = app.access.reload())
       refuse_to_start("uid " + std::to_string(probed->front_end_uid) +
@@ -119,7 +120,7 @@ awaitable<net::ip::tcp::acceptor> start(Application& app, Launcher& launcher) {
   co_return acceptor;
 }
 
-// Until SIGTERM or SIGINT, and the end that drain.h describes.
+// Serves until SIGTERM or SIGINT, then drains as drain.h describes.
 awaitable<int> serve(Application& app, Launcher& launcher, Connections& connections,
                      net::signal_set& stop) {
   const auto executor = co_await net::this_coro::executor;
@@ -140,8 +141,6 @@ awaitable<int> serve(Application& app, Launcher& launcher, Connections& connecti
   co_return 0;
 }
 
-// Does not return: coroutines of jobs whose processes the kernel is still taking apart refer to
-// what lives here, and nothing of it needs more of an end than the process's own.
 awaitable<int> probe(Launcher& launcher) {
   const auto probed = co_await launcher.probe();
   if (!probed) refuse_to_start("the launcher ended before it had looked at this host");
@@ -161,15 +160,17 @@ ClientPolicy client_policy(const Config& config) {
   return policy;
 }
 
-// A sentence for whoever started it. An entry, too, where somebody has asked for those.
+// Prints a sentence for the person who started the server. Adds a log entry if JSON is asked for.
 void tell_failure(const Config& config, Log& log, const std::exception& error) {
   std::cerr << "pyexec-server: " << error.what() << "\n";
   if (config.log == "json") log.fail(error.what());
 }
 
+// Does not return: coroutines of jobs whose processes the kernel is still tearing down refer to
+// objects of this function. The end of the process is all the cleanup these need.
 [[noreturn]] void run(Config config, ConfigResult::Next next) {
   const bool is_to_serve = next == ConfigResult::Next::serve;
-  if (!is_to_serve) config.log = "quiet";  // a probe's document is alone
+  if (!is_to_serve) config.log = "quiet";  // a probe prints only its document
   const LogFormat format = log_format(config);
   Log log(format, format == LogFormat::json ? stdout : stderr);
   const auto descriptors = raise_descriptor_limit();
@@ -177,12 +178,13 @@ void tell_failure(const Config& config, Log& log, const std::exception& error) {
   adopt_orphans();
   shorten_time_slices();
   std::signal(SIGPIPE, SIG_IGN);
-  random_hex(1);  // OpenSSL reads its files now: later this process may open none
+  random_hex(1);  // OpenSSL reads its files now: later this process may not open any
   int exit_code = kExitFailure;
   net::io_context context(1);
   std::optional<Launcher> started;
   std::optional<ClientPolicy> policy;
-  // Until the very end: a second one must not cut the first one's work short.
+  // Kept until the very end: a second signal must not cut short the shutdown that the first
+  // began.
   std::optional<net::signal_set> stop;
   try {
     policy = client_policy(config);
