@@ -9,7 +9,7 @@ from service import BUILD
 
 CLIENT = BUILD / "pyexec-batch"
 SQUARE = "def main(n):\n    return n * n"
-# Waits of the test itself, for what happens by itself and soon.
+# How long a test waits for something that happens soon by itself.
 PATIENCE_SECONDS = 120
 
 
@@ -58,7 +58,7 @@ def squares(count):
 
 
 def check_squares(answers, count):
-    """Each once, with its own result, at its own place."""
+    """Checks that each job is answered once, with its own result and index."""
     assert collections.Counter(a["id"] for a in answers) == {i: 1 for i in range(count)}
     for answer in answers:
         assert answer["outcome"] == "ok", answer

@@ -26,7 +26,7 @@ class Request:
         self.file.readline()
 
     def lines(self):
-        """As they come, blank ones too; those that are not count up `index`."""
+        """Yields lines as they come, blank ones too. Only the others increase `index`."""
         rest = b""
         for chunk in self.chunks():
             *whole, rest = (rest + chunk).split(b"\n")
@@ -87,11 +87,11 @@ class Stub:
             with connection:
                 request = Request(connection)
                 if not request.head:
-                    return  # of __exit__
+                    return  # the connection that __exit__ makes
                 number, self.requests = self.requests, self.requests + 1
                 try:
                     self.behave(request, number)
-                    # What the client still sends would reset the connection before it has read its answer.
+                    # Bytes left unread would reset the connection before the client has read its answer.
                     connection.shutdown(socket.SHUT_WR)
                     while connection.recv(65536):
                         pass

@@ -17,12 +17,12 @@ import time
 from pathlib import Path
 
 BUILD = Path(os.environ.get("BUILD_DIR", Path(__file__).resolve().parents[3] / "build"))
-BUILD_INSIDE = Path("/mnt")  # reachable by everybody, wherever the build directory is
+BUILD_INSIDE = Path("/mnt")  # every user can reach it, wherever the build directory is
 NAMESPACES = ("user", "pid", "mnt", "net", "ipc", "uts")
 
 
 def own_groups():
-    """Of control groups version 1: those that a service would make its own in, if they are there."""
+    """Returns the version 1 control groups in which a service would make its own, if there are any."""
     paths = []
     for line in Path("/proc/self/cgroup").read_text().splitlines():
         _, controllers, path = line.split(":", 2)
@@ -60,7 +60,7 @@ def run_in_box(file, *arguments, seconds=600):
 
 
 def remove_stale_groups():
-    """What a service that was killed has left in this box."""
+    """Removes the groups that a killed service has left in this box."""
     for group in filter(None, sys.argv[1].split(":")):
         for stale in Path(group).glob("pyexec-*"):
             remove_groups([stale])
@@ -73,22 +73,22 @@ def enter():
     subprocess.run(["mount", "--bind", BUILD, BUILD_INSIDE], check=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=1777", "box", "/tmp"], check=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=1777,size=1g", "box", "/dev/shm"], check=True)
-    # Where these are low already, one could not see that nobody lowered them.
+    # If these were low already, a test could not see that nobody lowered them.
     for limit in (resource.RLIMIT_SIGPENDING, resource.RLIMIT_MSGQUEUE, resource.RLIMIT_NICE, resource.RLIMIT_RTPRIO,
                   resource.RLIMIT_MEMLOCK, resource.RLIMIT_CORE):
         with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(limit, (9999, 9999))
-    # Numbers that no process in a jail has by chance.
+    # Process ids that no process in a jail has by chance.
     with contextlib.suppress(OSError):
         Path("/proc/sys/kernel/ns_last_pid").write_text(str(random.randrange(3000, 20000)))
 
 
-# Where ranges of uids begin, and how many there are in one (sandbox/layers/uid_range.cc).
+# The first uid of all ranges, and the number of uids in a range (sandbox/layers/uid_range.cc).
 FIRST_UID, RANGE = 0x70000000, 65538
 
 
 def relative(value):
-    """The same, whichever range of uids the service has got."""
+    """Returns a value that is the same for every range of uids a service may get."""
     if isinstance(value, dict):
         return {key: relative(one) for key, one in value.items()}
     if isinstance(value, list):
@@ -101,7 +101,7 @@ def relative(value):
 
 
 def processes():
-    """All but the caller, alive."""
+    """Returns all living processes but the caller."""
     found = []
     for entry in Path("/proc").iterdir():
         pid = int(entry.name) if entry.name.isdigit() else os.getpid()

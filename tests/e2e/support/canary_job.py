@@ -25,16 +25,16 @@ START = PREFIX.encode()
 PATTERN = re.compile(START + b"[0-9a-f]{32}")
 SHM_NAME = b"/canary"
 KEY = 0x0CA9A27
-TOP, WINDOW = 1 << 17, 1 << 19  # of the heap, for one job; the next looks elsewhere
-SIZES = (48, 200, 1000, 5000, 40000, 120000)  # of what is allocated, and freed
+TOP, WINDOW = 1 << 17, 1 << 19  # of the heap, per job; the next job looks elsewhere
+SIZES = (48, 200, 1000, 5000, 40000, 120000)  # of the blocks that are allocated and freed
 RLIMIT_NOFILE = 7
-KEYRINGS = (-3, -5)  # of the session, of the user
+KEYRINGS = (-3, -5)  # of the session and of the user
 LIBC = ctypes.CDLL(None, use_errno=True)
 LIBC.malloc.restype, LIBC.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
 LIBC.free.argtypes = [ctypes.c_void_p]
 SYS_ADD_KEY, SYS_KEYCTL, KEYCTL_SEARCH, KEYCTL_READ = 248, 250, 10, 11
 FOLDERS = ("/tmp", "/dev/shm", "/var/tmp", "/run/lock", "/dev/mqueue")
-LEFT = []  # holds what is to stay
+LEFT = []  # keeps alive what must stay
 
 
 def open_files():
@@ -103,7 +103,7 @@ def surroundings(search, expect_clean):
     for what, is_clean in clean.items():
         if not is_clean:
             search.strange("state", what)
-    if os.getpid() == 2:  # a pid namespace: nobody else is in it
+    if os.getpid() == 2:  # in a pid namespace, which holds no other process
         for pid in range(3, 40):
             if quietly(os.kill, pid, 0) is None and quietly(os.getpgid, pid) is not None:
                 search.strange("processes", pid)

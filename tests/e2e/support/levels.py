@@ -15,7 +15,7 @@ from service import BUILD, TIMEOUT_MS, Service
 NAMES = {1: "filtered", 2: "confined", 3: "namespaced", 4: "full"}
 USER = ["setpriv", "--reuid=1000", "--regid=1000", "--clear-groups"]
 PROGRAMS = ["pyexec-server", "pyexec-worker"]
-# id: who starts the server, PYEXEC_MAX_LEVEL, the levels that may come of it
+# id: the starter's command, PYEXEC_MAX_LEVEL, the levels that may result
 KINDS = {
     "root": ([], 4, {3, 4}),
     "root-3": ([], 3, {3}),
@@ -40,7 +40,7 @@ def programs():
 
 
 class PrivateShm:
-    """A mount namespace whose /dev/shm is nobody else's, so that what is left in it was left by what ran here."""
+    """A mount namespace with a /dev/shm of its own: anything left there was left by programs that ran here."""
 
     def __init__(self):
         script = "mount -t tmpfs -o mode=1777 tmpfs /dev/shm && echo ready && exec sleep 100000"
@@ -75,7 +75,7 @@ def run_server(programs, starter=(), arguments=(), **knobs):
 
 
 def can_have(kind, programs):
-    """Whether this host lets that starter have that level: an ordinary user may be forbidden its namespaces."""
+    """Whether this host gives that starter that level: it may deny namespaces to ordinary users."""
     starter, most, levels = KINDS[kind]
     return json.loads(run_server(programs, starter, ["--probe"], max_level=most).stdout)["level"] in levels
 

@@ -11,7 +11,7 @@ from service import Service
 
 
 class Logged(Service):
-    """One whose lines are read as they come."""
+    """A service whose lines are read as they come."""
 
     def __init__(self, **knobs):
         super().__init__(log="json", **knobs)

@@ -9,9 +9,9 @@ import threading
 import jsonschema
 from jsonschema import Draft202012Validator
 
-# Of these the status line and the header alone are checked.
+# For these types only the status line and the header are checked.
 NO_JSON = ("text/plain", "text/html")
-# What a client refuses, or takes a part of, where it is there twice.
+# Headers that a client refuses, or uses only in part, if they are there twice.
 ONCE = (
     "Access-Control-Allow-Origin", "Content-Encoding", "Content-Length", "Content-Type", "Pyexec-Outcome", "Retry-After",
     "X-Request-Id",
@@ -27,7 +27,7 @@ def parse_json(text):
     def refuse(word):
         raise ValueError(f"{word} is not JSON")
 
-    # Python reads no whole number of so many digits; what it is does not matter here.
+    # Python does not parse an integer of more digits. Its value does not matter here.
     whole = lambda digits: int(digits[:4000])  # noqa: E731
     return json.loads(text, parse_constant=refuse, parse_int=whole)
 
@@ -48,7 +48,7 @@ class Document:
         key = json.dumps(schema, sort_keys=True)
         if key not in self.validators:
             self.validators[key] = Draft202012Validator(schema, resolver=self.resolver)
-        with self.lock:  # a resolver keeps where it is
+        with self.lock:  # a resolver keeps its position
             error = jsonschema.exceptions.best_match(self.validators[key].iter_errors(value))
         if error is not None:
             raise Mismatch(f"{where}: at {error.json_path}: {error.message[:600]}")
@@ -116,7 +116,7 @@ class Document:
             return
         each = media.get("x-pyexec-schema-of-each")
         text = text_of(answer)
-        is_delivery = text.startswith('{"message_id": ')  # its outcome is in the body
+        is_delivery = text.startswith('{"message_id": ')  # the outcome is in its body
         names_outcome = "Pyexec-Outcome" in response["headers"] and each is None and not is_delivery
         if names_outcome != ("Pyexec-Outcome" in answer.headers):
             raise Mismatch(f"{where}: Pyexec-Outcome: {answer.headers.get('Pyexec-Outcome')}")
@@ -127,7 +127,7 @@ class Document:
             self.check_members(piece, answer.headers["Pyexec-Outcome"], where)
 
     def check_members(self, body, outcome, where):
-        """An outcome with an `stdout` has it: that of its status which has none is another outcome's."""
+        """Checks that a body has just the members its outcome has: others of the same status may differ."""
         row = next(row for row in self.document["x-pyexec-outcomes"] if row["name"] == outcome)
         sure, maybe = (set(re.findall(r"`(\w+)`", part)) for part in (row["body"].split("maybe") + [""])[:2])
         there = {"result", "error", "stdout"} & body.keys()
@@ -135,7 +135,7 @@ class Document:
             raise Mismatch(f"{where}: {outcome} with {sorted(there)}, not {row['body']}")
 
     def check_outcomes(self, piece, answer, where):
-        """A status is that of its outcome; the header and the body agree."""
+        """Checks that a status belongs to its outcome, and that the header and the body agree."""
         named = piece.get("outcome") if isinstance(piece, dict) else None
         if named is not None and answer.headers.get("Pyexec-Outcome") not in (None, named):
             raise Mismatch(f"{where}: the body says {named}, the header {answer.headers['Pyexec-Outcome']}")
@@ -149,7 +149,7 @@ class Document:
                 raise Mismatch(f"{where}: {entry['outcome']} with status {entry['status']}")
 
     def check_accepted(self, method, target, body, answer):
-        """A request that a job was made of is one that the document allows."""
+        """Checks that the document allows a request that became a job."""
         if method != "POST" or target.partition("?")[0] not in JOB_PATHS or answer.status not in (200, 422) or body is None:
             return
         text = body.encode() if isinstance(body, str) else body
@@ -174,7 +174,7 @@ def pieces_of(text, each):
 
 
 def sent_event(block):
-    """Of the text between two blank lines of text/event-stream; None of comments."""
+    """Parses the text between two blank lines of text/event-stream. Returns None for comments."""
     fields = [line.partition(": ") for line in block.split("\n") if line and not line.startswith(":")]
     if not fields:
         return None

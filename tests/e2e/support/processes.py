@@ -9,7 +9,7 @@ def children_of(pid):
 
 
 def name_of(pid):
-    """Empty for one that has ended meanwhile: jobs' processes are still being taken apart when their answer is there."""
+    """Returns "" for a process that has ended: jobs' processes may still be torn down after their answer."""
     try:
         with open(f"/proc/{pid}/comm") as file:
             return file.read().strip()
@@ -18,7 +18,7 @@ def name_of(pid):
 
 
 def descendants_of(pid):
-    """But for the holder of the service's uids, which lives as long as that."""
+    """Leaves out the holder of the service's uids, which lives as long as the service."""
     found = [child for child in children_of(pid) if name_of(child) != "pyexec-uids"]
     return found + [deeper for child in found for deeper in descendants_of(child)]
 
@@ -28,7 +28,7 @@ def jailer_pid(service):
 
 
 def is_alive(pid):
-    """Has memory, so is neither gone nor dying: whoever adopts what a killed server left may be slow to reap."""
+    """Whether the process has memory, so is neither gone nor dying: orphans of a killed server may be reaped late."""
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:
             return file.read() != b""

@@ -10,7 +10,7 @@ NDJSON = {"Content-Type": "application/x-ndjson"}
 OK = "def main(): return 1"
 SLEEP = "import time\ndef main():\n    time.sleep({})\n    return 1"  # to be formatted with seconds
 FOREVER = SLEEP.format(1000)
-# Writes frames of the protocol between a worker and the server.
+# Script text that writes frames of the protocol between a worker and the server.
 FORGE = """
 import os, struct
 def frame(body, kind=3, magic=b"PYX1"):
@@ -37,7 +37,7 @@ def result_of(service, script, **fields):
 
 def in_background(service, script, count=1):
     """Requests that are still open when this returns, once all of them are running or waiting."""
-    service.wait_until(lambda: pool_of(service)["running"] == 0)  # an answered job is still taken apart
+    service.wait_until(lambda: pool_of(service)["running"] == 0)  # an answered job may still be torn down
     executor = concurrent.futures.ThreadPoolExecutor(count)
     futures = [executor.submit(service.execute, script) for _ in range(count)]
     service.wait_until(lambda: (now := pool_of(service))["running"] + now["waiting"] == count)

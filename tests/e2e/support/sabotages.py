@@ -1,13 +1,13 @@
 """Calls that say they succeeded and did nothing; tests/support/saboteur.c tells these lies."""
 
-# How a level is made: who starts the service, and PYEXEC_MAX_LEVEL.
+# How a level is reached: the user that starts the service, and PYEXEC_MAX_LEVEL.
 WAYS = {"root4": ("root", 4), "root3": ("root", 3), "user3": ("user", 3), "root2": ("root", 2), "root1": ("root", 1),
         "user1": ("user", 1)}
-JAILED = ("root4", "user3")  # by namespaces
+JAILED = ("root4", "user3")  # with namespaces
 KEPT = ("root2", "root1")
 ALL = JAILED + KEPT
 
-# The lie, where it is told, and where it is the same as before: what makes up for it (else it must be noticed).
+# The lie, the levels it is told at, and the reason where it changes nothing. Elsewhere it must be noticed.
 SABOTAGES = [
     ("seccomp", ALL, {}),
     ("setresuid", ALL, {"user3": "never called: there is one id", "root1": "never called: one uid is shared"}),
@@ -52,7 +52,7 @@ SABOTAGES = [
     *[(f"clone3_{kind}", JAILED, {}) for kind in ("user", "pid", "mnt", "net", "ipc", "uts")],
     ("unshare_user", ("user3",), {}),
     ("unshare_pid", ("user3",), {}),
-    # As root the probe's own trials would mount over the box; and the maps are written by another's path.
+    # Not as root: the probe's own trials would mount over the box, and other code writes the maps.
     ("unshare_mnt", ("user3",), {}),
     ("uid_map", ("user3",), {}),
     ("gid_map", ("user3",), {}),

@@ -13,12 +13,12 @@ from pathlib import Path
 
 try:
     from openapi import document_of
-except ModuleNotFoundError:  # where python3-jsonschema is not: what answers look like is then not looked at
+except ModuleNotFoundError:  # without python3-jsonschema the form of answers is not checked
     document_of = None
 
 BUILD = Path(os.environ.get("BUILD_DIR", Path(__file__).resolve().parents[3] / "build"))
 STARTUP_SECONDS = 60
-TIMEOUT_MS = 3000  # of services whose scripts run into it
+TIMEOUT_MS = 3000  # of services whose scripts reach it
 
 
 def child(pid, name):
@@ -42,7 +42,7 @@ class Answer:
 
 
 def answers_in(received):
-    """Of the bytes of a connection: all answers but 100 Continue. What is cut off is an error."""
+    """Yields the answers in the bytes of a connection, except 100 Continue. A cut-off answer is an error."""
 
     class Connection:
         def makefile(self, *_):
@@ -50,7 +50,7 @@ def answers_in(received):
 
     class Kept(io.BytesIO):
         def close(self):
-            """Not by the first response."""
+            """Does nothing: the first response must not close the stream."""
 
     stream = Kept(received)
     while stream.tell() < len(received):
@@ -101,13 +101,13 @@ class Service:
         return body
 
     def check(self, method, path, answer, body=None):
-        """Every answer is one that the service's own document allows, and so is every request that became a job."""
+        """Checks that the service's own document allows the answer, and the request if it became a job."""
         if document_of is not None:
             document_of(self.openapi).check_answer(method, path, answer)
             document_of(self.openapi).check_accepted(method, path, body, answer)
 
     def check_raw(self, sent, received):
-        """The same of bytes: of all answers to a request, or to several like the first."""
+        """Checks raw bytes in the same way: all answers to a request, or to several like the first."""
         first = re.match(rb"([A-Z]+) (\S+) HTTP/1\.[01]\r\n", sent)
         for answer in answers_in(received) if document_of is not None else ():
             if answer.status in (400, 431) and answer.outcome is None:
@@ -132,7 +132,7 @@ class Service:
         return child(self.launcher_pid(), "pyexec-zygote")
 
     def wait_until(self, condition, seconds=20):
-        """For states that the server reaches by itself; polls, and fails loudly."""
+        """Polls until the server reaches a state by itself. Raises AssertionError if it does not."""
         deadline = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > deadline:
@@ -147,7 +147,7 @@ class Service:
         self.wait_until(full)
 
     def stop(self):
-        """SIGTERM; returns the exit code."""
+        """Sends SIGTERM. Returns the exit code."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(60)

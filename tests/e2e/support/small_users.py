@@ -12,7 +12,7 @@ def main(count, *command):
     own = os.getpid()
     ready, unshared = os.pipe()
     writer = os.fork()
-    if writer == 0:  # outside, where the right to map is
+    if writer == 0:  # outside the namespace, where it has the right to map
         os.close(unshared)
         os.read(ready, 1)
         for kind in "ug":

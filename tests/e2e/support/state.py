@@ -20,12 +20,12 @@ class Scrape:
         return self.samples[key]
 
     def times(self, phase, of="request"):
-        """How many, and how many seconds together."""
+        """Returns the count, and the sum in seconds."""
         return tuple(self.samples[f"pyexec_{of}_phase_seconds_{what}", phase] for what in ("count", "sum"))
 
 
 def open_sockets(service):
-    """Of clients: those that are accepted."""
+    """Returns the number of established connections of clients."""
     wanted = f"{service.port:04X}"
     rows = [line.split() for line in open("/proc/net/tcp").read().splitlines()[1:]]
     return sum(row[1].endswith(":" + wanted) and row[3] == "01" for row in rows)
