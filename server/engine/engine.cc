@@ -13,7 +13,7 @@ namespace {
 constexpr std::size_t kPipeBytes = 65536;  // PIPE_BYTES of job_inputs.py; a larger stdin is a file
 
 // A guess that affects only speed: the script may contain the word and not use pandas.
-Preload warmth_for(const Job& job) {
+Preload preload_for(const Job& job) {
   return job.script.find("pandas") == std::string::npos ? Preload::basic : Preload::pandas;
 }
 
@@ -81,7 +81,7 @@ awaitable<Outcome> Engine::run(const JobRequest& request, Rank rank,
   std::uint64_t taken_ns = 0;
   // When a jailer dies, all parked workers die very soon, but not at the same moment.
   for (std::uint64_t tries = 0; tries < most_tries_; ++tries) {
-    auto lease = co_await pool.take({warmth_for(request.job), rank}, deadline, cancellation);
+    auto lease = co_await pool.take({preload_for(request.job), rank}, deadline, cancellation);
     taken_ns = sandbox::monotonic_ns();
     if (!lease) {
       outcome = without_worker(cancellation);
