@@ -25,9 +25,10 @@
 namespace pyexec::sandbox {
 namespace {
 
-// Out of memory, the kernel takes a worker before the zygote or the server.
+// If memory runs out, the kernel kills a worker before the zygote or the server.
 SetupError volunteer_for_oom_kill(const Plan& plan) {
-  // Forked from a zygote that is not dumpable and not root, the worker could not open its own file.
+  // A zygote that is not dumpable and not root has forked the worker, which therefore could not
+  // open its own file.
   if (plan.users == Users::shared)
     PYEXEC_TRY(check(::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), Step::oom_score, 1));
   const UniqueFd file(::open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC));
@@ -47,7 +48,7 @@ SetupError enter_scratch() {
   return ok();
 }
 
-// /dev/null is the jail's own: this comes after the namespaces.
+// Called after the namespaces are joined: /dev/null must be the jail's own.
 SetupError place_descriptors(const JailEntry& entry) {
   const int high_stdout = ::fcntl(entry.stdout_fd, F_DUPFD_CLOEXEC, 64);
   const int high_stderr = ::fcntl(entry.stderr_fd, F_DUPFD_CLOEXEC, 64);
@@ -65,7 +66,7 @@ SetupError place_descriptors(const JailEntry& entry) {
   return ok();
 }
 
-// The zygote blocks and handles signals that are its own business.
+// Undoes the zygote's signal mask and its SIGCHLD handler.
 SetupError reset_signals() {
   PYEXEC_TRY(check(::signal(SIGCHLD, SIG_DFL) == SIG_ERR ? -1 : 0, Step::session, 2));
   sigset_t none;
@@ -73,7 +74,8 @@ SetupError reset_signals() {
   return check(::sigprocmask(SIG_SETMASK, &none, nullptr), Step::session, 1);
 }
 
-// By trying, as the job: nothing outside the scratch directories takes a write.
+// Tries, with the job's rights, to write outside the scratch directories; fails if a write
+// succeeds.
 SetupError verify_unwritable() {
   const char* const paths[] = {"/pyexec-must-fail", "/etc/pyexec-must-fail",
                                "/usr/lib/pyexec-must-fail", "/dev/pyexec-must-fail"};
@@ -86,8 +88,9 @@ SetupError verify_unwritable() {
   return ok();
 }
 
-// What can be had no more is given up for good. Needs CAP_SETPCAP, which one who shares the
-// service's uid does not have; without capabilities and with no_new_privs it gains nothing by them.
+// Drops the bounding set so that capabilities cannot be regained. Needs CAP_SETPCAP, which a
+// worker that shares the service's uid does not have; without capabilities and with no_new_privs
+// it gains nothing from the set.
 SetupError close_the_bounding_set(const Plan& plan) {
   return plan.users == Users::shared ? ok() : drop_bounding_set(Step::capabilities);
 }
@@ -106,8 +109,9 @@ SetupError take_identity(const JailEntry& entry) {
   return fail(Step::identity, EINVAL);
 }
 
-// Without an init to die with, the worker dies with the zygote; in a slot, with the process that
-// alone can tell how it ended. Changing ids would undo it.
+// Without an init, the worker dies with the zygote; in a slot, it dies with the slot process,
+// which alone can tell how the worker ended. Called after the ids change, which would clear the
+// setting.
 SetupError die_with_the_forker(const Plan& plan) {
   if (plan.namespaces() && plan.cgroup == Cgroup::none) return ok();
   return die_with_parent(Step::parent_death);
@@ -130,7 +134,7 @@ SetupError filter_system_calls(const JailEntry& entry) {
   return install_filter(used, Refused::socket);
 }
 
-// A worker is the first that its init's pid namespace got: the kernel counts from 1.
+// The worker is the first process in the pid namespace after its init, which is pid 1.
 SetupError join_namespaces(const JailEntry& entry) {
   if (entry.plan.builder == Builder::setns) {
     const NamespaceView view;
@@ -151,7 +155,8 @@ SetupError enter_jail(const JailEntry& entry) {
   const Plan& plan = entry.plan;
   PYEXEC_TRY(check(::setsid(), Step::session));
   if (::getsid(0) != ::getpid()) return fail(Step::session, 0, 3);
-  // While the host's /proc is in reach. The worker of an unshare jail has it from its forefathers.
+  // Called while the host's /proc is in reach. In an unshare jail the worker inherits the setting
+  // from its ancestors.
   if (plan.builder != Builder::unshare) PYEXEC_TRY(volunteer_for_oom_kill(plan));
   PYEXEC_TRY(reset_signals());
   PYEXEC_TRY(join_namespaces(entry));
@@ -159,10 +164,10 @@ SetupError enter_jail(const JailEntry& entry) {
   PYEXEC_TRY(enter_scratch());
   PYEXEC_TRY(place_descriptors(entry));
   PYEXEC_TRY(apply_rlimits(plan, entry.limits));
-  PYEXEC_TRY(close_the_bounding_set(plan));  // before the right to do it is gone
+  PYEXEC_TRY(close_the_bounding_set(plan));  // before CAP_SETPCAP is dropped
   PYEXEC_TRY(take_identity(entry));
   PYEXEC_TRY(keep_capabilities(0, Step::capabilities));
-  PYEXEC_TRY(forbid_tracing());  // changing ids reset it
+  PYEXEC_TRY(forbid_tracing());  // after the ids change, which resets it
   PYEXEC_TRY(die_with_the_forker(plan));
   PYEXEC_TRY(forbid_new_privileges(Step::no_new_privileges));
   PYEXEC_TRY(close_the_file_system(entry));  // needs no_new_privs

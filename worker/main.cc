@@ -1,4 +1,4 @@
-// pyexec-worker: started by pyexec-server, never by hand.
+// pyexec-worker: started by pyexec-server only, never by hand.
 #include <fcntl.h>
 #include <unistd.h>
 

@@ -29,7 +29,7 @@ pid_t clone_namespaces(std::uint64_t flags, int* pidfd) {
 }
 
 int close_range(unsigned first, unsigned last) {
-  last = std::min(last, static_cast<unsigned>(INT_MAX));  // gVisor refuses more
+  last = std::min(last, static_cast<unsigned>(INT_MAX));  // gVisor refuses larger numbers
   return static_cast<int>(::syscall(SYS_close_range, first, last, 0));
 }
 
@@ -46,7 +46,7 @@ int pivot_root(const char* new_root, const char* put_old) {
 }
 
 int install_seccomp(const sock_fprog* program) {
-  // Flags 0: gVisor refuses every flag but TSYNC, and the caller has one thread.
+  // Flags are 0: gVisor refuses every flag but TSYNC, and the caller has one thread.
   return static_cast<int>(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, program));
 }
 
@@ -64,7 +64,7 @@ int landlock_abi() {
 }
 
 int landlock_create(const LandlockRules& rules, int abi) {
-  // A kernel refuses the fields that are younger than itself.
+  // A kernel refuses fields newer than itself.
   const std::size_t fields = abi >= 6 ? 3 : abi >= 4 ? 2 : 1;
   return static_cast<int>(
       ::syscall(SYS_landlock_create_ruleset, &rules, fields * sizeof(std::uint64_t), 0));
@@ -102,14 +102,14 @@ int set_capabilities(std::uint64_t kept) {
 }
 
 int last_capability() {
-  constexpr int kFewest = 36;  // every kernel since 3.5 has as many
+  constexpr int kFewest = 36;  // every kernel since 3.5 has at least these
   int capability = 0;
   while (::prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0) ++capability;
   return errno == EINVAL && capability > kFewest ? capability - 1 : -1;
 }
 
 int set_time_slice(std::uint64_t ns) {
-  // The kernel's sched_attr, whose header on Debian 12 cannot stand beside <sched.h>.
+  // The kernel's sched_attr; its header on Debian 12 conflicts with <sched.h>.
   struct {
     std::uint32_t size, policy;
     std::uint64_t flags;

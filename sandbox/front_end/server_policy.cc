@@ -1,5 +1,6 @@
-// What a server that was taken over can still ask of the kernel: to serve. All it needs of files,
-// programs and other processes it has had done before (server/main.cc).
+// The system calls that the server may make while it serves, and so all that a compromised server
+// can ask of the kernel. The server gets the files, programs and other processes it needs before
+// the filter is installed (server/main.cc).
 #include "sandbox/front_end/server_policy.h"
 
 #include <asm/ioctls.h>
@@ -16,7 +17,7 @@
 namespace pyexec::sandbox {
 namespace {
 
-// A row of the table is read as a whole.
+// Not formatted, so that each row of the table reads as a unit.
 // clang-format off
 std::vector<SyscallRule> rules() {
   return {

@@ -28,7 +28,7 @@ namespace {
 
 constexpr char kOurs[] = "pyexec-";
 
-// Whether there are none of that beginning any more.
+// Removes the groups whose names start with `beginning`. Returns true if none is left.
 bool remove_groups_in(const char* base, const std::string& beginning) {
   bool none_left = true;
   const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(base), &::closedir);
@@ -39,8 +39,8 @@ bool remove_groups_in(const char* base, const std::string& beginning) {
   return none_left;
 }
 
-// In the lines of /proc/self/cgroup, "number:controllers:path" each, that of `controller`; version
-// 2 is the one without controllers.
+// Finds the path of `controller` in the lines of /proc/self/cgroup ("number:controllers:path"
+// each). The line of version 2 has no controllers.
 bool find_group(const std::string& groups, const std::string& controller, std::string& path) {
   for (std::size_t at = 0; at < groups.size();) {
     const std::size_t end = std::min(groups.find('\n', at), groups.size());
@@ -55,7 +55,8 @@ bool find_group(const std::string& groups, const std::string& controller, std::s
   return false;
 }
 
-// Where the hierarchy that has `option` (version 2: "") is mounted, with this process's own group.
+// Returns the path of this process's own group in the mounted hierarchy that has `option`
+// (version 2: "").
 std::string own_group(const char* type, const char* option) {
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> mounts(
       ::setmntent("/proc/self/mounts", "re"), &::endmntent);
@@ -68,20 +69,21 @@ std::string own_group(const char* type, const char* option) {
   const std::string groups = read_text("/proc/self/cgroup");
   std::string path;
   if (!find_group(groups, option, path)) return "";
-  // Without a cgroup namespace a container's mount shows its own group as the root.
+  // Without a cgroup namespace, a container's mount shows the container's own group as the root.
   if (::access((root + path + "/cgroup.procs").c_str(), F_OK) == -1) path = "";
   return root + path;
 }
 
-// Whose service a group is shows by a lock on its directory, which its launcher holds: a pid says
-// nothing where several pid namespaces see the same groups.
+// The launcher holds a lock on the directory of each of its groups, which shows whose they are. A
+// pid would not, because several pid namespaces may see the same groups.
 UniqueFd lock_directory(const std::string& path) {
   UniqueFd directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (directory && ::flock(directory.get(), LOCK_EX | LOCK_NB) == -1) directory.reset();
   return directory;
 }
 
-// What an earlier launcher left behind, if it was killed: only what is empty can be removed.
+// Removes the groups that an earlier launcher left behind if it was killed. Only empty groups can
+// be removed.
 void remove_stale(const std::string& parent) {
   const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(parent.c_str()), &::closedir);
   while (const dirent* entry = directory ? ::readdir(directory.get()) : nullptr) {
@@ -100,7 +102,7 @@ bool copy(const std::string& text, std::array<char, 256>& out) {
   return true;
 }
 
-// Two launchers may have the same pid, each in a pid namespace of its own.
+// Includes a random number: two launchers in different pid namespaces may have the same pid.
 std::string fresh_name() {
   std::uint32_t random = 0;
   char text[40];
@@ -109,7 +111,8 @@ std::string fresh_name() {
   return text;
 }
 
-// A launcher that starts meanwhile may take it for stale before it is locked.
+// Retries: another launcher that starts meanwhile may take the group for stale before it is
+// locked.
 SetupError make_locked(const std::string& path, std::vector<UniqueFd>& locks, std::uint32_t index) {
   constexpr int kTries = 10;
   for (int i = 0; i < kTries; ++i) {
@@ -123,8 +126,8 @@ SetupError make_locked(const std::string& path, std::vector<UniqueFd>& locks, st
   return fail(Step::cgroup, EBUSY, index);
 }
 
-// Version 2 gives controllers only to groups beside which no process lives: the launcher and
-// whoever else is here move into a leaf.
+// Version 2 gives controllers only to groups that have no processes beside them: the launcher and
+// all other processes of the group move into a leaf.
 SetupError delegate(const std::string& group, const std::string& name) {
   const std::string control = group + "/cgroup.subtree_control";
   if (!write_text(control, "+memory +pids", 0).failed()) return ok();
@@ -134,7 +137,8 @@ SetupError delegate(const std::string& group, const std::string& name) {
   const std::string members = read_text(group + "/cgroup.procs");
   for (std::size_t at = 0; at < members.size();) {
     const std::size_t end = members.find('\n', at);
-    // One that has ended meanwhile is no loss; one that stays shows in the last step.
+    // A process that has ended meanwhile does not matter; one that stays makes the last step
+    // fail.
     if (write_text(leaf + "/cgroup.procs", members.substr(at, end - at), 0).failed()) errno = 0;
     at = end == std::string::npos ? members.size() : end + 1;
   }
@@ -147,12 +151,12 @@ void remove_group(const char* base) {
   for (int tries = 0; tries < 200; ++tries) {
     remove_groups_in(base, kSlots);
     if (::rmdir(base) == 0 || errno == ENOENT) return;
-    ::nanosleep(&kPause, nullptr);  // a process that has just ended counts a moment longer
+    ::nanosleep(&kPause, nullptr);  // a process that has just ended still counts briefly
   }
 }
 
-// Shares of all jobs together, in sessions: as many as there are processors to fill. More would be
-// kept from the few processes that make the next workers and answer clients, also while few jobs
+// Returns the CPU shares of all jobs together, in sessions: one for each processor. More would be
+// taken from the few processes that make the next workers and answer clients, even while few jobs
 // run.
 std::uint64_t shares_of_jobs() {
   return static_cast<std::uint64_t>(std::max(1, ::get_nprocs()));
@@ -243,7 +247,7 @@ void forget_cgroups(Plan& plan) {
   plan.cgroup_memory = plan.cgroup_pids = plan.cgroup_cpu = {};
 }
 
-// sched(7), "The autogroup feature". Where the file cannot be read, it may be on.
+// See sched(7), "The autogroup feature". If the file cannot be read, autogroup may be on.
 void settle_sessions(Plan& plan) {
   const UniqueFd file(::open("/proc/sys/kernel/sched_autogroup_enabled", O_RDONLY | O_CLOEXEC));
   const bool is_absent = !file && errno == ENOENT;

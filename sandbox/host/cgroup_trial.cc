@@ -1,4 +1,4 @@
-// Runs in the launcher, and in children of it that are thrown away.
+// Runs in the launcher and in short-lived children of it.
 #include "sandbox/host/cgroup_trial.h"
 
 #include <signal.h>
@@ -18,11 +18,12 @@ namespace pyexec::sandbox {
 namespace {
 
 constexpr std::uint64_t kTrialBytes = 8 << 20, kTrialProcesses = 4;
-constexpr unsigned kTrialSeconds = 10;  // then a trial ends by itself, whatever went wrong
+constexpr unsigned kTrialSeconds = 10;  // after which a trial ends by itself in any case
 constexpr std::uint32_t kTrials = ~0u;  // a generation that no zygote has
 constexpr Limits kTrialLimits = {.processes = kTrialProcesses};
 
-// In a group of its own, as a process that nothing else depends on.
+// The outcome of a trial. Each runs in a group of its own, in a process that nothing else depends
+// on.
 enum Overstep : int { held = 0, not_held, no_group };
 
 int overstep_memory() {
@@ -31,7 +32,7 @@ int overstep_memory() {
       ::mmap(nullptr, kTwice, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return no_group;
   ::memset(memory, 1, kTwice);
-  return not_held;  // else the kernel has killed it by now
+  return not_held;  // otherwise the kernel has killed it by now
 }
 
 int overstep_processes() {
@@ -60,7 +61,7 @@ int status_in_slot(const Plan& plan, std::uint32_t index, Act act) {
   int status = -1;
   if (pid == -1) return status;
   sys::retry([&] { return ::waitpid(pid, &status, 0); });
-  ::kill(-pid, SIGKILL);  // the children that it left waiting
+  ::kill(-pid, SIGKILL);  // the waiting children that it left
   while (sys::retry([&] { return ::waitpid(-pid, nullptr, 0); }) > 0) {
   }
   return status;

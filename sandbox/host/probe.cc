@@ -1,4 +1,4 @@
-// Runs in the launcher, and in children of it that are thrown away.
+// Runs in the launcher and in short-lived children of it.
 #include "sandbox/host/probe.h"
 
 #include <signal.h>
@@ -33,7 +33,7 @@ SetupError as_failure(std::int32_t error, const SetupError& on_death) {
   return fail(on_death.step, error, on_death.index);
 }
 
-// What `act` returns, in a child; EPIPE if it dies.
+// Runs `act` in a child and returns its result, or EPIPE if the child dies.
 template <typename Result, typename Act>
 Result in_child(Act act, Result on_death) {
   int pair[2];
@@ -55,7 +55,7 @@ Result in_child(Act act, Result on_death) {
   return result;
 }
 
-// The part of the zygote: makes one jail, and puts a process in that says how it went.
+// Does the zygote's part: makes one jail and starts a process in it that reports the result.
 SetupError make_one_jail(const Plan& plan, const Limits& limits, std::uint32_t worker_id) {
   PYEXEC_TRY(enter_nest(plan));
   Spawner spawner;
@@ -82,7 +82,7 @@ SetupError make_one_jail(const Plan& plan, const Limits& limits, std::uint32_t w
     }
     sys::send_all(socket, &result, sizeof result);
     if (result.failed()) ::_exit(1);
-    for (;;) ::pause();  // whoever makes jails must show that it can end them
+    for (;;) ::pause();  // the probe must also show that a jail can be ended
   }
   inner.reset();
   if (!result.failed() && !sys::read_all(outer.get(), &result, sizeof result))
@@ -99,14 +99,15 @@ SetupError make_one_jail(const Plan& plan, const Limits& limits, std::uint32_t w
 bool is_tried(const Plan& plan, const ProbeLimits& wanted, const Probe& probe) {
   if (plan.level > wanted.max_level) return false;
   if (plan.root == Root::open) return wanted.weak == ProbeLimits::Weak::allowed;
-  // Sooner or later these fail, without the host's ever being asked for more than it has.
+  // Without another uid these plans fail sooner or later, even if the host is never asked for
+  // more than it has.
   if (plan.outer_userns == OuterUserns::many_ids)
     return probe.layers[static_cast<std::size_t>(Layer::other_uid)] == 0;
   return true;
 }
 
-// Groups that the launcher can make are of no use if the zygote, in its outer user namespace,
-// cannot make slots in them.
+// Groups made by the launcher are useless if the zygote, in its outer user namespace, cannot make
+// slots in them.
 SetupError try_slot(const Plan& plan, const Limits& limits) {
   constexpr std::uint32_t kTrial = 999'999;  // a generation that no zygote has
   return in_child<SetupError>(
@@ -118,8 +119,8 @@ SetupError try_slot(const Plan& plan, const Limits& limits) {
       fail(Step::cgroup, EPIPE, 1));
 }
 
-// Level 3 becomes level 4, or stays as it is where this fails. Where the chain of forefathers makes
-// the jails, no slot could hold them.
+// Raises level 3 to level 4, or keeps level 3 on failure. Applies only to setns jails: a slot
+// could not hold jails that the worker's ancestors make.
 SetupError add_cgroups(const Limits& limits, const ProbeLimits& wanted, Plan& plan, Probe& probe) {
   if (plan.builder != Builder::setns) return ok();
   SetupError error = make_cgroups(plan, probe.locks);
@@ -179,7 +180,7 @@ Probe probe_host(const Limits& limits, const ProbeLimits& wanted, Plan& plan) {
     }
   }
   probe.landlock_abi = std::max(0, sys::landlock_abi());
-  std::uint32_t worker_id = 0;  // and so a uid of its own for each try
+  std::uint32_t worker_id = 0;  // a new one, and so a new uid, for each try
   for (const Candidate& candidate : candidates()) {
     if (!is_tried(candidate.plan, wanted, probe)) continue;
     plan = candidate.plan;

@@ -1,4 +1,4 @@
-// Runs in children of the launcher that are thrown away.
+// Runs in short-lived children of the launcher.
 #include "sandbox/host/probe_layers.h"
 
 #include <linux/filter.h>
@@ -22,7 +22,8 @@ std::int32_t error_of(int result) {
   return result == -1 ? errno : 0;
 }
 
-// By itself, or inside a user namespace, which everybody may make where it is not forbidden.
+// Makes the namespace by itself, or else inside a user namespace, which anybody may make unless
+// it is forbidden.
 std::int32_t make_namespace(int flag) {
   return ::unshare(flag) == 0 ? 0 : error_of(::unshare(flag | CLONE_NEWUSER));
 }

@@ -15,7 +15,7 @@
 namespace pyexec::sandbox {
 namespace {
 
-// A limit of 0 is how namespaces are forbidden.
+// A limit of 0 forbids namespaces.
 bool are_namespaces_forbidden() {
   for (const char* path :
        {"/proc/sys/user/max_user_namespaces", "/proc/sys/user/max_pid_namespaces",

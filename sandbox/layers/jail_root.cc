@@ -16,7 +16,7 @@
 namespace pyexec::sandbox {
 namespace {
 
-constexpr long kOverlayMagic = 0x794c7630;  // Debian 12's <linux/magic.h> has it, g++ 12's not
+constexpr long kOverlayMagic = 0x794c7630;  // in Debian 12's <linux/magic.h>, not in g++ 12's
 constexpr unsigned long kReadOnly = MS_RDONLY | MS_NOSUID | MS_NODEV;
 
 struct Path {
@@ -42,15 +42,16 @@ int mount_overlay(const char* lower, const char* target) {
   return ::mount("pyexec-root", target, "overlay", kReadOnly, options);
 }
 
-// Removing what is not there has to fail with ENOENT, which a read-only mount does not do
-// (root_table.cc); an overlay without an upper directory is one. The job is not who made this.
+// Removing a missing file must fail with ENOENT, which a read-only mount does not do
+// (root_table.cc); an overlay without an upper directory is such a mount. The job does not own
+// this mount.
 int mount_guarded(const char* target) {
   return ::mount("pyexec-etc", target, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
                  "mode=0755,size=4k,nr_inodes=32");
 }
 
 int link_guarded(const char* name, const char* target) {
-  // Only the entries of the directory itself; what lies deeper is reached through them.
+  // Links only the entries of the directory itself; anything deeper is reached through them.
   if (std::strchr(name + 1, '/') != nullptr) return 0;
   return ::symlink(join("..", join(kGuardedFiles, name).text).text, target);
 }
@@ -79,13 +80,13 @@ SetupError make_entry(const RootEntry& entry, std::uint32_t row) {
     case Entry::copied_file:
     case Entry::copied_links:
     case Entry::link:
-      return ok();  // the overlay of "/" has them
+      return ok();  // they are in the overlay of "/"
   }
   return fail(Step::jail_root, EINVAL, row);
 }
 
-// Every row that a job could write to or lock: of what kind its file system is, and how it is
-// mounted.
+// Verifies the file system type and the mount flags of every row that a job could write to or
+// lock.
 SetupError verify_entry(const RootEntry& entry, std::uint32_t row) {
   const bool is_device = entry.kind == Entry::device;
   if (entry.kind != Entry::bind && !is_device) return ok();
@@ -105,7 +106,7 @@ SetupError verify_root() {
   if (root.f_type != kOverlayMagic || (root.f_flags & ST_RDONLY) == 0 ||
       (root.f_flags & ST_NOSUID) == 0)
     return fail(Step::jail_root, 0, 300);
-  // A root that is still stacked on this one is what ".." of "/" leads to.
+  // ".." of "/" leads to a root that is still stacked on this one.
   struct stat here = {}, above = {};
   PYEXEC_TRY(check(::stat("/", &here), Step::jail_root, 301));
   PYEXEC_TRY(check(::stat("/..", &above), Step::jail_root, 301));
@@ -129,7 +130,7 @@ SetupError enter_jail_root() {
   PYEXEC_TRY(check(mount_overlay(kLowerRoot, kJailRoot), Step::jail_root, 100));
   PYEXEC_TRY(each_row(make_entry));
   PYEXEC_TRY(check(::chdir(kJailRoot), Step::jail_root, 101));
-  // As in root_image.cc.
+  // Detaches the old root as in root_image.cc.
   PYEXEC_TRY(check(sys::pivot_root(".", "."), Step::jail_root, 102));
   PYEXEC_TRY(check(::umount2(".", MNT_DETACH), Step::jail_root, 103));
   PYEXEC_TRY(check(::chdir("/"), Step::jail_root, 104));

@@ -14,7 +14,7 @@
 namespace pyexec::sandbox {
 namespace {
 
-// Younger than Debian 12's header.
+// Newer than Debian 12's header.
 constexpr std::uint64_t kTruncate = 1u << 14, kIoctlDevice = 1u << 15;
 constexpr std::uint64_t kTcpBind = 1u << 0, kTcpConnect = 1u << 1;
 constexpr std::uint64_t kScopeAbstractSockets = 1u << 0, kScopeSignals = 1u << 1;
@@ -22,7 +22,7 @@ constexpr std::uint64_t kScopeAbstractSockets = 1u << 0, kScopeSignals = 1u << 1
 constexpr std::uint64_t kRead = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
 constexpr std::uint64_t kReadFile = LANDLOCK_ACCESS_FS_READ_FILE;
 constexpr std::uint64_t kReadWriteFile = kReadFile | LANDLOCK_ACCESS_FS_WRITE_FILE;
-// No device nodes and no named sockets.
+// Grants no right to make device nodes or named sockets.
 constexpr std::uint64_t kScratch =
     kRead | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR |
     LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG |
@@ -32,8 +32,7 @@ struct FileRow {
   const char* path;
   std::uint64_t allowed;
 };
-// No row lets anything be executed. Rows that the host does not have are passed over: they only
-// allow.
+// No row lets anything be executed. Rows that the host lacks are skipped, as rows only allow.
 constexpr FileRow kHostTree[] = {
     {"/usr/lib", kRead},  // the interpreter, its packages, shared libraries
     {"/usr/lib64", kRead},
@@ -104,7 +103,7 @@ SetupError restrict_host_tree(const char* scratch, int abi) {
   PYEXEC_TRY(ruleset.allow(kHostTree));
   if (scratch[0] != '\0') PYEXEC_TRY(ruleset.allow({scratch, kScratch}, kScratchRow));
   PYEXEC_TRY(ruleset.enforce());
-  // By trying: files that every host has and no table row names.
+  // Tries to open files that every host has and no row of the table names.
   for (const char* path : {"/", "/proc/self/status", "/etc/passwd"}) {
     const UniqueFd opened(::open(path, O_RDONLY | O_CLOEXEC));
     if (opened || (errno != EACCES && errno != ENOENT)) return fail(Step::landlock, 0, kVerify);
@@ -115,7 +114,7 @@ SetupError restrict_host_tree(const char* scratch, int abi) {
 SetupError restrict_image(int abi) {
   const Ruleset ruleset(abi);
   PYEXEC_TRY(ruleset.allow(kImage));
-  return ruleset.enforce();  // jail.cc tries to write where it must not
+  return ruleset.enforce();  // jail.cc tries forbidden writes
 }
 
 }  // namespace pyexec::sandbox

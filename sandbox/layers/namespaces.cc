@@ -23,7 +23,7 @@ SetupError write_map(int proc, const char* path, const char* map) {
              : fail(Step::id_maps, errno);
 }
 
-// The number that `proc` knows the process by.
+// Returns the process's pid as shown by `proc`.
 pid_t pid_of(int proc, int pidfd) {
   char path[64], text[512];
   std::snprintf(path, sizeof path, "self/fdinfo/%d", pidfd);

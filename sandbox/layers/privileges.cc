@@ -48,7 +48,7 @@ SetupError drop_bounding_set(Step step) {
 }
 
 SetupError keep_capabilities(std::uint64_t kept, Step step) {
-  // EINVAL: a kernel without ambient capabilities (gVisor) has none to clear.
+  // EINVAL means a kernel without ambient capabilities (gVisor), which has none to clear.
   if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == -1 && errno != EINVAL)
     return fail(step, errno);
   PYEXEC_TRY(check(sys::set_capabilities(kept), step));

@@ -22,13 +22,13 @@
 namespace pyexec::sandbox {
 namespace {
 
-// Where the new root is put together; only this process sees it.
+// The new root is assembled here; only this process sees it.
 constexpr const char* kStaging = "/tmp";
 constexpr unsigned long kReadOnlyBind = MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV;
 
-// Nothing in it can gain rights. Mount flags that the source had stay on.
+// Mounts `source` so that nothing in it can gain rights. Keeps the source's mount flags.
 int bind(const char* source, const char* target, unsigned long flags) {
-  // Inside a user namespace those are locked: a remount without them is refused.
+  // Inside a user namespace the source's flags are locked: a remount without them is refused.
   struct statvfs state = {};
   if (::statvfs(source, &state) == -1) return -1;
   if ((state.f_flag & ST_NODEV) != 0) flags |= MS_NODEV;
@@ -60,7 +60,7 @@ int copy_links(const char* source, const std::string& target) {
   while (const dirent* entry = ::readdir(directory.get())) {
     char text[4096];
     const ssize_t size = ::readlinkat(::dirfd(directory.get()), entry->d_name, text, sizeof text);
-    if (size <= 0) continue;  // not a link
+    if (size <= 0) continue;  // not a symbolic link
     const std::string to(text, static_cast<std::size_t>(size));
     if (::symlink(to.c_str(), (target + "/" + entry->d_name).c_str()) == -1) return -1;
   }
@@ -71,7 +71,7 @@ int make_empty_file(const char* path) {
   return UniqueFd(::open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444)) ? 0 : -1;
 }
 
-// What is the same in both: rows that nothing is mounted on.
+// Makes the rows that both kinds of root share and that nothing is mounted on.
 int make_plain(const RootEntry& entry, const std::string& target) {
   switch (entry.kind) {
     case Entry::directory:
@@ -88,7 +88,7 @@ int make_plain(const RootEntry& entry, const std::string& target) {
   }
 }
 
-// Where each jail has files of its own (jail_root.h), the staging tree holds what they are made of.
+// Makes the sources of a jail's own files (jail_root.h) in the staging tree.
 int make_source(const RootEntry& entry, std::uint32_t row) {
   const std::string lower = std::string(kStaging) + kLowerRoot;
   const std::string target = lower + (guarded_name(entry) ? kGuardedFiles : "") +
@@ -109,13 +109,13 @@ int make_source(const RootEntry& entry, std::uint32_t row) {
   }
 }
 
-// Device nodes are made anew for each jail, on a file system that the jails see read-only.
+// Device nodes are made for each jail, on a file system that the jails see read-only.
 SetupError prepare_sources() {
   constexpr std::uint32_t kFirst = 100;
   const std::string staging = kStaging;
   for (const char* directory : {kLowerRoot, kEmptyRoot, kSources, kNodes, kJailNodes, kJailRoot})
     PYEXEC_TRY(check(::mkdir((staging + directory).c_str(), 0755), Step::root_entry, kFirst));
-  // A node ends with its jail: five for each that is alive.
+  // A node lasts as long as its jail: five for each live jail.
   constexpr const char* kBound = "mode=0755,size=4k,nr_inodes=512k";
   const std::string nodes = staging + kNodes, shown = staging + kJailNodes;
   PYEXEC_TRY(check(::mount("pyexec-devices", nodes.c_str(), "tmpfs", MS_NOSUID | MS_NOEXEC, kBound),
@@ -136,8 +136,8 @@ int make_entry(const Plan& plan, const RootEntry& entry) {
       return bind(entry.path, target.c_str(), MS_RDONLY | MS_NODEV);
     case Entry::device:
       if (make_empty_file(target.c_str()) == -1) return -1;
-      // gVisor lets nothing be opened for writing on a read-only mount, devices included; the node
-      // itself is host root's and cannot be changed anyway.
+      // gVisor refuses to open anything for writing on a read-only mount, devices included. The
+      // node itself belongs to host root and cannot be changed anyway.
       return bind(entry.path, target.c_str(),
                   MS_NOEXEC | (plan.builder == Builder::unshare ? 0 : MS_RDONLY));
     default:
@@ -157,7 +157,7 @@ SetupError fill_root(const Plan& plan) {
   return ok();
 }
 
-// What a device of the root table is known by to the kernel, everywhere.
+// Returns the kernel's number for a device of the root table, the same on every host.
 dev_t device_number(const char* path) {
   struct Device {
     const char* path;
@@ -178,21 +178,22 @@ std::string file_name(const char* path) {
   return std::strrchr(path, '/');
 }
 
-// 0 where /proc does not tell (gVisor).
+// Returns 0 if /proc does not show it (gVisor).
 ino_t own_mount_namespace() {
   struct stat state = {};
   return ::stat("/proc/self/ns/mnt", &state) == 0 ? state.st_ino : 0;
 }
 
 SetupError verify_root() {
-  // Every row that must not be written, by trying; the old root, by looking for what only it had.
+  // Tries to write to the rows that must be read-only, and looks for files that only the old root
+  // had.
   struct statvfs state = {};
   for (const char* path : {"/", "/usr/bin", "/usr/lib"}) {
     PYEXEC_TRY(check(::statvfs(path, &state), Step::verify, 1));
     if ((state.f_flag & ST_RDONLY) == 0 || (state.f_flag & ST_NOSUID) == 0)
       return fail(Step::verify, 0, 1);
   }
-  // A root that is still stacked on this one is what ".." of "/" leads to.
+  // ".." of "/" leads to a root that is still stacked on this one.
   struct stat root = {}, above = {};
   PYEXEC_TRY(check(::stat("/", &root), Step::verify, 4));
   PYEXEC_TRY(check(::stat("/..", &above), Step::verify, 4));
@@ -223,8 +224,8 @@ SetupError enter_root_image(const Plan& plan) {
   PYEXEC_TRY(
       check(::mount(nullptr, kStaging, nullptr, kReadOnlyBind, nullptr), Step::root_readonly));
   PYEXEC_TRY(check(::chdir(kStaging), Step::pivot_root, 0));
-  // The old root lands on top of the new one, and is taken away (pivot_root(2), "pivot_root(".",
-  // ".")").
+  // pivot_root stacks the old root on top of the new one; the umount detaches it (pivot_root(2),
+  // "pivot_root(".", ".")").
   PYEXEC_TRY(check(sys::pivot_root(".", "."), Step::pivot_root, 1));
   PYEXEC_TRY(check(::umount2(".", MNT_DETACH), Step::pivot_root, 2));
   PYEXEC_TRY(check(::chdir("/"), Step::pivot_root, 3));
@@ -255,7 +256,8 @@ SetupError unlink_device_nodes() {
 SetupError enter_prepared_root() {
   PYEXEC_TRY(check(::chroot(kPreparedRoot), Step::chroot, 0));
   PYEXEC_TRY(check(::chdir("/"), Step::chroot, 1));
-  // Read back: what the image puts there is there, what only the host's root has is not.
+  // Verifies that the image's files are present and that files which only the host's root has are
+  // not.
   for (const char* path : {"/usr/lib", "/dev/null", kTmpDirectory})
     PYEXEC_TRY(check(::access(path, F_OK), Step::chroot, 2));
   for (const char* path : {"/proc", "/etc/passwd", "/root"})

@@ -9,10 +9,10 @@ namespace {
 
 constexpr RootEntry kRoot[] = {
     {"/usr", Entry::directory, Presence::required},
-    {"/usr/bin", Entry::bind, Presence::required},  // sys.executable and what subprocess runs
+    {"/usr/bin", Entry::bind, Presence::required},  // sys.executable, programs for subprocess
     {"/usr/lib", Entry::bind,
      Presence::required},  // the interpreter, its packages, shared libraries
-    {"/usr/lib64", Entry::copied_links, Presence::if_on_host},  // the dynamic loader's name
+    {"/usr/lib64", Entry::copied_links, Presence::if_on_host},  // the dynamic loader's path
     {"/usr/share", Entry::directory, Presence::required},
     {"/usr/share/zoneinfo", Entry::bind, Presence::if_on_host},    // pandas, zoneinfo
     {"/usr/share/matplotlib", Entry::bind, Presence::if_on_host},  // fonts
@@ -26,9 +26,9 @@ constexpr RootEntry kRoot[] = {
     {"/bin", Entry::link, Presence::required, "usr/bin"},
     {"/lib", Entry::link, Presence::required, "usr/lib"},
     {"/lib64", Entry::link, Presence::required, "usr/lib64"},
-    // On a read-only mount, removing a file that is not there fails with EROFS, before the kernel
-    // looks for it; scripts expect ENOENT. Where a job is not the one who made the image, or
-    // Landlock keeps it from writing, it cannot write here either (jail.cc checks it as the job).
+    // On a read-only mount, removing a missing file fails with EROFS before the kernel looks for
+    // it, but scripts expect ENOENT. A job that does not own the image, or that Landlock keeps
+    // from writing, cannot write here either (jail.cc checks it as the job).
     {"/etc", Entry::guarded, Presence::required},
     {"/etc/ld.so.cache", Entry::copied_file, Presence::if_on_host},
     {"/etc/alternatives", Entry::copied_links, Presence::if_on_host},  // Debian's libblas.so.3

@@ -34,8 +34,8 @@ bool remove_entry(int parent, const char* name) {
   return ::unlinkat(parent, name, 0) == 0 || ::unlinkat(parent, name, AT_REMOVEDIR) == 0;
 }
 
-// Removes what it can of `name`; what is a directory that holds something moves up to `top`, so
-// that no depth needs a stack.
+// Removes as much of `name` as it can. Moves directories that are not empty up to `top`, so that
+// depth needs no stack.
 void remove_or_lift(int top, const char* name, unsigned& lifted) {
   ::fchmodat(top, name, 0700, 0);  // the job may have taken its own rights away
   const Directory inner = open_directory(top, name);
@@ -61,7 +61,7 @@ void add_usage(int parent, const char* name, int levels_left, Usage& usage) {
   }
   const Directory directory = open_directory(parent, name);
   if (!directory) {
-    usage.too_deep |= errno == EACCES;  // closed to the supervisor by a job that has its uid
+    usage.too_deep |= errno == EACCES;  // the job has the supervisor's uid and took the right away
     return;
   }
   while (const dirent* entry = ::readdir(directory.get())) {
@@ -94,7 +94,7 @@ void make_scratch_base(Plan& plan) {
 
 bool remove_tree(const char* path) {
   unsigned lifted = 0;
-  constexpr int kRounds = 1 << 16;  // each lifts what it cannot remove by at least a level
+  constexpr int kRounds = 1 << 16;  // each lifts what is left by at least one level
   for (int round = 0; round < kRounds; ++round) {
     const Directory top = open_directory(AT_FDCWD, path);
     if (!top) return errno == ENOENT;

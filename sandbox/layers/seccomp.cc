@@ -1,4 +1,4 @@
-// Runs in the process that is to be filtered.
+// Runs in the process to be filtered.
 #include "sandbox/layers/seccomp.h"
 
 #include <sys/ptrace.h>
@@ -12,7 +12,7 @@ namespace pyexec::sandbox {
 namespace {
 
 int try_refused(Refused refused) {
-  // Of the process 0 there is nothing to be traced: ESRCH without a filter.
+  // Process 0 cannot be traced: without a filter this fails with ESRCH.
   if (refused == Refused::ptrace) return static_cast<int>(::ptrace(PTRACE_DETACH, 0, 0, 0));
   return ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 }

@@ -1,4 +1,4 @@
-// Runs in slot processes, and in children of the launcher that are thrown away.
+// Runs in slot processes, and in short-lived children of the launcher.
 #include "sandbox/layers/slot.h"
 
 #include <fcntl.h>
@@ -20,7 +20,7 @@ SetupError Slot::enter(const Plan& plan, const Limits& limits, const SlotName& s
   const std::string memory = std::string(plan.cgroup_memory.data()) + name,
                     pids = std::string(plan.cgroup_pids.data()) + name;
   const bool is_v2 = plan.cgroup == Cgroup::v2;
-  // Without one, the processor is shared out by sessions (plan.h).
+  // Without a CPU group, the processor is shared among sessions (plan.h).
   const std::string cpu =
       plan.cgroup_cpu[0] == '\0' ? memory : std::string(plan.cgroup_cpu.data()) + name;
   for (const std::string& directory : {memory, pids, cpu})
@@ -31,7 +31,7 @@ SetupError Slot::enter(const Plan& plan, const Limits& limits, const SlotName& s
   const std::string processes = std::to_string(limits.processes + 1 + kOwnProcesses);
   PYEXEC_TRY(
       write_text(memory + (is_v2 ? "/memory.max" : "/memory.limit_in_bytes"), bytes, kMemory));
-  // Absent where the kernel keeps no account of swap.
+  // Absent if the kernel does no swap accounting.
   const std::string swap = memory + (is_v2 ? "/memory.swap.max" : "/memory.memsw.limit_in_bytes");
   if (::access(swap.c_str(), F_OK) == 0) PYEXEC_TRY(write_text(swap, is_v2 ? "0" : bytes, kMemory));
   PYEXEC_TRY(write_text(pids + "/pids.max", processes, kProcesses));
@@ -56,7 +56,8 @@ bool Slot::is_empty() const {
   return read_text(process_count_.get()) == "1\n" && is_memory_free();
 }
 
-// What is charged to the slot itself, and to files that the kernel can drop, is no reason to wait.
+// Memory that is charged to the slot itself, or to files that the kernel can drop, is no reason
+// to wait.
 bool Slot::is_memory_free() const {
   constexpr std::uint64_t kLeft = kOwnBytes / 2;
   if (std::strtoull(read_text(memory_use_.get()).c_str(), nullptr, 10) <= kLeft) return true;

@@ -1,4 +1,5 @@
-// Runs in the launcher and in the holder; `is_alone_under_its_uid` in children of supervisors too.
+// Runs in the launcher and in the holder; `is_alone_under_its_uid` also in children of
+// supervisors.
 #include "sandbox/layers/uid_range.h"
 
 #include <linux/capability.h>
@@ -22,9 +23,9 @@ namespace {
 // systemd's "Users, Groups, UIDs and GIDs" document leaves 0x70000000 to 0x7fffffff unassigned.
 constexpr uid_t kPreferredUid = 0x70000000;
 constexpr std::uint32_t kRangeUids = 65538;
-constexpr std::uint32_t kMostRanges = 256;  // that are looked at
+constexpr std::uint32_t kMostRanges = 256;  // the most that are tried
 
-// What ranges there are: so many uids from `first` on, in ranges of `range_uids`.
+// The available ranges: `count` uids from `first` on, in ranges of `range_uids`.
 struct Space {
   uid_t first;
   std::uint32_t count, range_uids;
@@ -32,7 +33,8 @@ struct Space {
   std::uint32_t ranges() const { return std::min(count / range_uids, kMostRanges); }
 };
 
-// A container may have fewer ids than the host: then the upper half of its largest range, in parts.
+// A container may have fewer ids than the host. Then uses the upper half of its largest range, in
+// parts.
 Space own_space() {
   constexpr Space kPreferred = {kPreferredUid, kMostRanges * kRangeUids, kRangeUids};
   constexpr std::uint32_t kParts = 4, kFewIds = 16;

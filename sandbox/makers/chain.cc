@@ -1,4 +1,4 @@
-// Runs in the zygote, in the maker and in the init; see the picture in chain.h.
+// Runs in the zygote, in the maker and in the init; see the diagram in chain.h.
 #include "sandbox/makers/chain.h"
 
 #include <fcntl.h>
@@ -26,7 +26,8 @@ SetupError write_file(const char* path, const char* text, std::uint32_t index) {
   return sys::write_setting(path, text) ? ok() : fail(Step::id_maps, errno, index);
 }
 
-// The one id that anybody may map: one's own. As root that is one which no other job has.
+// Maps the process's own id, the only one that any process may map. If it is root, it first
+// becomes a uid that no other job has.
 SetupError make_namespaces(const Plan& plan, std::uint32_t worker_id) {
   if (::geteuid() == 0) PYEXEC_TRY(become(plan.host_job_uid(worker_id), Step::init_identity));
   PYEXEC_TRY(check(::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), Step::id_maps));  // to own the files below
@@ -36,7 +37,7 @@ SetupError make_namespaces(const Plan& plan, std::uint32_t worker_id) {
   PYEXEC_TRY(check(::unshare(kNamespaces), Step::namespaces));
   PYEXEC_TRY(view.verify_all_changed(NamespaceView::Hidden::passed_over));
   char map[64];
-  // gVisor has no such file, and lets the group map be written without.
+  // gVisor has no such file and lets the group map be written without it.
   if (::access("/proc/self/setgroups", F_OK) == 0)
     PYEXEC_TRY(write_file("/proc/self/setgroups", "deny", 1));
   std::snprintf(map, sizeof map, "%u %u 1\n", plan.job_uid(), uid);
@@ -59,7 +60,7 @@ SetupError make_jail(const Plan& plan, std::uint32_t worker_id) {
 
 void wake(int) {}
 
-// Collects what ends, and says so if it is the worker. Whether nobody is left.
+// Reaps children and reports the worker's exit. Returns true if no child is left.
 class Reaper {
  public:
   Reaper(int exits, pid_t worker, std::uint32_t worker_id)
@@ -83,13 +84,13 @@ class Reaper {
   std::uint32_t worker_id_;
 };
 
-// The init's own life: until the lifeline is let go it only reaps; then it ends everybody.
+// Only reaps until the lifeline is shut down or closed; then kills every process of the jail.
 [[noreturn]] void watch(int lifeline, int exits, pid_t worker, std::uint32_t worker_id) {
   sigset_t ended, none;
   ::sigemptyset(&none);
   ::sigemptyset(&ended);
   ::sigaddset(&ended, SIGCHLD);
-  ::sigprocmask(SIG_SETMASK, &ended, nullptr);  // only `ppoll` lets it through
+  ::sigprocmask(SIG_SETMASK, &ended, nullptr);  // only `ppoll` unblocks it
   ::signal(SIGCHLD, wake);
   Reaper reaper(exits, worker, worker_id);
   pollfd source = {lifeline, POLLIN, 0};
@@ -114,7 +115,8 @@ SetupError fork_unshared(const Plan& plan, const Limits& limits, int exits, Empt
 
   pid = ::fork();
   if (pid != 0) return pid == -1 ? fail(Step::fork, errno, 3) : ok();
-  // From here on this is the worker-to-be; on failure it stays it, and says so.
+  // From here on this process becomes the worker. On failure it remains it, and reports the
+  // error.
   PYEXEC_TRY(make_jail(plan, jail.worker_id));
   const pid_t init = ::fork();
   if (init == -1) return fail(Step::fork, errno, 5);

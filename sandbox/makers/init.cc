@@ -50,7 +50,7 @@ SetupError mount_scratch(const Plan& plan, const Limits& limits) {
                   static_cast<unsigned long long>(limits.tmp_inodes));
     int mounted =
         ::mount("pyexec-scratch", rows[i].path, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, options);
-    // gVisor knows no bound on inodes, and counts them as memory of its own.
+    // gVisor has no inode limit, and counts inodes as its own memory.
     const bool counts_inodes = mounted == 0 || plan.builder != Builder::unshare || errno != EINVAL;
     if (!counts_inodes) {
       *std::strstr(options, ",nr_inodes") = '\0';
@@ -87,13 +87,14 @@ SetupError give_up_rights() {
 
 SetupError seal() {
   PYEXEC_TRY(give_up_rights());
-  // Changing ids made this process undumpable. The worker joins through its pidfd, which the kernel
-  // grants by the same rule as tracing. The job cannot use that: it has no capability, which the
-  // rule wants of one who traces a process that has some, and where it can it has another uid.
+  // Changing ids made this process undumpable. The worker joins through its pidfd, which the
+  // kernel permits by the same rule as tracing. The job cannot use that: tracing a process that
+  // has capabilities requires one, and the job has none. Where possible, it also has another uid.
   PYEXEC_TRY(check(::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), Step::init_seal, 1));
-  // The jail must not outlive the jailer. Set after the ids change, which would clear it.
+  // The jail must not outlive the jailer. Set after the ids change, which would clear the
+  // setting.
   PYEXEC_TRY(die_with_parent(Step::init_seal));
-  // Orphans of the job are reaped by the kernel.
+  // The kernel reaps the job's orphans.
   return check(::signal(SIGCHLD, SIG_IGN) == SIG_ERR ? -1 : 0, Step::init_seal, 3);
 }
 
@@ -108,15 +109,16 @@ SetupError keep_only(int lifeline, int job) {
   return check(sys::close_range(kJob + 1, ~0u), Step::init_seal, 5);
 }
 
-// Until the job is over, in the server's eyes or in its own (lifeline.h), or nobody can tell any
-// more.
+// Returns when the server or the job itself ends the job (lifeline.h), or when neither can be
+// observed any more.
 void await_end() {
   pollfd sources[] = {{kLeash, POLLIN, 0}, {kJob, POLLRDHUP, 0}};
   for (;;) {
     if (sys::retry([&] { return ::poll(sources, std::size(sources), -1); }) == -1) return;
     char ignored;
     if (sources[0].revents != 0 && ::read(kLeash, &ignored, 1) <= 0) return;
-    // Closed, by the worker's end or by its script: says nothing about the rest of the job.
+    // The worker's exit or its script closed the socket, which says nothing about the rest of the
+    // job.
     if (sources[1].revents & POLLHUP)
       sources[1].fd = -1;
     else if (sources[1].revents & POLLRDHUP)
@@ -138,16 +140,16 @@ int exit_at_once(void*) {
   ::_exit(0);
 }
 
-// Whether the job never made a process or a thread. A pid namespace hands out numbers in ascending
-// order, and once past 300 not below that again, so the next one tells: the worker is 2.
+// Returns true if the job never made a process or a thread. A pid namespace assigns ascending
+// numbers, and once past 300 never lower ones, so the next number tells: the worker has pid 2.
 bool worker_was_alone() {
-  alignas(64) static char stack[4096];  // nobody waits for the one that runs on it
+  alignas(64) static char stack[4096];  // nobody waits for the process that runs on it
   return ::clone(exit_at_once, stack + sizeof stack, CLONE_VM | SIGCHLD, nullptr) == 3;
 }
 
-// Exit is a millisecond of the kernel's work that it does not interrupt for anybody: a worker that
-// is alone is only stopped at first, so that the server, which is told now, does not have to wait
-// for a core until then.
+// An exit takes the kernel a millisecond that it does not interrupt. A worker that is alone is
+// therefore only stopped at first, so that the server, which is told now, does not have to wait
+// for a core until the exit is done.
 void stop_job(int lifeline) {
   ::kill(-1, SIGSTOP);
   if (!worker_was_alone()) return;
@@ -156,8 +158,9 @@ void stop_job(int lifeline) {
   ::nanosleep(&head_start, nullptr);
 }
 
-// The kernel makes kill(-1) atomic against fork: nobody slips through. A worker counts until the
-// zygote, its parent, has reaped it. Where it cannot be killed so, this process's end does it.
+// Kills every process of the job. The kernel makes kill(-1) atomic against fork, so no process
+// escapes. A worker counts until the zygote, its parent, has reaped it. If the kill fails, this
+// process's exit ends the job.
 void kill_job(int lifeline) {
   constexpr timespec kPause = {0, 200'000};
   constexpr int kSendAgainMs = 5;
@@ -195,13 +198,13 @@ void run_init(int lifeline, int job, const Plan& plan, const Limits& limits) {
     result = keep_only(lifeline, job);
     if (!result.failed()) lifeline = kLeash;
   }
-  // A jailer that died before PR_SET_PDEATHSIG shows here: nobody reads.
+  // If the jailer died before PR_SET_PDEATHSIG was set, the send fails because nobody reads.
   if (!sys::send_all(lifeline, &result, sizeof result) || result.failed()) ::_exit(1);
 
   await_end();
   stop_job(lifeline);
   kill_job(lifeline);
-  ::_exit(0);  // the namespaces go with it, which takes the kernel longer
+  ::_exit(0);  // the namespaces end with it, which takes the kernel longer
 }
 
 }  // namespace pyexec::sandbox

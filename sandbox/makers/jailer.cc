@@ -1,4 +1,4 @@
-// Runs as the jailer, but for `start_jailer`, which runs in the zygote.
+// Runs as the jailer, except `start_jailer`, which runs in the zygote.
 #include "sandbox/makers/jailer.h"
 
 #include <fcntl.h>
@@ -25,7 +25,7 @@
 namespace pyexec::sandbox {
 namespace {
 
-// The jailer's only descriptors. Higher than anything it was born with.
+// The jailer's only descriptors. Their numbers are higher than any it inherits.
 constexpr int kSocket = 64;
 constexpr int kProc = 65;
 
@@ -36,7 +36,7 @@ struct Jail {
   JailTimes times = {};
 };
 
-// Exactly two descriptors stay open: the socket to the zygote (already in its place) and the host's
+// Closes all descriptors but two: the socket to the zygote (already in its place) and the host's
 // /proc, which is out of reach by path once the root image is entered.
 SetupError keep_descriptors() {
   UniqueFd proc(::open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC));
@@ -46,16 +46,17 @@ SetupError keep_descriptors() {
   return check(sys::close_range(kProc + 1, ~0u), Step::descriptors, 2);
 }
 
-// A supervisor that did not clean up, or was killed, has left a job behind that nobody watches. The
-// jailer's end is the zygote's, and that the end of every worker.
+// A supervisor that failed to clean up, or was killed, has left a job behind that nobody watches.
+// The jailer then exits, which ends the zygote and so every worker.
 void on_keeper_exit(int) {
   int status;
   while (::waitpid(-1, &status, WNOHANG) > 0)
     if (status != 0) ::_exit(1);
 }
 
-// Python, which never runs here, is four fifths of what an init would be given a copy of. What the
-// dynamic linker reads of it stays: it asks each library for the symbols that others still miss.
+// Unmaps libpython, which never runs here and is four fifths of the memory that is copied to each
+// init. The part that the dynamic linker reads stays: the linker searches each library for
+// symbols that others have not resolved yet.
 int unmap_python(dl_phdr_info* library, std::size_t, void*) {
   if (std::strstr(library->dlpi_name, "/libpython") == nullptr) return 0;
   const std::span segments(library->dlpi_phdr, library->dlpi_phnum);
@@ -80,7 +81,7 @@ SetupError prepare(const Plan& plan) {
   ::dl_iterate_phdr(unmap_python, nullptr);
   if (!plan.namespaces())
     return check(::signal(SIGCHLD, on_keeper_exit) == SIG_ERR ? -1 : 0, Step::control);
-  // Jail inits are reaped by the kernel; who waits for one does so on its pidfd.
+  // The kernel reaps the inits; whoever waits for one uses its pidfd.
   PYEXEC_TRY(check(::signal(SIGCHLD, SIG_IGN) == SIG_ERR ? -1 : 0, Step::control));
   return enter_root_image(plan);
 }

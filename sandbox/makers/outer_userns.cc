@@ -27,7 +27,7 @@ struct Ids {
   gid_t gid;
 };
 
-// By the process itself, which may map one id, its own, and no groups.
+// Runs in the process itself, which may map one id, its own, and no groups.
 SetupError map_one_id(const Ids& outer) {
   char map[64];
   PYEXEC_TRY(write_file("/proc/self/setgroups", "deny", 1));
@@ -37,7 +37,7 @@ SetupError map_one_id(const Ids& outer) {
   return write_file("/proc/self/gid_map", map, 3);
 }
 
-// By a process that stayed outside.
+// Runs in a process that stayed outside the user namespace.
 SetupError map_many_ids(pid_t inner, const Ids& outer, const Plan& plan) {
   char path[64], map[128];
   for (const bool users : {true, false}) {
@@ -76,15 +76,15 @@ SetupError unshare_with_many_ids(const Ids& outer, const Plan& plan) {
 }
 
 [[noreturn]] void wait_and_exit(pid_t child) {
-  // Nothing of the child's may be held open here: its peers wait for the end of file.
+  // Closes every descriptor shared with the child: the child's peers wait for the end of file.
   sys::close_range(0, ~0u);
   int status = 1 << 8;
   sys::retry([&] { return ::waitpid(child, &status, 0); });
   ::_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
 }
 
-// Level 1 as root: the uid that all then share is not root's, whose processes the kernel does not
-// count.
+// Leaves root at level 1: the uid that all processes then share must not be root's, whose
+// processes the kernel does not count.
 SetupError leave_root(const Plan& plan) {
   sys::Capabilities has;
   PYEXEC_TRY(check(sys::get_capabilities(&has), Step::outer_userns, 13));
@@ -106,7 +106,7 @@ SetupError enter_nest(const Plan& plan) {
     PYEXEC_TRY(leave_root(plan));
     PYEXEC_TRY(
         check(::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), Step::outer_userns, 14));  // to own the maps
-    const Ids outer = {::geteuid(), ::getegid()};  // inside, they have no numbers yet
+    const Ids outer = {::geteuid(), ::getegid()};  // inside, they are not mapped yet
     PYEXEC_TRY(check(::unshare(CLONE_NEWUSER | CLONE_NEWPID), Step::outer_userns, 8));
     PYEXEC_TRY(map_one_id(outer));
   }
@@ -114,7 +114,7 @@ SetupError enter_nest(const Plan& plan) {
   if (pid == -1) return fail(Step::outer_userns, errno, 10);
   if (pid != 0) wait_and_exit(pid);
   PYEXEC_TRY(die_with_parent(Step::outer_userns));
-  // Read back: alone in a pid namespace, and root of a user namespace.
+  // Verifies that this is pid 1 of a pid namespace and root of a user namespace.
   return ::getpid() == 1 && ::getuid() == 0 && ::getgid() == 0 ? ok()
                                                                : fail(Step::outer_userns, 0, 12);
 }

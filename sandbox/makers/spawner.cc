@@ -92,13 +92,13 @@ SetupError Spawner::fork_into(EmptyJail& jail, pid_t& pid) {
   return fail(Step::fork, EINVAL);
 }
 
-// Only a child enters a pid namespace, so: join, fork, go back.
+// Joins the pid namespace, forks, and returns to its own: only a child enters a pid namespace.
 SetupError Spawner::fork_joined(EmptyJail& jail, pid_t& pid) {
   PYEXEC_TRY(check(sys::join_namespaces(jail.init_pidfd.get(), CLONE_NEWPID), Step::fork, 2));
   pid = ::fork();
   if (pid == 0) return ok();
   const int fork_error = errno;
-  // A zygote that cannot go back would fork into a stranger's jail: it is of no further use.
+  // A zygote that cannot return would fork into another job's jail, so it exits.
   if (sys::join_namespaces(own_pid_namespace_.get(), CLONE_NEWPID) == -1) ::_exit(1);
   return pid == -1 ? fail(Step::fork, fork_error, 3) : ok();
 }
@@ -108,7 +108,7 @@ SetupError Spawner::fork_kept(EmptyJail& jail, pid_t& pid) {
   if (pid == 0) return ok();
   if (pid == -1) return fail(Step::fork, errno, 3);
   const SetupError handed = hand_to_keeper(jail.lifeline.get(), pid);
-  if (handed.failed()) ::kill(pid, SIGKILL);  // nobody would
+  if (handed.failed()) ::kill(pid, SIGKILL);  // no supervisor will
   return handed;
 }
 

@@ -1,4 +1,4 @@
-// Runs as a job's supervisor, but for `hand_to_keeper`.
+// Runs as a job's supervisor, except `hand_to_keeper`.
 #include "sandbox/makers/supervisor.h"
 
 #include <fcntl.h>
@@ -29,8 +29,8 @@ namespace {
 
 constexpr timespec kPause = {0, 100'000};
 
-// What is left to a supervisor that runs as root: ending another uid's process, becoming that uid
-// to sweep it, and removing its files.
+// The capabilities that a supervisor keeps if it runs as root: to kill another uid's process, to
+// become that uid to sweep it, and to remove its files.
 constexpr std::uint64_t kKeptCapabilities = 1u << CAP_KILL | 1u << CAP_SETUID | 1u << CAP_SETGID |
                                             1u << CAP_DAC_OVERRIDE | 1u << CAP_FOWNER;
 
@@ -61,15 +61,15 @@ SetupError set_up(const Plan& plan, std::uint32_t worker_id) {
   return forbid_tracing();
 }
 
-// Until the lifeline is let go. Looks into the scratch directory from the first time that something
-// happens in it. What tells that is closed by this process's end, after the last word: the kernel
-// takes 4 to 20 ms for it (it waits until no processor can be looking at the watch).
+// Returns once the lifeline is shut down or closed. Checks the scratch directory from the first
+// event in it. This process's exit closes the inotify descriptor, after the last byte is sent:
+// the close takes the kernel 4 to 20 ms (it waits until no processor can be looking at the
+// watch).
 void watch(int lifeline, int worker, const char* scratch, const Limits& limits) {
   const int events = ::inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
   const int watched = ::inotify_add_watch(events, scratch, IN_CREATE | IN_MOVED_TO);
   pollfd sources[] = {{lifeline, POLLIN, 0}, {events, POLLIN, 0}};
-  bool used =
-      scratch[0] != '\0' && watched == -1;  // a uid has so many watches: then from the start
+  bool used = scratch[0] != '\0' && watched == -1;  // out of watches for its uid: from the start
   for (;;) {
     if (::poll(sources, used ? 1 : 2, used ? kScratchCheckMs : -1) == -1 && errno != EINTR) return;
     if (sources[0].revents != 0) return;
@@ -78,15 +78,16 @@ void watch(int lifeline, int worker, const char* scratch, const Limits& limits) 
   }
 }
 
-// Nobody but the job has its uid, which was unused before (set_up) and is of a range that nobody
-// else has; and it could not make processes: there should be nobody left.
+// Kills every process of the job's uid. Only the job has that uid: it was unused before (set_up)
+// and is from a range that nobody else has. The job could not make processes, so none should be
+// left.
 bool sweep(uid_t uid) {
   const pid_t pid = ::fork();
   if (pid == 0) {
     if (become(uid, Step::supervisor).failed()) ::_exit(1);
     for (int tries = 0; tries < 10'000; ++tries) {
       if (is_alone_under_its_uid()) ::_exit(0);
-      ::kill(-1, SIGKILL);  // says 0 too where it could signal nobody
+      ::kill(-1, SIGKILL);  // also returns 0 if it could signal nobody
       ::nanosleep(&kPause, nullptr);
     }
     ::_exit(1);
@@ -95,7 +96,7 @@ bool sweep(uid_t uid) {
   return pid != -1 && sys::retry([&] { return ::waitpid(pid, &status, 0); }) == pid && status == 0;
 }
 
-// What stands behind `name` in a file of /proc, or -1.
+// Returns the number after `name` in a file of /proc, or -1.
 long number_in(const char* path, const char* name) {
   char text[2048];
   const UniqueFd file(::open(path, O_RDONLY | O_CLOEXEC));
@@ -106,7 +107,7 @@ long number_in(const char* path, const char* name) {
   return found != nullptr ? std::strtol(found + std::strlen(name), nullptr, 10) : -1;
 }
 
-// The job is one process: where there is a supervisor, no filter lets it make another.
+// The job is one process: where there is a supervisor, the filter lets no job make another.
 bool has_one_thread(int worker) {
   char path[48];
   std::snprintf(path, sizeof path, "/proc/self/fdinfo/%d", worker);
@@ -116,7 +117,8 @@ bool has_one_thread(int worker) {
   return number_in(path, "\nThreads:") == 1;
 }
 
-// As in init.cc: the server does not have to wait until the kernel has taken a worker apart.
+// As in init.cc: the server does not have to wait until the kernel has finished the worker's
+// exit.
 void stop_worker(int worker, int lifeline) {
   if (sys::pidfd_send_signal(worker, SIGSTOP) == -1 || !has_one_thread(worker)) return;
   sys::send_all(lifeline, &kWorkerStopped, 1);
@@ -124,9 +126,9 @@ void stop_worker(int worker, int lifeline) {
   ::nanosleep(&head_start, nullptr);
 }
 
-// Whether it is gone. It counts until the zygote, its parent, has reaped it.
+// Returns true if the worker is gone. It counts until the zygote, its parent, has reaped it.
 bool kill_worker(int worker) {
-  ::prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);  // from here on nothing else would end the worker
+  ::prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);  // from here on, nothing else ends the worker
   int failures = 0;
   while (sys::pidfd_send_signal(worker, SIGKILL) == 0 || (errno != ESRCH && ++failures < 10))
     ::nanosleep(&kPause, nullptr);
@@ -163,7 +165,7 @@ void run_keeper(int lifeline, const Plan& plan, const Limits& limits, std::uint3
   FdMessage message;
   const ReceiveResult received = receive_message(lifeline, message);
   const bool has_worker = received == ReceiveResult::message && message.fd_count == 1;
-  if (!has_worker && received != ReceiveResult::closed) ::_exit(1);  // there is one, out of reach
+  if (!has_worker && received != ReceiveResult::closed) ::_exit(1);  // a worker is out of reach
   if (has_worker) {
     watch(lifeline, message.fds[0].get(), scratch.text, limits);
     stop_worker(message.fds[0].get(), lifeline);
@@ -171,8 +173,8 @@ void run_keeper(int lifeline, const Plan& plan, const Limits& limits, std::uint3
   }
   const bool swept = plan.users != Users::own_host || sweep(plan.host_job_uid(worker_id));
   const bool removed = scratch.text[0] == '\0' || remove_tree(scratch.text);
-  // Without the word, and with a status that ends the jailer and so the zygote: a host on which a
-  // job cannot be cleaned up gets no further one.
+  // Exits without sending kJailEmpty, and with a status that ends the jailer and so the zygote: a
+  // host on which a job cannot be cleaned up gets no further job.
   if (!swept || !removed) ::_exit(1);
   sys::send_all(lifeline, &kJailEmpty, 1);
   ::_exit(0);

@@ -1,4 +1,4 @@
-// Runs in the jailed worker, before it has seen a script.
+// Runs in the jailed worker, before it has received a script.
 #include "sandbox/plan/limits.h"
 
 #include <sys/resource.h>
@@ -17,17 +17,17 @@ struct RlimitRow {
   Known known = Known::everywhere;
 };
 
-// The kernel counts the processes of a real uid: the first one of a job, what it makes, and an init
-// that has the same. Jobs that share one share the count too, with all else that runs under it:
-// then this only bounds the whole.
+// The kernel counts processes per real uid: the job's first process, its descendants, and an init
+// that has the same uid. Jobs that share a uid share the count, together with everything else
+// that runs under it: then this limit bounds only their total.
 std::uint64_t process_limit(const Plan& plan, const Limits& limits) {
   constexpr std::uint64_t kJobsAtOnce = 64, kOthers = 256;
   if (plan.users == Users::shared) return limits.processes * kJobsAtOnce + kOthers;
   return limits.processes + 1 + (plan.users == Users::one_mapped ? 1 : 0);
 }
 
-// Where scratch directories share a file system and are only looked at, what is open and has no
-// name any more is bounded by these two alone.
+// Where scratch directories share a file system and are only checked for size, the two limits
+// below alone bound open files that have been unlinked.
 std::uint64_t file_limit(const Plan& plan, const Limits& limits) {
   return plan.namespaces() ? limits.file_bytes : std::min(limits.file_bytes, limits.tmp_bytes);
 }
@@ -45,13 +45,14 @@ SetupError apply_rlimits(const Plan& plan, const Limits& limits) {
       {RLIMIT_FSIZE, file_limit(plan, limits)},
       {RLIMIT_NOFILE, open_file_limit(plan, limits)},
       {RLIMIT_NPROC, process_limit(plan, limits)},
-      // A core file's handler runs as root on the host. It is not started for 1, it is for 0
-      // (core(5)), and the filter keeps a job from changing it.
+      // A core file's handler runs as root on the host. The kernel starts it for a limit of 0 but
+      // not for 1 (core(5)), and the filter keeps a job from changing the limit.
       {RLIMIT_CORE, 1},
-      {RLIMIT_STACK, 8u << 20},  // "unlimited" would change how every mapping is laid out
+      {RLIMIT_STACK, 8u << 20},  // "unlimited" would change the layout of every mapping
       {RLIMIT_MEMLOCK, 0},       // locked pages cannot be reclaimed
-      // gVisor refuses to set these. The filter has no calls that make message queues, choose a
-      // real-time scheduler or lower one's own nice value to gain; queued signals are its memory.
+      // gVisor refuses to set these. The filter has no calls that create message queues, choose a
+      // real-time scheduler or gain from a lower nice value; queued signals are gVisor's own
+      // memory.
       {RLIMIT_MSGQUEUE, 0, Known::not_to_gvisor},
       {RLIMIT_SIGPENDING, 256, Known::not_to_gvisor},  // queued signals are kernel memory
       {RLIMIT_RTPRIO, 0, Known::not_to_gvisor},

@@ -31,7 +31,7 @@ std::uint32_t refuse(int error) {
   return SECCOMP_RET_ERRNO | static_cast<std::uint32_t>(error);
 }
 
-// Where a condition leads, before that is known in instructions.
+// The target of a jump, before it is resolved to an instruction.
 enum class Exit { next_condition, next_alternative, allow, refuse };
 
 struct Check {
@@ -44,8 +44,8 @@ bool starts_with(const Alternative& alternative, const Alternative& prefix) {
          std::equal(prefix.begin(), prefix.end(), alternative.begin());
 }
 
-// What all alternatives begin with, so that it is asked once. At least one condition stays with
-// each.
+// Returns the conditions that all alternatives begin with, so that they are tested once. Leaves
+// at least one condition to each alternative.
 Alternative common_prefix(const std::vector<Alternative>& alternatives) {
   Alternative prefix;
   for (;;) {
@@ -73,7 +73,8 @@ std::vector<Check> checks_of(const std::vector<Alternative>& alternatives) {
   return checks;
 }
 
-// For each check whether it has to load its argument: no, if all that lead to it have loaded it.
+// Returns, for each check, whether it must load its argument. It need not if every path to it has
+// loaded that argument.
 std::vector<bool> loads_of(const std::vector<Check>& checks) {
   constexpr int kNothing = -1, kVarious = -2;
   std::vector<bool> loads;
@@ -100,7 +101,7 @@ sock_filter jump(const Condition& condition, std::size_t if_true, std::size_t if
   return BPF_JUMP(BPF_JMP | (equality ? BPF_JEQ : BPF_JSET) | BPF_K, condition.value, holds, fails);
 }
 
-// What happens once the number has matched; always ends in a verdict.
+// Compiles the checks that follow a match of the number. Always ends in a verdict.
 Program compile_body(const SyscallRule& rule) {
   if (rule.allowed_if.empty()) return {give(refuse(rule.otherwise_errno))};
   for (const Alternative& alternative : rule.allowed_if)
@@ -108,7 +109,7 @@ Program compile_body(const SyscallRule& rule) {
   const std::vector<Check> checks = checks_of(rule.allowed_if);
   const std::vector<bool> loads = loads_of(checks);
 
-  std::vector<std::size_t> starts;  // of each check's first instruction; then of the two verdicts
+  std::vector<std::size_t> starts;  // index of each check's first instruction, then of the verdicts
   std::size_t size = 0;
   for (const bool load_first : loads) {
     starts.push_back(size);
@@ -127,7 +128,7 @@ Program compile_body(const SyscallRule& rule) {
   for (std::size_t i = 0; i < checks.size(); ++i) {
     const Condition& condition = checks[i].condition;
     if (condition.argument > 5) throw std::logic_error("a system call has six arguments");
-    // Little-endian: the low half stands first.
+    // Little-endian: the low half comes first.
     if (loads[i]) body.push_back(load(offsetof(seccomp_data, args) + 8 * condition.argument));
     const std::size_t after = body.size() + 1;
     body.push_back(jump(condition, target(i, checks[i].if_true) - after,
@@ -138,7 +139,7 @@ Program compile_body(const SyscallRule& rule) {
   return body;
 }
 
-// From `first` to the next range's: the same body.
+// System call numbers from `first` up to the next range's `first`, with the same body.
 struct Range {
   std::uint32_t first;
   Program body;
@@ -153,7 +154,7 @@ bool is_same(const Program& one, const Program& other) {
 
 std::vector<Range> ranges_of(const Policy& policy) {
   const Program refusal = {give(refuse(policy.default_errno))};
-  // The x32 table has its own numbers for the same calls.
+  // The x32 table numbers the same calls differently.
   std::map<std::uint32_t, Program> by_number = {{kX32Bit, {give(SECCOMP_RET_KILL_PROCESS)}}};
   for (const SyscallRule& rule : policy.rules)
     for (const int number : rule.numbers)
@@ -172,9 +173,9 @@ std::vector<Range> ranges_of(const Policy& policy) {
   return ranges;
 }
 
-// A balanced tree. The kernel runs a filter once for every number as it is installed, to learn
-// which calls it need not be asked about again, and translates every instruction: in a row of
-// comparisons that cost 0.6 ms a worker.
+// Compiles a balanced tree. When a filter is installed, the kernel runs it once for every number,
+// to learn which calls need no filtering, and translates every instruction: a linear chain of
+// comparisons cost 0.6 ms a worker.
 Program compile_tree(std::span<const Range> ranges) {
   if (ranges.size() == 1) return ranges.front().body;
   const std::size_t middle = ranges.size() / 2;

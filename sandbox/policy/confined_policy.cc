@@ -1,6 +1,7 @@
-// What the table loses where a job has no pid namespace (levels 2 and 1): it is one process, and
-// the others that it could name are not its own. What it loses further where it shares the uid of
-// the service and of other jobs (level 1), and where it shares files with other jobs.
+// The restrictions added to the table where a job has no pid namespace (levels 2 and 1): the job
+// is one process, and the other processes that it could name are not its own. Adds further
+// restrictions where the job shares the uid of the service and of other jobs (level 1), and where
+// it shares files with other jobs.
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <linux/sched.h>
@@ -29,7 +30,7 @@ constexpr std::uint32_t kForbiddenCloneFlags =
 
 constexpr std::uint32_t kUnnamedFile = O_TMPFILE & ~O_DIRECTORY;
 
-// Takes its rows' numbers away from the rows of the policy so far.
+// Inserts `rules` and removes their numbers from the existing rules of the policy.
 void replace_rules(Policy& policy, std::vector<SyscallRule> rules) {
   for (const SyscallRule& rule : rules)
     for (SyscallRule& old : policy.rules)
@@ -40,8 +41,8 @@ void replace_rules(Policy& policy, std::vector<SyscallRule> rules) {
   policy.rules.insert(policy.rules.begin(), rules.begin(), rules.end());
 }
 
-// Of the process and of the machine. The clock of another process or thread has a negative number
-// that is made of its pid.
+// Allows the clocks of the process and of the machine. The clock of another process or thread has
+// a negative number, derived from its pid.
 std::vector<Alternative> own_clocks() {
   return if_argument_is(0, {CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_PROCESS_CPUTIME_ID,
                             CLOCK_THREAD_CPUTIME_ID, CLOCK_MONOTONIC_RAW, CLOCK_REALTIME_COARSE,
@@ -127,8 +128,9 @@ std::vector<SyscallRule> one_process_rules() {
   };
 }
 
-// Where the init has the job's own uid, the kernel's protection of an init is all that keeps the
-// job from ending it, and gVisor has none. (The job would end itself: the jail goes with its init.)
+// Where the init has the job's own uid, only the kernel's protection of an init keeps the job
+// from killing it, and gVisor lacks that protection. (The job would end itself: the jail ends
+// with its init.)
 std::vector<SyscallRule> one_uid_rules() {
   return {
       {{SYS_kill, SYS_tgkill, SYS_rt_sigqueueinfo},

@@ -1,8 +1,8 @@
-// The table. An allow-list: what is not named here is answered with ENOSYS, as if the kernel were
-// older than the call. A row that refuses by another errno exists because that errno is what the
-// caller's library falls back on, or what a person should read (EPERM shows as PermissionError).
+// The table, an allow-list: a call that is not named here fails with ENOSYS, as if the kernel
+// were older than the call. A row refuses with another errno if the caller's library falls back
+// on that errno, or if a person should read it (EPERM shows as PermissionError).
 //
-// What only x86-64 has stands in rows of its own: newer architectures never had those calls.
+// Calls that only x86-64 has are in rows of their own: newer architectures never had them.
 #include "sandbox/policy/python_policy.h"
 
 #include <asm/ioctls.h>
@@ -20,14 +20,14 @@
 namespace pyexec::sandbox {
 namespace {
 
-// Younger than Debian 12's headers; the same number on every architecture.
+// Newer than Debian 12's headers; the same number on every architecture.
 constexpr int kSysCachestat = 451, kSysMapShadowStack = 453, kSysFutexWake = 454,
               kSysFutexWait = 455, kSysFutexRequeue = 456, kSysStatmount = 457, kSysListmount = 458,
               kSysLsmGetSelfAttr = 459, kSysLsmSetSelfAttr = 460, kSysLsmListModules = 461,
               kSysMseal = 462;
 
-// New namespaces would undo the jail; CLONE_PARENT would put children into the zygote's wait list;
-// the other two would hide a child from its tracer or hand it to one.
+// New namespaces would undo the jail. CLONE_PARENT would put children into the zygote's wait
+// list. CLONE_UNTRACED would hide a child from its tracer, and CLONE_PTRACE would hand it to one.
 constexpr std::uint32_t kForbiddenCloneFlags =
     CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |
     CLONE_NEWNET | CLONE_PARENT | CLONE_PTRACE | CLONE_UNTRACED;
@@ -62,8 +62,8 @@ std::vector<Alternative> own_limits() {
 
 std::vector<SyscallRule> conditional_rules() {
   return {
-      // First, because only these run in the filter: the kernel caches calls that are always
-      // allowed.
+      // These come first because only they run in the filter: the kernel caches calls that are
+      // always allowed.
       {{SYS_clone},
        {{Condition{0, Test::no_bits_of, kForbiddenCloneFlags}}},
        EPERM,
@@ -145,7 +145,7 @@ std::vector<SyscallRule> conditional_rules() {
   };
 }
 
-// A row of the table is read as a whole.
+// Not formatted, so that each row of the table reads as a unit.
 // clang-format off
 std::vector<SyscallRule> allowed_rules() {
   return {

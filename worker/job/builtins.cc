@@ -14,13 +14,13 @@
 namespace pyexec {
 namespace {
 
-// Those of Python, and what of it they are compared with. Found before any script can rebind them;
-// never let go of.
+// Python's own functions, and the type that `file` is compared with. Looked up before any script
+// can rebind them; never released.
 PyObject *python_print, *python_open, *text_file;
-// Texts that each call needs.
+// Strings that every call needs.
 PyObject *nothing, *space, *line_end, *write_name;
 
-// A reference that is let go of.
+// An owned reference, released at the end of the scope.
 class Owned {
  public:
   explicit Owned(PyObject* object) : object_(object) {}
@@ -34,7 +34,7 @@ class Owned {
   PyObject* object_;
 };
 
-// The exception that is set, out of the way until the end of the scope.
+// Sets the current exception aside until the end of the scope.
 class KeptError {
 #if PY_VERSION_HEX >= 0x030C0000
  public:
@@ -62,8 +62,8 @@ struct PrintArguments {
   PyObject *separator = nullptr, *end = nullptr, *file = nullptr, *flush = nullptr;
 };
 
-// False for what print() is to judge by itself: names that it does not know, values that are no
-// text.
+// Returns false if print() must handle the call itself: for unknown names, and for separators or
+// ends that are not strings.
 bool read_arguments(PyObject* named, PrintArguments& out) {
   if (named == nullptr) return true;
   Py_ssize_t place = 0;
@@ -81,7 +81,7 @@ bool read_arguments(PyObject* named, PrintArguments& out) {
   return is_text(out.separator) && is_text(out.end);
 }
 
-// Writes what there is of a text. False, with an exception set, on failure.
+// Writes the pieces as one text. Returns false, with an exception set, on failure.
 bool write(PyObject* file, PyObject* pieces) {
   const Owned text(PyUnicode_Join(nothing, pieces));
   if (!text) return false;
@@ -89,8 +89,8 @@ bool write(PyObject* file, PyObject* pieces) {
   return static_cast<bool>(written);
 }
 
-// The texts of the values, with what stands between and behind them. Where a value has none, those
-// before it are written, as print() does, and the exception stays set.
+// Prints the values with the separator and the end. If a value has no text, writes those before
+// it, as print() does, and leaves the exception set.
 bool print_to(PyObject* file, PyObject* values, const PrintArguments& how) {
   const Owned pieces(PyList_New(0));
   if (!pieces) return false;
@@ -117,7 +117,7 @@ bool print_to(PyObject* file, PyObject* values, const PrintArguments& how) {
 PyObject* print(PyObject*, PyObject* values, PyObject* named) {
   PrintArguments how;
   if (read_arguments(named, how)) {
-    // A file of the script's own making may count the writes.
+    // The type is checked because a script's own file object may count the writes.
     const Owned file(Py_XNewRef(how.file != nullptr ? how.file : PySys_GetObject("stdout")));
     if (file && Py_IS_TYPE(file.get(), reinterpret_cast<PyTypeObject*>(text_file))) {
       if (!print_to(file.get(), values, how)) return nullptr;
@@ -127,7 +127,7 @@ PyObject* print(PyObject*, PyObject* values, PyObject* named) {
   return PyObject_Call(python_print, values, named);
 }
 
-// The descriptor that a name in /dev stands for.
+// Returns the descriptor that a path in /dev names.
 std::optional<int> descriptor_of(PyObject* path_or_name) {
   const Owned name(PyOS_FSPath(path_or_name));
   Py_ssize_t size = 0;
@@ -148,7 +148,7 @@ std::optional<int> descriptor_of(PyObject* path_or_name) {
   return number;
 }
 
-// Another descriptor of the same, as the name would give: closing it leaves the first one open.
+// Opens a duplicate of the descriptor, as the path would: closing it leaves the first one open.
 PyObject* open_descriptor(int descriptor, PyObject* values, PyObject* named) {
   const int copy = ::dup(descriptor);
   if (copy == -1)
@@ -178,7 +178,7 @@ PyObject* attribute(const char* module, const char* name) {
   return value;
 }
 
-// A name, documentation and signature that are never let go of.
+// Makes a method with the name, documentation and signature of `like`, which are never released.
 PyMethodDef method(PyCFunctionWithKeywords function, PyObject* like) {
   const auto text_of = [like](const char* name) {
     const Owned text(PyObject_GetAttrString(like, name));

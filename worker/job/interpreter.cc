@@ -21,7 +21,8 @@ namespace py = pybind11;
 namespace pyexec {
 namespace {
 
-// What a worker may import from; no user's or current directory's packages. Debian's layout.
+// Determines the packages that a worker may import; none from a user's or the current directory.
+// Debian's layout.
 constexpr const wchar_t* kProgram = L"/usr/bin/python3";
 
 [[noreturn]] void die(const char* what, const char* detail) {
@@ -34,7 +35,7 @@ void start_python() {
       nullptr, [](void*, std::size_t size) { return make_arena(size); },
       [](void*, void* arena, std::size_t size) { end_arena(arena, size); }};
   PyObject_SetArenaAllocator(&arenas);
-  // The locale of the environment, C.UTF-8: an isolated Python would stay in the C locale, and in
+  // Uses the environment's locale, C.UTF-8: an isolated Python would stay in the C locale, and in
   // ASCII.
   PyPreConfig locale;
   PyPreConfig_InitIsolatedConfig(&locale);
@@ -43,7 +44,7 @@ void start_python() {
     die("Python does not start", status.err_msg != nullptr ? status.err_msg : "unknown reason");
   PyConfig config;
   PyConfig_InitIsolatedConfig(&config);
-  config.buffered_stdio = 0;           // what was printed before a crash or a kill is not lost
+  config.buffered_stdio = 0;           // output before a crash or a kill is not lost
   config.install_signal_handlers = 1;  // SIGINT, SIGPIPE as scripts expect them
   config.write_bytecode = 0;
   PyStatus status = PyConfig_SetString(&config, &config.program_name, kProgram);
@@ -77,7 +78,7 @@ Versions versions_of(const py::tuple& texts) {
 }
 
 bool fill_with_entropy(std::span<std::byte> bytes) {
-  constexpr std::size_t kGivenWhole = 256;  // of longer requests a part may come (gVisor)
+  constexpr std::size_t kGivenWhole = 256;  // longer requests may be filled in part (gVisor)
   while (!bytes.empty()) {
     const std::size_t size = std::min(bytes.size(), kGivenWhole);
     const ssize_t got = sys::retry([&] { return ::getrandom(bytes.data(), size, 0); });
@@ -94,7 +95,7 @@ py::list pairs(const std::vector<NamedBytes>& entries) {
   return out;
 }
 
-// What `run` in runner.py takes: None for the many jobs that have none.
+// Returns the inputs for `run` in runner.py: None for the many jobs that have none.
 py::object inputs_of(const Job& job) {
   if (job.args.empty() && job.stdin_text.empty() && job.files.empty() && job.environment.empty())
     return py::none();
@@ -102,7 +103,7 @@ py::object inputs_of(const Job& job) {
                         pairs(job.environment));
 }
 
-// The same for what a report is to hold beside the result.
+// Returns the options for what a report holds beside the result, or None if there are none.
 py::object options_of(const ReportOptions& options) {
   if (options.error_detail == 0 && options.return_files.empty() && options.denied_imports.empty() &&
       options.nan_is_null == 0)
@@ -128,7 +129,7 @@ std::vector<NamedBytes> named_bytes(const py::list& entries) {
   return out;
 }
 
-// As file_locks.py knows it.
+// Returns the name used in file_locks.py.
 const char* name_of(Locking locking) {
   switch (locking) {
     case Locking::by_kernel:
@@ -141,7 +142,7 @@ const char* name_of(Locking locking) {
   return "";
 }
 
-// Found before any script can rebind it. Leaked on purpose: see ~Interpreter.
+// Looked up before any script can rebind them. Leaked on purpose: see ~Interpreter.
 struct Functions {
   py::object run, after_fork;
 };
@@ -175,7 +176,8 @@ Interpreter::Interpreter(Locking locking) {
 }
 
 void Interpreter::start_life(const char* temporary_directory) const {
-  // As good as numpy.random.seed(), which makes the same words out of four from the same source.
+  // Equivalent to numpy.random.seed(), which makes as many words out of four from the same
+  // source.
   if (!fill_with_entropy(std::as_writable_bytes(std::span(numpy_random_->words)))) std::_Exit(1);
   numpy_random_->position = std::size(numpy_random_->words);
   try {
@@ -205,7 +207,7 @@ Report Interpreter::run(const Job& job, const ReportCaps& caps) const {
     return {ReportKind::exception, "the script broke its interpreter"};
   } catch (const std::bad_alloc&) {
     return {ReportKind::memory_limit, "memory limit exceeded"};
-  } catch (const std::exception&) {  // of pybind11, which leaves the cause to Python
+  } catch (const std::exception&) {  // from pybind11, which leaves the cause to Python
     const bool is_memory = PyErr_Occurred() && PyErr_ExceptionMatches(PyExc_MemoryError);
     PyErr_Clear();
     if (is_memory) return {ReportKind::memory_limit, "memory limit exceeded"};
@@ -222,7 +224,7 @@ bool Interpreter::warm_up(Preload preload) const {
       "def main():\n"
       "    s = pd.Series([1, 2, 3])\n"
       "    return [len(s), int(s.sum())]\n"};
-  // What they leave behind, the next run replaces (runner.py, _make_module).
+  // The next run replaces whatever the scripts leave behind (runner.py, _make_module).
   for (std::size_t i = 0; i <= static_cast<std::size_t>(preload); ++i)
     if (run({kScripts[i]}, {1 << 16, 1 << 16}).kind != ReportKind::value) return false;
   return true;

@@ -23,8 +23,8 @@ namespace pyexec {
 namespace {
 
 constexpr std::uintptr_t kHugePage = 2 << 20;
-// Python's own objects; measured: 25 MiB on Python 3.11 with pandas 1.5. What is not used is given
-// back.
+// Room for Python's own objects; 25 MiB were measured on Python 3.11 with pandas 1.5. The unused
+// rest is given back.
 constexpr std::uintptr_t kArenasBytes = 128 << 20;
 constexpr std::uintptr_t kArena = 1 << 20;  // ARENA_SIZE of CPython's obmalloc, since 3.10
 
@@ -32,9 +32,9 @@ std::uintptr_t round_up(std::uintptr_t address) {
   return (address + kHugePage - 1) / kHugePage * kHugePage;
 }
 
-// One after the other, in one mapping, as long as it lasts; larger and smaller ones, and those of
-// workers, as Python would make them. Nothing changes once it is sealed: from then on interpreters
-// of several threads may call it.
+// Allocates arenas one after the other in one mapping while it has room. Arenas of other sizes,
+// and those of workers, are allocated as Python would. Immutable once sealed: from then on
+// interpreters of several threads may call it.
 class Arenas {
  public:
   void start(std::uintptr_t begin, std::uintptr_t end) { begin_ = next_ = begin, end_ = end; }
@@ -49,7 +49,7 @@ class Arenas {
     return arena == MAP_FAILED ? nullptr : arena;
   }
 
-  // A hole in the mapping would soon hold somebody's small mapping.
+  // Unmaps no arena of the mapping: an unrelated small mapping would soon take the hole.
   void end(void* arena, std::size_t size) {
     const auto at = reinterpret_cast<std::uintptr_t>(arena);
     if (at < begin_ || at >= next_)
@@ -60,7 +60,7 @@ class Arenas {
       free_[free_count_++] = at;
   }
 
-  // Of the last arena made.
+  // Returns the address of the last arena made.
   std::uintptr_t newest() const { return newest_; }
 
   void seal() {
@@ -79,7 +79,7 @@ Arenas arenas;
 
 struct Mapping {
   std::uintptr_t begin, end;
-  std::string allowed, file;  // of /proc/PID/maps: "rw-p"; a path, "[heap]" or ""
+  std::string allowed, file;  // from /proc/PID/maps: "rw-p"; a path, "[heap]" or ""
 };
 
 std::vector<Mapping> mappings() {
@@ -97,9 +97,9 @@ std::vector<Mapping> mappings() {
   return found;
 }
 
-// What the dynamic linker made read-only after it had filled it in stands before a library's data;
-// as writable as those, the two are one mapping again. It guards nobody: what runs in this memory
-// is the script itself.
+// Makes a library's relocated pages, which the dynamic linker filled in and then made read-only,
+// writable again, so that they merge with the data mapping behind them. The protection guards
+// nothing: the code that runs in this memory is the script itself.
 void merge_relocated_pages(const std::vector<Mapping>& all) {
   for (std::size_t i = 0; i + 1 < all.size(); ++i)
     if (all[i].allowed == "r--p" && all[i + 1].allowed == "rw-p" && all[i].file[0] == '/' &&
@@ -120,18 +120,19 @@ void rearrange(const std::vector<Mapping>& all) {
       collapse(mapping);
 }
 
-// The next large request would sort what lies freed all over the heap, and every worker would write
-// to hundreds of pages for it.
+// Sorts now what the next large request would sort: free chunks all over the heap. Every worker
+// would write to hundreds of pages for that.
 void sort_the_free_list() {
   void* volatile large = std::malloc(100'000);
   std::free(large);
 }
 
-// Of every size that CPython's obmalloc serves, until what comes lies in an arena that is new.
+// Makes objects of every size that CPython's obmalloc serves, until they lie in a new arena.
 void close_gaps_between_objects(void* (*make_object)(std::size_t)) {
   constexpr std::size_t kStep = 16, kLargest = 512, kMostGapBytes = 32 << 20;
   const std::uintptr_t before = arenas.newest();
-  // More gaps than this there are not; where arenas are made in another way there is no end.
+  // The bound exceeds all gaps that exist; where arenas are made in another way, the loop would
+  // not end.
   std::size_t left = kMostGapBytes;
   const auto make = [&](std::size_t size) {
     left -= std::min(left, size);
@@ -143,8 +144,8 @@ void close_gaps_between_objects(void* (*make_object)(std::size_t)) {
     for (std::uintptr_t at = 1; at != 0 && at - arenas.newest() >= kArena;) at = make(size);
 }
 
-// Of every size that glibc keeps a list of, and larger ones first, until what comes lies where the
-// heap grows.
+// Allocates every size that glibc keeps a list of, after larger ones, until the chunks lie where
+// the heap grows.
 void close_gaps_in_the_heap() {
   constexpr std::size_t kListed = 1032, kLargest = 64 * kListed, kStep = 16, kSmallest = 24;
   const auto top = reinterpret_cast<std::uintptr_t>(::sbrk(0)) - ::mallinfo2().keepcost;
@@ -158,8 +159,8 @@ void close_gaps_in_the_heap() {
   }
 }
 
-// A job's memory is bounded by its address space, and a thread that holds little is not to take
-// much of that: glibc would reserve 64 MiB for the heap of each thread, and 8 MiB for its stack.
+// A job's memory is bounded by its address space, and a thread that holds little must not use
+// much of it: glibc would reserve 64 MiB for each thread's heap, and 8 MiB for its stack.
 void share_address_space() {
   constexpr std::size_t kThreadStack = 2 << 20;
   ::mallopt(M_ARENA_MAX, 1);
@@ -188,7 +189,7 @@ void lay_out_memory() {
     arenas.start(begin, begin + kArenasBytes);
   }
   share_address_space();
-  // The heap begins with a huge page.
+  // Makes the heap begin at a huge page.
   const auto heap = reinterpret_cast<std::uintptr_t>(::sbrk(0));
   ::sbrk(static_cast<std::intptr_t>(round_up(heap) - heap));
 }

@@ -1,4 +1,4 @@
-// Runs in the worker, jailed.
+// Runs in the jailed worker.
 #include "worker/job/sqlite_locks.h"
 
 #include <fcntl.h>

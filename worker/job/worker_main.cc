@@ -1,4 +1,4 @@
-// Runs in the worker; from `enter_jail` on, jailed.
+// Runs in the worker, which is jailed from `enter_jail` on.
 #include "worker/job/worker_main.h"
 
 #include <sys/prctl.h>
@@ -33,7 +33,7 @@ sandbox::Usage own_usage() {
   ::_exit(1);
 }
 
-// The server has checked the job and its size; anything odd here is a defect of ours.
+// Reads the job. The server has checked it and its size, so any error here is a defect of ours.
 Job read_job() {
   std::array<std::byte, kFrameHeaderBytes> bytes;
   // End of file is the normal end of a worker that was never needed.
@@ -62,7 +62,7 @@ std::string read_and_run(const Interpreter& interpreter, const WorkerStart& star
     Report report = interpreter.run(job, start.caps);
     report.times = {began_ns, sandbox::monotonic_ns()};
     return encode_report(report);
-  } catch (const std::bad_alloc&) {  // a job whose input or output is larger than its memory
+  } catch (const std::bad_alloc&) {  // the job's input or output is larger than its memory
     return encode_report({ReportKind::memory_limit, "memory limit exceeded"});
   }
 }
@@ -82,7 +82,7 @@ void worker_main(const Interpreter& interpreter, const WorkerStart& start) {
   times.populate_ns = lap.ns();
   if (start.forked.failed()) give_up(start.jail.job_fd, start.forked);
   const auto error = sandbox::enter_jail(start.jail);
-  // Until the descriptors are placed the job socket still has its old number.
+  // The job socket keeps its old number until the descriptors are placed.
   if (error.failed()) {
     const bool placed = error.step > sandbox::Step::descriptors;
     give_up(placed ? sandbox::kJobFd : start.jail.job_fd, error);
@@ -98,9 +98,9 @@ void worker_main(const Interpreter& interpreter, const WorkerStart& start) {
   const std::string report = read_and_run(interpreter, start);
   const bool sent = send_frame(sandbox::kJobFd, report);
   if (!sent) ::_exit(kExitChannelLost);
-  ::shutdown(sandbox::kJobFd, SHUT_WR);  // which its init takes for the end of the job
-  // Waits to be killed, behind everybody else: an exit is a millisecond of the kernel's work, and
-  // the answer comes first (sandbox/makers/init.cc).
+  ::shutdown(sandbox::kJobFd, SHUT_WR);  // which tells its init that the job has ended
+  // Waits to be killed, at the lowest priority: an exit takes the kernel a millisecond, and the
+  // answer comes first (sandbox/makers/init.cc).
   ::setpriority(PRIO_PROCESS, 0, 19);
   char ignored;
   sys::read_all(sandbox::kJobFd, &ignored, 1);

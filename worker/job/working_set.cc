@@ -23,11 +23,11 @@
 namespace pyexec {
 namespace {
 
-// Entries of /proc/PID/pagemap (Linux, Documentation/admin-guide/mm/pagemap.rst). Whether a page is
-// mapped by one process alone is told to everybody, unlike its frame number.
+// Bits in the entries of /proc/PID/pagemap (Linux, Documentation/admin-guide/mm/pagemap.rst).
+// Anyone may read whether one process alone maps a page, unlike the page's frame number.
 constexpr std::uint64_t kPresent = std::uint64_t{1} << 63, kFileOrShared = std::uint64_t{1} << 61,
                         kMappedOnce = std::uint64_t{1} << 56;
-// A page between two that are written is cheaper taken along than left out.
+// Including one page between two written pages is cheaper than leaving it out.
 constexpr std::uintptr_t kGapPages = 1;
 
 struct Mapping {
@@ -38,13 +38,13 @@ std::uintptr_t page_bytes() {
   return static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
 }
 
-// Memory of the recorder, which is no part of what it records: it is shared, not private.
+// Memory of the recorder. It is shared, not private, and so no part of what is recorded.
 struct Scratch {
   std::array<char, 256 << 10> maps;
   std::array<std::uint64_t, 4096> entries;
 };
 
-// Of the caller.
+// The caller's mappings.
 class Mappings {
  public:
   explicit Mappings(Scratch& scratch) : text_(scratch.maps) {
@@ -55,7 +55,7 @@ class Mappings {
     text_[size] = '\0';
   }
 
-  // Calls `act` for each that is private and writable.
+  // Calls `act` for each private and writable mapping.
   template <typename Act>
   void each(Act act) const {
     for (const char* line = text_.data(); line != nullptr && *line != '\0';) {
@@ -74,7 +74,7 @@ class Mappings {
   std::array<char, 256 << 10>& text_;
 };
 
-// Writes the address of each of the caller's own pages to `out`; meanwhile has no use for the heap.
+// Writes the address of each of the caller's own pages to `out`. Does not use the heap meanwhile.
 void tell_own_pages(const Mappings& mappings, Scratch& scratch, int out) {
   auto& entries = scratch.entries;
   const UniqueFd pagemap(::open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC));
@@ -96,8 +96,8 @@ void tell_own_pages(const Mappings& mappings, Scratch& scratch, int out) {
   });
 }
 
-// Of the recorder: ends with the zygote, and has none of the descriptors by whose closing others
-// learn of the zygote's end. Returns the one to write to, or -1.
+// Makes the recorder end with the zygote, and closes the descriptors by whose closing others
+// learn of the zygote's end. Returns the descriptor to write to, or -1.
 int stand_alone(pid_t zygote, int out) {
   if (sandbox::die_with_parent(sandbox::Step::warm_up).failed() || ::getppid() != zygote) return -1;
   if (out != kControlFd && ::dup3(out, kControlFd, O_CLOEXEC) == -1) return -1;

@@ -54,7 +54,7 @@ Probed describe_host(const sandbox::Probe& probe, const sandbox::Plan& plan) {
   return message;
 }
 
-// The zygote's descriptor becomes kControlFd, and is the only one it has.
+// Turns this process into a zygote. `control` becomes kControlFd and is its only descriptor.
 [[noreturn]] void become_zygote(int control, const Configure& configure, const sandbox::Plan& plan,
                                 std::uint32_t generation) {
   if (sandbox::die_with_parent(sandbox::Step::control).failed()) ::_exit(1);
@@ -76,10 +76,10 @@ class Launcher {
     ::sigaddset(&children, SIGCHLD);
     ::sigprocmask(SIG_BLOCK, &children, nullptr);
     ended_.reset(::signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK));
-    reap();  // what the probe left: its end came before there was anything to be told by
+    reap();  // the probe's children, which ended before the signalfd existed
   }
 
-  // True while the server is there, and the uids of jobs are this service's.
+  // Returns true while the server is there and the uids of jobs are this service's.
   bool serve_once() {
     pollfd sources[] = {{kControlFd, POLLIN, 0}, {ended_.get(), POLLIN, 0}};
     if (sys::retry([&] { return ::poll(sources, std::size(sources), -1); }) == -1) return false;
@@ -88,7 +88,8 @@ class Launcher {
     return sources[0].revents == 0 || take_request();
   }
 
-  // Zygotes end by themselves when the server does; what has not after `kPatience` is killed.
+  // Waits for the zygotes, which end by themselves when the server does. Kills those that remain
+  // after `kPatience`.
   void end_all() {
     constexpr timespec kPause = {0, 5'000'000};
     constexpr int kPatience = 800;
@@ -119,7 +120,7 @@ class Launcher {
     return true;
   }
 
-  // Whether no child is left. Orphans of zygotes are children too.
+  // Returns true if no child is left. Orphans of zygotes are children too.
   bool reap() {
     signalfd_siginfo ignored;
     while (::read(ended_.get(), &ignored, sizeof ignored) > 0) {
@@ -142,7 +143,7 @@ class Launcher {
   bool lost_uids_ = false;
   UniqueFd ended_;
   struct Zygote {
-    std::uint32_t number;  // the server's
+    std::uint32_t number;  // assigned by the server
     std::uint32_t generation;
   };
   std::map<pid_t, Zygote> zygotes_;
@@ -158,7 +159,7 @@ int launcher_main() {
   const auto configure = decode_control<Configure>(message.body());
   if (!configure || configure->protocol_version != kProtocolVersion) return 1;
   ::prctl(PR_SET_NAME, "pyexec-launcher", 0, 0, 0);
-  ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);  // not on every kernel: then another one reaps
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);  // on kernels without it, another process reaps
 
   sandbox::Plan plan = {};
   using Weak = sandbox::ProbeLimits::Weak;

@@ -56,7 +56,7 @@ std::string encode(FrameType type, SectionList sections) {
   return out;
 }
 
-// Exactly the sections named, in that order, and nothing after them.
+// Decodes exactly the sections in `expected`, in that order, with nothing after them.
 template <std::size_t Count>
 std::optional<std::array<std::string_view, Count>> decode(std::string_view body,
                                                           const Section (&expected)[Count]) {
@@ -80,7 +80,7 @@ std::string numbers(std::initializer_list<std::uint64_t> values) {
   return out;
 }
 
-// Each entry: the length of its name, its name, the length of its bytes, its bytes.
+// Encodes for each entry: the length of its name, its name, the length of its bytes, its bytes.
 std::string list(const std::vector<NamedBytes>& entries) {
   std::string out;
   for (const NamedBytes& entry : entries)
@@ -187,7 +187,7 @@ std::optional<sandbox::SetupError> decode_setup_failed(std::string_view body) {
 }
 
 std::optional<Job> decode_job(std::string_view body) {
-  constexpr std::uint64_t kAny = ~0u;  // the server has counted
+  constexpr std::uint64_t kAny = ~0u;  // the server has checked the count
   const auto sections = decode(body, {Section::script, Section::args, Section::stdin_text,
                                       Section::files, Section::environment, Section::memory,
                                       Section::detail, Section::patterns, Section::denied});

@@ -28,7 +28,7 @@ std::uint64_t own_address_space_bytes() {
   return pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
-// SIGCHLD as something to poll.
+// Returns a descriptor that reports SIGCHLD to poll().
 UniqueFd watch_children() {
   struct sigaction ended_only = {};
   ended_only.sa_handler = SIG_DFL;
@@ -73,7 +73,7 @@ SetupError Forker::fork_worker(sandbox::EmptyJail& jail, const Readiness& readin
   sandbox::Lap lap;
   const SetupError forked = spawner_.fork_into(jail, pid);
   if (pid == 0) {
-    jail.server_job.reset();  // or it would not notice that the server let go
+    jail.server_job.reset();  // or it would not notice that the server closed its end
     const sandbox::JailEntry entry = {plan_,
                                       jail.worker_id,
                                       jail.init_pidfd.get(),
@@ -106,10 +106,11 @@ bool Forker::reap() {
   rusage used = {};
   for (pid_t pid; (pid = ::wait4(-1, &status, WNOHANG, &used)) > 0;) {
     const auto worker = workers_.find(pid);
-    if (worker == workers_.end()) continue;  // the jailer, a slot: their sockets say so too
+    if (worker == workers_.end()) continue;  // the jailer or a slot: its socket tells too
     const bool out_of_memory =
         slot_ != nullptr && WIFSIGNALED(status) && slot_->memory_kills() > memory_kills_;
-    // Where the init reaps the worker, what ends here is only the maker of its jail (chain.h).
+    // Where the init reaps the worker, the process that ends here is only the jail's maker
+    // (chain.h).
     if (spawner_.exits() == -1 || status != 0)
       told = told && tell_server(WorkerExited{worker->second, status, out_of_memory ? 1u : 0u, 0,
                                               sandbox::usage_of(used)});

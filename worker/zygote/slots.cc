@@ -1,4 +1,4 @@
-// Runs in the zygote, but for `run_slot`.
+// Runs in the zygote, except `run_slot`.
 #include "worker/zygote/slots.h"
 
 #include <signal.h>
@@ -23,15 +23,15 @@ struct SlotRequest {
   sandbox::JailTimes times;
 };
 
-// What a slot process says to the zygote.
-constexpr char kTold = 't';  // the server, of the worker
+// The bytes that a slot process sends to the zygote.
+constexpr char kTold = 't';  // the server has been told of the worker
 constexpr char kFree = 'f';
 
 bool say(int zygote, char word) {
   return sys::send_all(zygote, &word, 1);
 }
 
-// Whether there is a worker now.
+// Returns true if there is a worker now.
 bool serve_jail(int zygote, Forker& forker) {
   FdMessage message;
   SlotRequest request;
@@ -52,14 +52,15 @@ bool serve_jail(int zygote, Forker& forker) {
   return !error.failed();
 }
 
-// What is left of a job, by the time since its worker was reaped. The first look is at once; what
-// takes longer is mostly a tmpfs that is taken apart.
+// Checks whether the rest of a job is gone, counted since its worker was reaped. The first check
+// is immediate; longer waits are mostly for a tmpfs that is being torn down.
 class Remains {
  public:
-  // How long to wait for something else before `are_gone` is asked; -1: there are none.
+  // Returns how long to wait for other events before `are_gone` is called, or -1 if nothing is
+  // left.
   int wait_ms() const { return looks_ == 0 ? -1 : looks_ == 1 ? 0 : 1; }
   void begin() { looks_ = 1; }
-  // A slot whose memory does not become free is of no more use.
+  // Exits if the slot's memory does not become free: the slot is then of no more use.
   bool are_gone(const sandbox::Slot& slot) {
     constexpr int kMostLooks = 30'000;
     if (looks_ == 0) return false;
@@ -108,7 +109,7 @@ SetupError Slots::add_slot(sandbox::EmptyJail& waiting) {
   const pid_t pid = ::fork();
   if (pid == 0) {
     ours.reset();
-    waiting = {};  // or the ends of its sockets would not close as long as the slot lives
+    waiting = {};  // or the slot would keep its socket ends open
     const auto index = static_cast<std::uint32_t>(slots_.size());
     run_slot(theirs.get(), forker_, plan_, limits_, {generation_, index});
   }
@@ -132,7 +133,7 @@ SetupError Slots::fork_worker(sandbox::EmptyJail& jail, const Readiness& readine
   SlotProcess& slot = slots_[free_.front()];
   free_.pop_front();
   if (!send_message(slot.socket.get(), std::as_bytes(std::span(&request, 1)), fds))
-    return sandbox::fail(Step::cgroup, errno, 12);  // `hear` finds that it has ended
+    return sandbox::fail(Step::cgroup, errno, 12);  // `hear` notices that the slot has ended
   slot.worker_id = jail.worker_id;
   slot.is_told = false;
   return sandbox::ok();
@@ -159,7 +160,7 @@ bool Slots::hear(std::span<const pollfd> sources) {
   return true;
 }
 
-// Its worker dies with it (sandbox/jail.cc), and nobody else would say so.
+// The slot's worker dies with it (sandbox/jail.cc), and nobody else would report that.
 bool Slots::lose(std::size_t index) {
   const SlotProcess slot = std::move(slots_[index]);
   slots_[index] = {};

@@ -48,7 +48,7 @@ class Zygote {
   Zygote(Forker& forker, sandbox::Spawner& spawner, Slots* slots)
       : forker_(forker), spawner_(spawner), slots_(slots) {}
 
-  // True while the server, the jailer and all slots are there.
+  // Returns true while the server, the jailer and all slots are there.
   bool serve_once() {
     std::vector<pollfd> sources = {{kControlFd, POLLIN, 0},
                                    {spawner_.jails(), POLLIN, 0},
@@ -56,7 +56,8 @@ class Zygote {
                                    {spawner_.exits(), POLLIN, 0}};
     if (slots_ != nullptr) slots_->add_sources(sources);
     if (sys::retry([&] { return ::poll(sources.data(), sources.size(), -1); }) == -1) return false;
-    // Dead workers first: a jail's last process has to be reaped before the jail counts as gone.
+    // Dead workers come first: a jail's last process must be reaped before the jail counts as
+    // gone.
     if (sources[2].revents != 0 && !forker_.reap()) return false;
     if (sources[3].revents != 0 && !take_exit()) return false;
     if (slots_ != nullptr && !slots_->hear(std::span(sources).subspan(4))) return false;
@@ -93,12 +94,13 @@ class Zygote {
 
   Forker& forker_;
   sandbox::Spawner& spawner_;
-  Slots* slots_;  // where control groups bound a job
+  Slots* slots_;  // null unless control groups bound a job
   FdMessage message_;
-  std::map<std::uint32_t, Readiness> wanted_;  // of the workers that wait for their jail
+  std::map<std::uint32_t, Readiness> wanted_;  // for the workers that wait for their jail
 };
 
-// Python's handler would note it, for the next Python code that runs: that of every worker.
+// Blocks SIGINT: Python's handler would record it for the next Python code that runs, which is
+// every worker's.
 void block_interrupts() {
   sigset_t interrupt;
   ::sigemptyset(&interrupt);
@@ -114,7 +116,7 @@ Locking locking_of(const sandbox::Plan& plan) {
 }  // namespace
 
 sandbox::Limits job_limits(const Configure& configure) {
-  return {.address_space_bytes = configure.memory_bytes,  // the baseline is added once it is known
+  return {.address_space_bytes = configure.memory_bytes,  // the baseline is added once known
           .cpu_seconds = configure.cpu_seconds,
           .file_bytes = configure.file_bytes,
           .open_files = configure.open_files,
@@ -128,9 +130,10 @@ int zygote_main(const Configure& configure, const sandbox::Plan& plan, std::uint
   ::umask(0022);
   block_interrupts();
   SetupError error = sandbox::enter_nest(plan);
-  // Other jobs and the front end may have the same uid; its own workers do not mind (jail.cc).
+  // Other jobs and the front end may have the same uid. The zygote's own workers cope with it
+  // (jail.cc).
   if (!error.failed() && !plan.namespaces()) error = sandbox::forbid_tracing();
-  sandbox::Spawner spawner;  // before Python: its pages are copied into every jail's init
+  sandbox::Spawner spawner;  // before Python, whose pages would be copied into every jail's init
   if (!error.failed()) error = spawner.start(plan, job_limits(configure));
   if (error.failed()) {
     tell_server(SpawnFailed{kNoWorker, error});
