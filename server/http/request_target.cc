@@ -14,7 +14,11 @@ std::string_view origin_form(std::string_view target) {
   const bool is_http =
       url && (url->scheme_id() == urls::scheme::http || url->scheme_id() == urls::scheme::https);
   if (!is_http) return target;
-  return url->encoded_path().empty() ? "/" : std::string_view(url->encoded_target());
+  const std::string_view path = url->encoded_path();
+  if (path.empty()) return "/";
+  // Boost 1.81 takes "http://host:x" for a host and a path.
+  if (path.front() != '/') return target;
+  return target.substr(static_cast<std::size_t>(path.data() - target.data()));
 }
 
 std::string_view path_of(std::string_view target) {

@@ -77,6 +77,8 @@ TEST_CASE("a target in absolute form is the path in it", "[accept]") {
                                                       {"https://[::1]/", "/"},
                                                       {"http://h", "/"},
                                                       {"http://h?x", "/"},
+                                                      {"http://h:x/a", "http://h:x/a"},
+                                                      {"http://h/a#b", "/a#b"},
                                                       {"*", "*"},
                                                       {"", ""},
                                                       {"/http://h/a", "/http://h/a"},
