@@ -6,4 +6,4 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 python_env/packages/install_packages.sh run build test
 cmake -S . -B build -G Ninja -DCMAKE_BUILD_TYPE=Release -DPYEXEC_TESTS=ON
 cmake --build build
-exec ctest --test-dir build --output-on-failure -j "$(nproc)" "$@"
+exec ctest --test-dir build --no-tests=error --output-on-failure -j "$(nproc)" "$@"

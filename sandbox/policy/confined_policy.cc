@@ -107,14 +107,7 @@ std::vector<SyscallRule> one_process_rules() {
          "the times of a file that anybody may write can be set by anybody, and Landlock does not "
          "look"},
         {{SYS_prctl},
-         {{Condition{0, Test::equals, PR_SET_NAME}},
-          {Condition{0, Test::equals, PR_GET_NAME}},
-          {Condition{0, Test::equals, PR_SET_VMA}},
-          {Condition{0, Test::equals, PR_GET_DUMPABLE}},
-          {Condition{0, Test::equals, PR_SET_DUMPABLE}, Condition{1, Test::equals, 0}},
-          {Condition{0, Test::equals, PR_GET_NO_NEW_PRIVS}},
-          {Condition{0, Test::equals, PR_GET_SECCOMP}},
-          {Condition{0, Test::equals, PR_CAPBSET_READ}}},
+         own_names_and_state(),
          EPERM,
          "as with namespaces, but for PR_SET_PDEATHSIG: the worker is to die with the zygote"},
 #if defined(__x86_64__)

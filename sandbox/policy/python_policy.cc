@@ -34,6 +34,12 @@ constexpr std::uint32_t kForbiddenCloneFlags =
 
 constexpr std::uint32_t kForbiddenMessageFlags = MSG_OOB | MSG_ZEROCOPY | MSG_FASTOPEN;
 
+std::vector<Alternative> own_state_and_parents_death() {
+  std::vector<Alternative> alternatives = own_names_and_state();
+  alternatives.push_back({Condition{0, Test::equals, PR_SET_PDEATHSIG}});
+  return alternatives;
+}
+
 std::vector<Alternative> stream_pairs() {
   std::vector<Alternative> alternatives;
   for (const unsigned type : {SOCK_STREAM, SOCK_SEQPACKET})
@@ -81,15 +87,7 @@ std::vector<SyscallRule> conditional_rules() {
        "descriptor flags, and locks on the jail's own inodes (jail_root.h); leases, notifications, "
        "signal ownership and larger pipes are out"},
       {{SYS_prctl},
-       {{Condition{0, Test::equals, PR_SET_NAME}},
-        {Condition{0, Test::equals, PR_GET_NAME}},
-        {Condition{0, Test::equals, PR_SET_VMA}},
-        {Condition{0, Test::equals, PR_GET_DUMPABLE}},
-        {Condition{0, Test::equals, PR_SET_DUMPABLE}, Condition{1, Test::equals, 0}},
-        {Condition{0, Test::equals, PR_SET_PDEATHSIG}},
-        {Condition{0, Test::equals, PR_GET_NO_NEW_PRIVS}},
-        {Condition{0, Test::equals, PR_GET_SECCOMP}},
-        {Condition{0, Test::equals, PR_CAPBSET_READ}}},
+       own_state_and_parents_death(),
        EPERM,
        "thread names, children that follow their parent, reading one's own state"},
       {{SYS_madvise},

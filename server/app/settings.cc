@@ -13,7 +13,6 @@ constexpr std::uint64_t kMiB = 1 << 20;
 JobCaps job_caps_of(const Config& config) {
   return {.script_bytes = config.script_bytes,
           .input_bytes = config.input_bytes,
-          .args_depth = config.result_depth,
           .timeout_ms = config.timeout_ms,
           .memory_mb = config.memory_mb,
           .output_bytes = config.output_bytes,
@@ -66,7 +65,6 @@ EngineLimits engine_limits(const Config& config) {
           .pool = {.workers = config.pool_workers,
                    .running_jobs = config.running_jobs,
                    .zygotes = {.workers = config.zygote_jobs,
-                               .pool_workers = config.pool_workers,
                                .age = std::chrono::minutes(config.zygote_minutes),
                                .start = milliseconds(config.zygote_start_ms)}},
           .queued_jobs = config.queued_jobs};

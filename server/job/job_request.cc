@@ -35,7 +35,7 @@ class JobHandler {
       : caps_(caps),
         body_(body),
         defaults_(defaults),
-        args_(caps.args_depth),
+        args_(caps.result_depth),
         variables_(caps.env_names),
         request_(plain_request(caps)) {}
 

@@ -10,12 +10,11 @@ namespace pyexec {
 struct JobCaps {
   std::uint64_t script_bytes;
   std::uint64_t input_bytes;  // of args, stdin, files and env together
-  std::uint64_t args_depth;   // levels
   std::uint64_t timeout_ms;
   std::uint64_t memory_mb;     // MiB
   std::uint64_t output_bytes;  // of stdout, and of stderr
   std::uint64_t result_bytes;
-  std::uint64_t result_depth;  // levels
+  std::uint64_t result_depth;  // levels; of args too
   std::string env_names;  // allowed for jobs: comma-separated, "X_*" means all that begin with X_
   std::uint64_t files_bytes, files_count, files_depth;  // of the files that a job returns
   std::string denied_imports;                           // modules, comma-separated

@@ -13,7 +13,7 @@ Pool::Pool(net::any_io_executor executor, const PoolLimits& limits, Launcher& la
       limits_(limits),
       log_(telemetry.log),
       metrics_(telemetry.metrics),
-      zygotes_({executor, launcher, telemetry}, limits.zygotes,
+      zygotes_({executor, launcher, telemetry}, limits.zygotes, limits.workers,
                {.on_ready =
                     [this] {
                       ids_.make_stale();

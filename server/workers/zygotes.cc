@@ -9,8 +9,11 @@ constexpr std::chrono::seconds kAfterFailure{60};
 
 }  // namespace
 
-Zygotes::Zygotes(Host host, const ZygoteLife& life, Events events)
-    : host_(std::move(host)), life_(life), events_(std::move(events)) {}
+Zygotes::Zygotes(Host host, const ZygoteLife& life, std::uint64_t pool_workers, Events events)
+    : host_(std::move(host)),
+      life_(life),
+      pool_workers_(pool_workers),
+      events_(std::move(events)) {}
 
 const std::optional<Hello>& Zygotes::hello() const {
   static const std::optional<Hello> none;
@@ -69,9 +72,9 @@ void Zygotes::limit_warming(const Handle& zygote) {
 // anything from workers that were never leased.
 std::optional<Metrics::Replaced> Zygotes::due() const {
   using std::chrono::minutes;
-  if (life_.workers > 0 && current_->made >= life_.workers + life_.pool_workers)
+  if (life_.workers > 0 && current_->made >= life_.workers + pool_workers_)
     return Metrics::Replaced::jobs;
-  if (life_.age.count() > 0 && current_->made > life_.pool_workers &&
+  if (life_.age.count() > 0 && current_->made > pool_workers_ &&
       Clock::now() >= current_->since + life_.age)
     return Metrics::Replaced::age;
   return std::nullopt;

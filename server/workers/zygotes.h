@@ -21,8 +21,7 @@ namespace pyexec {
 
 // How long a zygote makes workers. 0 is no limit.
 struct ZygoteLife {
-  std::uint64_t workers;       // made for jobs; those of the full pool come first
-  std::uint64_t pool_workers;  // of a full pool
+  std::uint64_t workers;  // made for jobs; those of the full pool come first
   std::chrono::minutes age;
   std::chrono::milliseconds start;  // time to get warm; after that another one is started
 };
@@ -44,7 +43,7 @@ class Zygotes {
     Launcher& launcher;
     Telemetry telemetry;
   };
-  Zygotes(Host host, const ZygoteLife& life, Events events);
+  Zygotes(Host host, const ZygoteLife& life, std::uint64_t pool_workers, Events events);
 
   // Starts a current zygote if there is none. Throws std::system_error as ZygoteClient::start does.
   void start();
@@ -86,6 +85,7 @@ class Zygotes {
 
   Host host_;
   const ZygoteLife life_;
+  const std::uint64_t pool_workers_;
   Events events_;
   Handle current_, successor_;
   std::set<Handle> retiring_;

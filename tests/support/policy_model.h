@@ -2,6 +2,7 @@
 // compiler. And the policies and calls that are worth asking about.
 #pragma once
 
+#include <linux/audit.h>
 #include <linux/seccomp.h>
 
 #include <algorithm>
@@ -150,6 +151,15 @@ inline std::vector<NamedPolicy> every_policy() {
   sandbox::Plan one_session = sandbox::candidates().front().plan;
   one_session.sessions = sandbox::Sessions::one;
   out.push_back({"one session a job", sandbox::policy_for(one_session)});
+  return out;
+}
+
+// Numbers of other architectures, and of none.
+inline std::vector<std::uint32_t> foreign_architectures() {
+  std::vector<std::uint32_t> out = {AUDIT_ARCH_X86_64, AUDIT_ARCH_I386,    AUDIT_ARCH_AARCH64,
+                                    AUDIT_ARCH_ARM,    AUDIT_ARCH_RISCV64, 0,
+                                    0xffffffff};
+  std::erase(out, kArchitecture);
   return out;
 }
 

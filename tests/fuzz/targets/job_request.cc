@@ -12,10 +12,10 @@ namespace {
 
 const JobCaps kCaps = {.script_bytes = 200,
                        .input_bytes = 400,
-                       .args_depth = 5,
                        .timeout_ms = 30000,
                        .memory_mb = 1024,
                        .output_bytes = 4096,
+                       .result_depth = 5,
                        .env_names = "TZ,LC_*,JOB_*",
                        .files_bytes = 1000,
                        .files_count = 4,
@@ -44,7 +44,7 @@ void check_job(const JobRequest& request) {
   FUZZ_CHECK(request.memory_mb >= 1 && request.memory_mb <= kCaps.memory_mb);
   FUZZ_CHECK(request.output_bytes <= kCaps.output_bytes);
   FUZZ_CHECK(is_json(request.id_json));
-  FUZZ_CHECK(job.args.empty() || reserialise(job.args, kCaps.args_depth).has_value());
+  FUZZ_CHECK(job.args.empty() || reserialise(job.args, kCaps.result_depth).has_value());
   for (const NamedBytes& file : job.files) FUZZ_CHECK(!problem_with_name(file.name));
   for (const NamedBytes& variable : job.environment)
     FUZZ_CHECK(!problem_with_variable(variable.name, variable.bytes, kCaps.env_names));

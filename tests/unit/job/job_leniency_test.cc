@@ -9,10 +9,10 @@ namespace {
 
 const JobCaps kCaps = {.script_bytes = 1000,
                        .input_bytes = 1'000'000,
-                       .args_depth = 5,
                        .timeout_ms = 30000,
                        .memory_mb = 1024,
                        .output_bytes = 4096,
+                       .result_depth = 5,
                        .env_names = "TZ",
                        .files_bytes = 10,
                        .files_count = 10,

@@ -26,6 +26,7 @@ using test::BpfEvaluator;
 using test::call;
 using test::call_with_all;
 using test::error_verdict;
+using test::foreign_architectures;
 using test::interesting_arguments;
 using test::kArchitecture;
 using test::kHigh;
@@ -34,14 +35,6 @@ using test::kX32;
 using Test = Condition::Test;
 
 constexpr int kLargestErrno = 4095;
-
-std::vector<std::uint32_t> foreign_architectures() {
-  std::vector<std::uint32_t> out = {AUDIT_ARCH_X86_64, AUDIT_ARCH_I386,    AUDIT_ARCH_AARCH64,
-                                    AUDIT_ARCH_ARM,    AUDIT_ARCH_RISCV64, 0,
-                                    0xffffffff};
-  std::erase(out, kArchitecture);
-  return out;
-}
 
 // clang-format off
 const std::vector<int> kForbidden = {
