@@ -22,25 +22,17 @@ import urllib.parse
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(TESTS / "e2e/support"))
+sys.dont_write_bytecode = True
+
+from jailed_attack import ALL_LEVELS, JAILED  # noqa: E402
+
 EXAMPLES = TESTS / "e2e/support/contract.jsonl"
 ATTACKS = sorted((TESTS / "attacks").glob("*.py"))
-ALL_LEVELS = (1, 2, 3, 4)
 SCRIPT_CAP_BYTES = 200 * 1024
 ANSWER_SECONDS = 120  # gVisor is slow
 SHOWN = 300
 CREDENTIALS = {"Authorization": "PYEXEC_KEY", "X-Serverless-Authorization": "PYEXEC_TOKEN"}
-
-# The same as in tests/e2e/isolation/test_attacks.py.
-JAILED = """
-{source}
-
-def main():
-    try:
-        got = attack({target!r})
-        return {{"got": repr(got)[:500] if got else None}}
-    except OSError as error:
-        return {{"denied": repr(error)}}
-"""
 
 
 class Service:

@@ -121,12 +121,7 @@ class Run:
     def clean_up():
         """Names of processes that were still there half a second after the driver's end."""
         for _ in range(500):
-            while True:
-                try:
-                    if os.waitpid(-1, os.WNOHANG)[0] == 0:
-                        break
-                except ChildProcessError:
-                    break
+            box.reap_children()
             left = box.processes()
             if not left:
                 return []

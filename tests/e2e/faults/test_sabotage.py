@@ -154,12 +154,7 @@ def wait_for(condition, seconds):
     while not condition():
         if time.monotonic() > deadline:
             return False
-        while True:
-            try:
-                if os.waitpid(-1, os.WNOHANG)[0] == 0:
-                    break
-            except ChildProcessError:
-                break
+        box.reap_children()
         time.sleep(0.01)
     return True
 

@@ -18,24 +18,13 @@ from pathlib import Path
 
 import pytest
 
+from jailed_attack import ALL_LEVELS, JAILED
 from service import TIMEOUT_MS, Service
 
 ATTACKS = sorted((Path(__file__).parents[2] / "attacks").glob("*.py"))
 PYTHON = "/usr/bin/python3"
-ALL_LEVELS = (1, 2, 3, 4)
 
 SHARED_FILES = ("/usr/lib/os-release", "/dev/null", "/dev/zero")  # that a job can open at every level
-JAILED = """
-{source}
-
-def main():
-    try:
-        got = attack({target!r})
-        return {{"got": repr(got)[:500] if got else None}}
-    except OSError as error:
-        return {{"denied": repr(error)}}
-"""
-
 UNJAILED = """
 {source}
 import json

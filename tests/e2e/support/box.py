@@ -130,6 +130,13 @@ def look_at(pid):
     return {} if is_ending(pid) else seen
 
 
+def reap_children():
+    """Reaps every child that has ended. Does not wait for one that has not."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0] != 0:
+            pass
+
+
 def is_ending(pid):
     """What is left of an ending process is no longer what the job had."""
     exiting = 0x4  # PF_EXITING, <linux/sched.h>
