@@ -85,6 +85,9 @@ std::size_t large_work_threads() {
   return std::clamp(std::thread::hardware_concurrency() / 2, 1u, kMost);
 }
 
+// Longest wait for the self-test's own jail to be gone and replaced.
+constexpr std::chrono::seconds kMostSettling{5};
+
 [[noreturn]] void refuse_to_start(const std::string& why) {
   throw std::runtime_error(why);
 }
@@ -117,6 +120,10 @@ awaitable<net::ip::tcp::acceptor> start(Application& app, Launcher& launcher) {
   if (const auto problem =
           co_await run_selftest(app.engine, app.offload, app.metrics, targets, launcher.pid()))
     refuse_to_start(*problem);
+  // Who is told that the service is ready finds every worker that it was promised.
+  const Deadline settled = Clock::now() + kMostSettling;
+  co_await app.engine.pool.wait_idle(settled);
+  co_await app.engine.pool.wait_full(settled);
   co_return acceptor;
 }
 

@@ -152,16 +152,26 @@ awaitable<void> Pool::await_ready(std::shared_ptr<WorkerHandle> worker) {
   }
   hand_out();
   fill();
-  if (is_full())
-    for (const auto& waiting : std::exchange(awaiting_full_, {})) waiting->set();
+  if (is_full()) wake(awaiting_full_);
 }
 
 awaitable<void> Pool::wait_full(Deadline deadline) {
-  if (is_full()) co_return;
-  const auto full = std::make_shared<Event>(executor_);
-  awaiting_full_.push_back(full);
-  co_await full->wait_until(deadline);
-  awaiting_full_.remove(full);
+  if (!is_full()) co_await wait_among(awaiting_full_, deadline);
+}
+
+awaitable<void> Pool::wait_idle(Deadline deadline) {
+  if (running_ > 0) co_await wait_among(awaiting_idle_, deadline);
+}
+
+awaitable<void> Pool::wait_among(Waiters& waiters, Deadline deadline) {
+  const auto turn = std::make_shared<Event>(executor_);
+  waiters.push_back(turn);
+  co_await turn->wait_until(deadline);
+  waiters.remove(turn);
+}
+
+void Pool::wake(Waiters& waiters) {
+  for (const auto& waiting : std::exchange(waiters, {})) waiting->set();
 }
 
 void Pool::worker_failed(const std::string& why) {
@@ -270,7 +280,7 @@ void Pool::refill_soon() {
 }
 
 void Pool::give_back() {
-  --running_;
+  if (--running_ == 0) wake(awaiting_idle_);
   hand_out();
   refill_.cancel();
 }

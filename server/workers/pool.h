@@ -62,6 +62,9 @@ class Pool {
   // Waits until every leased worker has been replaced, or until `deadline`: making a worker costs
   // more than a short job does.
   awaitable<void> wait_full(Deadline deadline);
+  // Waits until no worker is leased, or until `deadline`: a job is answered before its jail is
+  // gone.
+  awaitable<void> wait_idle(Deadline deadline);
 
   // Ends the zygote and all jails. No more workers are made.
   void close();
@@ -132,7 +135,11 @@ class Pool {
   bool started_ = false, closed_ = false;
   std::optional<std::string> start_problem_;
   Event start_decided_;
-  std::list<std::shared_ptr<Event>> awaiting_full_;
+  using Waiters = std::list<std::shared_ptr<Event>>;
+  awaitable<void> wait_among(Waiters& waiters, Deadline deadline);
+  static void wake(Waiters& waiters);
+
+  Waiters awaiting_full_, awaiting_idle_;
 };
 
 }  // namespace pyexec

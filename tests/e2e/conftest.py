@@ -27,6 +27,14 @@ def service():
         yield running
 
 
+@pytest.fixture(autouse=True)
+def nothing_runs(request):
+    """The jail of a job that another test ran may outlast its answer: a test counts its own jobs only."""
+    for name in request.fixturenames:
+        if name not in ("request", "nothing_runs") and isinstance(shared := request.getfixturevalue(name), Service):
+            shared.wait_idle()
+
+
 @pytest.fixture
 def start():
     """Starts servers with knobs of their own; each must end with exit code 0."""

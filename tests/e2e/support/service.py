@@ -139,6 +139,10 @@ class Service:
                 raise AssertionError(f"not reached within {seconds} s: {condition}")
             time.sleep(0.01)
 
+    def wait_idle(self):
+        """Waits for the jails of jobs that were already answered."""
+        self.wait_until(lambda: self.health()["pool"]["running"] == 0)
+
     def wait_full(self):
         def full():
             pool = self.health()["pool"]
