@@ -28,8 +28,6 @@ constexpr ContentType kContentTypes[] = {
 // Beside single requests, a batch's next job waits until the workers used so far are replaced. If
 // single requests are so many that the pool is never full, it starts after this time.
 constexpr std::chrono::milliseconds kMostPolite{100};
-// Interval of checks for answer room that others have given back.
-constexpr std::chrono::milliseconds kBetweenLooks{100};
 
 std::optional<Form> form_of(const Exchange::Head& head) {
   const std::string_view sent = head[http::field::content_type];
@@ -139,6 +137,13 @@ awaitable<void> take_item(std::shared_ptr<Batch> batch, JsonItems::Item item,
   co_await begin(batch, std::move(request), principal);
 }
 
+// Waits until the client, or others of the same owner, have read enough of their answers.
+awaitable<void> wait_for_room(Batch& batch) {
+  const Shares::Watch watch(batch.api.http.answer_room, [&] { batch.less_answer.set(); });
+  while (!batch.is_closing() && batch.is_full())
+    co_await batch.less_answer.wait_until(Deadline::max());
+}
+
 awaitable<void> read(std::shared_ptr<Batch> batch, Form form, const Principal& principal) {
   Api& api = batch->api;
   const auto executor = co_await net::this_coro::executor;
@@ -163,8 +168,7 @@ awaitable<void> read(std::shared_ptr<Batch> batch, Form form, const Principal& p
     }
     while (auto item = items.next()) {
       co_await take_item(batch, *std::move(item), principal);
-      while (!batch->is_closing() && batch->is_full())
-        co_await batch->less_answer.wait_until(Clock::now() + kBetweenLooks);
+      co_await wait_for_room(*batch);
       if (batch->is_closing()) co_return;
       co_await net::post(executor, kAsTuple);  // others run between two lines
     }

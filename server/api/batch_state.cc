@@ -15,7 +15,8 @@ Batch::Batch(net::any_io_executor executor, Api& the_api, Exchange& the_exchange
       more_answer(executor),
       less_answer(executor),
       written(executor),
-      drain_watch(the_api.lifecycle, more_answer) {}
+      drain_ends_answer(the_api.lifecycle, more_answer),
+      drain_ends_wait(the_api.lifecycle, less_answer) {}
 
 void Batch::cut_off() {
   if (std::exchange(is_broken, true)) return;

@@ -46,7 +46,7 @@ struct Batch {
   std::optional<Cancellation::Listening> client_watch;
   Signal more_answer, less_answer;
   Event written;
-  Lifecycle::Watch drain_watch;
+  Lifecycle::Watch drain_ends_answer, drain_ends_wait;
 };
 
 // Returns the members that every entry begins with.

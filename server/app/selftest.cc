@@ -48,6 +48,34 @@ std::string SelftestTargets::python(pid_t launcher) const {
          name_ + "', 'host_files': " + host_files_ + ", 'platform': '" + platform() + "'}\n";
 }
 
+SelftestVerdict judge_selftest(const std::string& answer, std::uint64_t expected) {
+  SelftestVerdict verdict;
+  rapidjson::Document document;
+  document.Parse(answer.c_str(), answer.size());
+  const bool is_whole = !document.HasParseError() && document.IsObject() &&
+                        document.HasMember("attacks") && document["attacks"].IsObject();
+  if (!is_whole) {
+    verdict.problem = "the self-test's answer is malformed";
+    return verdict;
+  }
+  std::string worked;
+  for (const auto& attack : document["attacks"].GetObject()) {
+    ++verdict.run;
+    if (attack.value.IsNull()) {
+      ++verdict.blocked;
+      continue;
+    }
+    worked += std::string(worked.empty() ? "" : "; ") + attack.name.GetString();
+    if (attack.value.IsString()) worked += std::string(" (") + attack.value.GetString() + ")";
+  }
+  if (!worked.empty())
+    verdict.problem = "the self-test broke out: " + worked;
+  else if (verdict.run != expected)
+    verdict.problem = "the self-test made " + std::to_string(verdict.run) + " of " +
+                      std::to_string(expected) + " attacks";
+  return verdict;
+}
+
 awaitable<std::optional<std::string>> run_selftest(Engine& engine, Offload& offload,
                                                    Metrics& metrics, const SelftestTargets& targets,
                                                    pid_t launcher) {
@@ -64,26 +92,10 @@ awaitable<std::optional<std::string>> run_selftest(Engine& engine, Offload& offl
     co_return "the self-test did not finish: " + std::string(outcome_name(outcome.kind)) + ": " +
         outcome.error;
 
-  rapidjson::Document answer;
-  answer.Parse(outcome.result_json.c_str());
-  if (answer.HasParseError() || !answer.IsObject() || !answer.HasMember("attacks") ||
-      !answer["attacks"].IsObject())
-    co_return "the self-test's answer is malformed";
-  std::string worked;
-  for (const auto& attack : answer["attacks"].GetObject()) {
-    ++engine.isolation.selftest_run;
-    if (attack.value.IsNull()) {
-      ++engine.isolation.selftest_blocked;
-      continue;
-    }
-    worked += std::string(worked.empty() ? "" : "; ") + attack.name.GetString();
-    if (attack.value.IsString()) worked += std::string(" (") + attack.value.GetString() + ")";
-  }
-  if (!worked.empty()) co_return "the self-test broke out: " + worked;
-  if (engine.isolation.selftest_run != kSelftestAttacks)
-    co_return "the self-test made " + std::to_string(engine.isolation.selftest_run) + " of " +
-        std::to_string(kSelftestAttacks) + " attacks";
-  co_return std::nullopt;
+  auto verdict = judge_selftest(outcome.result_json, kSelftestAttacks);
+  engine.isolation.selftest_run = verdict.run;
+  engine.isolation.selftest_blocked = verdict.blocked;
+  co_return std::move(verdict.problem);
 }
 
 }  // namespace pyexec

@@ -23,6 +23,13 @@ class SelftestTargets {
   std::string name_, host_files_;
 };
 
+struct SelftestVerdict {
+  std::uint64_t run = 0, blocked = 0;  // attacks
+  std::optional<std::string> problem;  // attacks that worked, or that were not made
+};
+// answer: JSON, the result of python_env/selftest's main(). expected: how many attacks there are.
+SelftestVerdict judge_selftest(const std::string& answer, std::uint64_t expected);
+
 // Sets the counts in engine.isolation. Returns nullopt if all attacks were blocked, else the
 // attacks that worked, or why there is no result. The pool must be full.
 awaitable<std::optional<std::string>> run_selftest(Engine& engine, Offload& offload,

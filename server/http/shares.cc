@@ -38,6 +38,8 @@ void Shares::Hold::take(std::uint64_t bytes) {
   const auto entry = shares_.by_subject_.try_emplace(subject_).first;
   entry->second = entry->second - now + then;
   if (entry->second == 0) shares_.by_subject_.erase(entry);
+  if (then < now)
+    for (const Watch* watch : shares_.watches_) watch->wake_();
 }
 
 }  // namespace pyexec

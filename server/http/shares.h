@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -55,6 +56,23 @@ class Shares {
     std::uint64_t bytes_ = 0;
   };
 
+  // Calls `wake` whenever counted bytes are given back, until destroyed. `wake` only takes notes:
+  // it is called in the middle of the change. The Shares must outlive this.
+  class Watch {
+   public:
+    Watch(Shares& shares, std::function<void()> wake) : shares_(shares), wake_(std::move(wake)) {
+      shares_.watches_.insert(this);
+    }
+    ~Watch() { shares_.watches_.erase(this); }
+    Watch(const Watch&) = delete;
+    Watch& operator=(const Watch&) = delete;
+
+   private:
+    friend class Hold;
+    Shares& shares_;
+    std::function<void()> wake_;
+  };
+
   // Whether the subject is within its share, or has very little.
   bool may_take_more(std::string_view subject) const;
   // Whether `take` has gone beyond all shares.
@@ -68,6 +86,7 @@ class Shares {
   Room room_;
   std::uint64_t held_ = 0, counted_ = 0;
   std::map<std::string, std::uint64_t, std::less<>> by_subject_;  // counted bytes
+  std::set<Watch*> watches_;
 };
 
 }  // namespace pyexec

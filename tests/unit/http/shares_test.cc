@@ -34,6 +34,27 @@ TEST_CASE("many small holds of one subject do not add up to more than its share"
   CHECK(other.resize(200));
 }
 
+TEST_CASE("who waits for room is told when there is more", "[shares]") {
+  Shares shares(kRoom);
+  Shares::Hold large(shares, kGreedy), other(shares, kOther);
+  int told = 0;
+  {
+    const Shares::Watch watch(shares, [&] { ++told; });
+    CHECK(large.resize(400));
+    CHECK(other.resize(10));  // not counted
+    CHECK(told == 0);
+    CHECK(large.resize(300));
+    CHECK(told == 1);
+    other.take(0);
+    CHECK(told == 1);
+    large.take(0);
+    CHECK(told == 2);
+    CHECK(large.resize(400));
+  }
+  large.take(0);
+  CHECK(told == 2);
+}
+
 TEST_CASE("what is small has room whoever has the rest", "[shares]") {
   Shares shares(kRoom);
   Shares::Hold large(shares, kGreedy), same(shares, kGreedy);
