@@ -2,6 +2,7 @@
 #include "sandbox/jail.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -48,6 +49,18 @@ SetupError enter_scratch() {
   return ok();
 }
 
+// The kernel says of each descriptor that is closed that it polls in vain.
+SetupError verify_closed_beyond(int last) {
+  std::array<pollfd, 250> checked;  // the zygote holds about ten
+  for (std::size_t i = 0; i < checked.size(); ++i)
+    checked[i] = {last + 1 + static_cast<int>(i), 0, 0};
+  PYEXEC_TRY(check(::poll(checked.data(), checked.size(), 0), Step::descriptors, 5));
+  for (const pollfd& one : checked)
+    if (one.revents != POLLNVAL)
+      return fail(Step::descriptors, 0, static_cast<std::uint32_t>(one.fd));
+  return ok();
+}
+
 // Called after the namespaces are joined: /dev/null must be the jail's own.
 SetupError place_descriptors(const JailEntry& entry) {
   const int high_stdout = ::fcntl(entry.stdout_fd, F_DUPFD_CLOEXEC, 64);
@@ -59,11 +72,7 @@ SetupError place_descriptors(const JailEntry& entry) {
   PYEXEC_TRY(check(::dup2(high_stdout, kStdoutFd), Step::descriptors, 2));
   PYEXEC_TRY(check(::dup3(high_job, kJobFd, O_CLOEXEC), Step::descriptors, 3));
   PYEXEC_TRY(check(sys::close_range(kJobFd + 1, ~0u), Step::descriptors, 4));
-  constexpr int kCheckedFds = 256;  // the zygote holds about ten
-  for (int fd = kJobFd + 1; fd < kCheckedFds; ++fd)
-    if (::fcntl(fd, F_GETFD) != -1)
-      return fail(Step::descriptors, 0, static_cast<std::uint32_t>(fd));
-  return ok();
+  return verify_closed_beyond(kJobFd);
 }
 
 // Undoes the zygote's signal mask and its SIGCHLD handler.

@@ -17,6 +17,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <iterator>
 
@@ -99,14 +100,15 @@ SetupError seal() {
 }
 
 // An init's only descriptors.
-constexpr int kLeash = 0, kJob = 1;
+constexpr int kLeash = 0, kJob = 1, kLastPid = 2;
 
-SetupError keep_only(int lifeline, int job) {
-  const int high_leash = ::fcntl(lifeline, F_DUPFD_CLOEXEC, 16);
-  const int high_job = ::fcntl(job, F_DUPFD_CLOEXEC, 16);
+SetupError keep_only(const InitFds& fds) {
+  const int high_leash = ::fcntl(fds.lifeline, F_DUPFD_CLOEXEC, 16);
+  const int high_job = ::fcntl(fds.job, F_DUPFD_CLOEXEC, 16);
   PYEXEC_TRY(check(::dup2(high_leash, kLeash), Step::init_seal, 4));
   PYEXEC_TRY(check(::dup2(high_job, kJob), Step::init_seal, 6));
-  return check(sys::close_range(kJob + 1, ~0u), Step::init_seal, 5);
+  if (::dup2(fds.last_pid, kLastPid) == -1) ::close(kLastPid);
+  return check(sys::close_range(kLastPid + 1, ~0u), Step::init_seal, 5);
 }
 
 // Returns when the server or the job itself ends the job (lifeline.h), or when neither can be
@@ -140,38 +142,72 @@ int exit_at_once(void*) {
   ::_exit(0);
 }
 
-// Returns true if the job never made a process or a thread. A pid namespace assigns ascending
-// numbers, and once past 300 never lower ones, so the next number tells: the worker has pid 2.
-bool worker_was_alone() {
+// Returns the number that the next process of this pid namespace will have, at the least, or -1.
+// Numbers ascend, and once past 300 never become low again.
+int next_number() {
+  char text[16] = {};
+  if (::pread(kLastPid, text, sizeof text - 1, 0) > 0) return std::atoi(text) + 1;
+  // Without the kernel's counter: the number of a process that is made now, and ends at once.
   alignas(64) static char stack[4096];  // nobody waits for the process that runs on it
-  return ::clone(exit_at_once, stack + sizeof stack, CLONE_VM | SIGCHLD, nullptr) == 3;
+  return ::clone(exit_at_once, stack + sizeof stack, CLONE_VM | SIGCHLD, nullptr);
 }
+
+// The processes of a job that has to end.
+class JobProcesses {
+ public:
+  // Stops them. From now on none of them makes another: a fork fails while a signal is pending.
+  void stop() {
+    if (worker_ && sys::pidfd_send_signal(worker_.get(), SIGSTOP) == 0 &&
+        next_number() == kSecond) {
+      is_alone_ = true;
+      return;
+    }
+    ::kill(-1, SIGSTOP);
+    is_alone_ = !worker_ && next_number() == kSecond;
+  }
+  // Whether the job never made a process or a thread: the worker has the first number after the
+  // init's. Known once stopped.
+  bool is_alone() const { return is_alone_; }
+
+  // Returns 0, or -1 with ESRCH if nobody is left. A worker counts until the zygote, its parent,
+  // has reaped it.
+  int kill() const {
+    // kill(-1) looks at every process of the host, and is atomic against fork, so that no process
+    // escapes it.
+    return is_alone_ && worker_ ? sys::pidfd_send_signal(worker_.get(), SIGKILL)
+                                : ::kill(-1, SIGKILL);
+  }
+  // Waits until the worker has ended, or for so many milliseconds. Returns whether it has.
+  bool wait_for_worker(int ms) const {
+    pollfd ended = {worker_.get(), POLLIN, 0};
+    return !worker_ || ::poll(&ended, 1, ms) != 0;
+  }
+
+ private:
+  static constexpr int kWorker = 2, kSecond = kWorker + 1;
+
+  const UniqueFd worker_{sys::pidfd_open(kWorker)};
+  bool is_alone_ = false;
+};
 
 // An exit takes the kernel a millisecond that it does not interrupt. A worker that is alone is
 // therefore only stopped at first, so that the server, which is told now, does not have to wait
 // for a core until the exit is done.
-void stop_job(int lifeline) {
-  ::kill(-1, SIGSTOP);
-  if (!worker_was_alone()) return;
+void stop_job(JobProcesses& job, int lifeline) {
+  job.stop();
+  if (!job.is_alone()) return;
   sys::send_all(lifeline, &kWorkerStopped, 1);
   const timespec head_start = {0, 300'000};
   ::nanosleep(&head_start, nullptr);
 }
 
-// Kills every process of the job. The kernel makes kill(-1) atomic against fork, so no process
-// escapes. A worker counts until the zygote, its parent, has reaped it. If the kill fails, this
-// process's exit ends the job.
-void kill_job(int lifeline) {
+// Kills every process of the job. If that fails, this process's exit ends the job.
+void kill_job(const JobProcesses& job, int lifeline) {
   constexpr timespec kPause = {0, 200'000};
   constexpr int kSendAgainMs = 5;
-  UniqueFd worker(sys::pidfd_open(2));
   int failures = 0;
-  while (::kill(-1, SIGKILL) == 0 || (errno != ESRCH && ++failures < 10)) {
-    pollfd ended = {worker.get(), POLLIN, 0};
-    if (worker && ::poll(&ended, 1, kSendAgainMs) == 0) continue;
-    worker.reset();
-    ::nanosleep(&kPause, nullptr);
-  }
+  while (job.kill() == 0 || (errno != ESRCH && ++failures < 10))
+    if (job.wait_for_worker(kSendAgainMs)) ::nanosleep(&kPause, nullptr);
   if (failures < 10) sys::send_all(lifeline, &kJailEmpty, 1);
 }
 
@@ -189,21 +225,23 @@ SetupError seal_chained_init(int lifeline, int exits) {
   return forbid_tracing();
 }
 
-void run_init(int lifeline, int job, const Plan& plan, const Limits& limits) {
+void run_init(const InitFds& fds, const Plan& plan, const Limits& limits) {
+  int lifeline = fds.lifeline;
   char maps_written;
   if (!sys::read_all(lifeline, &maps_written, 1)) ::_exit(1);
 
   SetupError result = set_up(plan, limits);
   if (!result.failed()) {
-    result = keep_only(lifeline, job);
+    result = keep_only(fds);
     if (!result.failed()) lifeline = kLeash;
   }
   // If the jailer died before PR_SET_PDEATHSIG was set, the send fails because nobody reads.
   if (!sys::send_all(lifeline, &result, sizeof result) || result.failed()) ::_exit(1);
 
   await_end();
-  stop_job(lifeline);
-  kill_job(lifeline);
+  JobProcesses job;
+  stop_job(job, lifeline);
+  kill_job(job, lifeline);
   ::_exit(0);  // the namespaces end with it, which takes the kernel longer
 }
 

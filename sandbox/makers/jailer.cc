@@ -28,6 +28,8 @@ namespace {
 // The jailer's only descriptors. Their numbers are higher than any it inherits.
 constexpr int kSocket = 64;
 constexpr int kProc = 65;
+// The number that the last process got, in the pid namespace of whoever reads it.
+constexpr int kLastPid = 66;
 
 struct Jail {
   UniqueFd init_pidfd;
@@ -36,14 +38,21 @@ struct Jail {
   JailTimes times = {};
 };
 
-// Closes all descriptors but two: the socket to the zygote (already in its place) and the host's
-// /proc, which is out of reach by path once the root image is entered.
+// Closes all descriptors but three: the socket to the zygote (already in its place), the host's
+// /proc, and the counter, which are out of reach by path once the root image is entered.
 SetupError keep_descriptors() {
   UniqueFd proc(::open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  // Not every kernel has it, and an init does without.
+  UniqueFd last_pid(::open("/proc/sys/kernel/ns_last_pid", O_RDONLY | O_CLOEXEC));
   PYEXEC_TRY(check(::dup3(proc.get(), kProc, O_CLOEXEC), Step::descriptors, 0));
+  if (last_pid)
+    PYEXEC_TRY(check(::dup3(last_pid.get(), kLastPid, O_CLOEXEC), Step::descriptors, 3));
+  else
+    ::close(kLastPid);
   proc.reset();
+  last_pid.reset();
   PYEXEC_TRY(check(sys::close_range(0, kSocket - 1), Step::descriptors, 1));
-  return check(sys::close_range(kProc + 1, ~0u), Step::descriptors, 2);
+  return check(sys::close_range(kLastPid + 1, ~0u), Step::descriptors, 2);
 }
 
 // A supervisor that failed to clean up, or was killed, has left a job behind that nobody watches.
@@ -98,7 +107,7 @@ SetupError start_init(const Plan& plan, const Limits& limits, std::uint32_t work
   if (pid == -1) return fail(Step::namespaces, errno);
   if (pid == 0) {
     jail.lifeline.reset();
-    run_init(lifeline, jail.server_job.get(), plan, limits);
+    run_init({lifeline, jail.server_job.get(), kLastPid}, plan, limits);
   }
   jail.init_pidfd.reset(pidfd);
   PYEXEC_TRY(write_id_maps(plan, kProc, pidfd, worker_id));

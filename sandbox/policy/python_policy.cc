@@ -6,6 +6,9 @@
 #include "sandbox/policy/python_policy.h"
 
 #include <asm/ioctls.h>
+#if defined(__x86_64__)
+#include <asm/prctl.h>
+#endif
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/sched.h>
@@ -68,78 +71,89 @@ std::vector<Alternative> own_limits() {
 
 std::vector<SyscallRule> conditional_rules() {
   return {
-      // These come first because only they run in the filter: the kernel caches calls that are
-      // always allowed.
-      {{SYS_clone},
-       {{Condition{0, Test::no_bits_of, kForbiddenCloneFlags}}},
-       EPERM,
-       "threads and fork, without namespaces"},
-      {{SYS_ioctl},
-       if_argument_is(1, {TCGETS, FIONREAD, FIONBIO, FIOCLEX, FIONCLEX, TIOCGWINSZ}),
-       ENOTTY,
-       "isatty, non-blocking mode; TIOCSTI and TIOCLINUX type into somebody's terminal; on ENOTTY "
-       "shutil gives up a FICLONE copy"},
-      {{SYS_fcntl},
-       if_argument_is(
-           1, {F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETPIPE_SZ, F_GETLK,
-               F_SETLK, F_SETLKW, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW}),
-       EINVAL,
-       "descriptor flags, and locks on the jail's own inodes (jail_root.h); leases, notifications, "
-       "signal ownership and larger pipes are out"},
-      {{SYS_prctl},
-       own_state_and_parents_death(),
-       EPERM,
-       "thread names, children that follow their parent, reading one's own state"},
-      {{SYS_madvise},
-       if_argument_is(2, {MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED, MADV_DONTNEED,
-                          MADV_FREE, MADV_DONTFORK, MADV_DOFORK, MADV_HUGEPAGE, MADV_NOHUGEPAGE,
-                          MADV_DONTDUMP, MADV_DODUMP, MADV_WIPEONFORK, MADV_COLD}),
-       EINVAL,
-       "what allocators and numpy say; poisoning and collapsing pages is out"},
-      {{SYS_prlimit64},
-       own_limits(),
-       EPERM,
-       "one's own limits: they can be lowered, and raised no more; but for RLIMIT_CORE, for which "
-       "0 "
-       "means more than 1 (limits.cc)"},
-      {{SYS_getpriority},
-       {{Condition{0, Test::equals, PRIO_PROCESS}, Condition{1, Test::equals, 0}}},
-       EPERM,
-       "os.nice on oneself"},
-      {{SYS_setpriority},
-       own_nicer_priorities(),
-       EPERM,
-       "the same; kernels without RLIMIT_NICE (gVisor) would let it be lowered, too"},
-      {{SYS_socketpair},
-       stream_pairs(),
-       EPERM,
-       "asyncio's and multiprocessing's own pipes, which reach nobody else; an end of a datagram "
-       "pair "
-       "does, once its peer is closed"},
-      {{SYS_sendto, SYS_recvfrom},
-       {{Condition{3, Test::no_bits_of, kForbiddenMessageFlags}}},
-       EPERM,
-       "a socketpair's ends; urgent and zero-copy data have a history of kernel bugs"},
-      {{SYS_sendmsg, SYS_recvmsg},
-       {{Condition{2, Test::no_bits_of, kForbiddenMessageFlags}}},
-       EPERM,
-       "the same; multiprocessing passes descriptors this way"},
-      {{SYS_getsockopt},
-       {{Condition{1, Test::equals, SOL_SOCKET}, Condition{2, Test::equals, SO_TYPE}},
-        {Condition{1, Test::equals, SOL_SOCKET}, Condition{2, Test::equals, SO_DOMAIN}},
-        {Condition{1, Test::equals, SOL_SOCKET}, Condition{2, Test::equals, SO_PROTOCOL}},
-        {Condition{1, Test::equals, SOL_SOCKET}, Condition{2, Test::equals, SO_ERROR}}},
-       EPERM,
-       "what Python asks of a socket; others hand out pidfds and filters"},
-      {{SYS_preadv2, SYS_pwritev2},
-       if_argument_is(5, {0}),
-       EOPNOTSUPP,
-       "without flags, as readv; RWF_NOWAIT tells what is in the page cache that all share"},
-      {{SYS_fadvise64},
-       if_argument_is(3, {POSIX_FADV_NORMAL, POSIX_FADV_RANDOM, POSIX_FADV_SEQUENTIAL,
-                          POSIX_FADV_WILLNEED, POSIX_FADV_NOREUSE}),
-       EPERM,
-       "hints; POSIX_FADV_DONTNEED empties a cache that all share"},
+    // These come first because only they run in the filter: the kernel caches calls that are
+    // always allowed.
+    {{SYS_clone},
+     {{Condition{0, Test::no_bits_of, kForbiddenCloneFlags}}},
+     EPERM,
+     "threads and fork, without namespaces"},
+        {{SYS_ioctl},
+         if_argument_is(1, {TCGETS, FIONREAD, FIONBIO, FIOCLEX, FIONCLEX, TIOCGWINSZ}),
+         ENOTTY,
+         "isatty, non-blocking mode; TIOCSTI and TIOCLINUX type into somebody's terminal; on "
+         "ENOTTY "
+         "shutil gives up a FICLONE copy"},
+        {{SYS_fcntl},
+         if_argument_is(1,
+                        {F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETPIPE_SZ,
+                         F_GETLK, F_SETLK, F_SETLKW, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW}),
+         EINVAL,
+         "descriptor flags, and locks on the jail's own inodes (jail_root.h); leases, "
+         "notifications, "
+         "signal ownership and larger pipes are out"},
+        {{SYS_prctl},
+         own_state_and_parents_death(),
+         EPERM,
+         "thread names, children that follow their parent, reading one's own state"},
+        {{SYS_madvise},
+         if_argument_is(2, {MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED, MADV_DONTNEED,
+                            MADV_FREE, MADV_DONTFORK, MADV_DOFORK, MADV_HUGEPAGE, MADV_NOHUGEPAGE,
+                            MADV_DONTDUMP, MADV_DODUMP, MADV_WIPEONFORK, MADV_COLD}),
+         EINVAL,
+         "what allocators and numpy say; poisoning and collapsing pages is out"},
+        {{SYS_prlimit64},
+         own_limits(),
+         EPERM,
+         "one's own limits: they can be lowered, and raised no more; but for RLIMIT_CORE, for "
+         "which "
+         "0 "
+         "means more than 1 (limits.cc)"},
+        {{SYS_getpriority},
+         {{Condition{0, Test::equals, PRIO_PROCESS}, Condition{1, Test::equals, 0}}},
+         EPERM,
+         "os.nice on oneself"},
+        {{SYS_setpriority},
+         own_nicer_priorities(),
+         EPERM,
+         "the same; kernels without RLIMIT_NICE (gVisor) would let it be lowered, too"},
+        {{SYS_socketpair},
+         stream_pairs(),
+         EPERM,
+         "asyncio's and multiprocessing's own pipes, which reach nobody else; an end of a datagram "
+         "pair "
+         "does, once its peer is closed"},
+        {{SYS_sendto, SYS_recvfrom},
+         {{Condition{3, Test::no_bits_of, kForbiddenMessageFlags}}},
+         EPERM,
+         "a socketpair's ends; urgent and zero-copy data have a history of kernel bugs"},
+        {{SYS_sendmsg, SYS_recvmsg},
+         {{Condition{2, Test::no_bits_of, kForbiddenMessageFlags}}},
+         EPERM,
+         "the same; multiprocessing passes descriptors this way"},
+        {{SYS_getsockopt},
+         {{Condition{1, Test::equals, SOL_SOCKET}, Condition{2, Test::equals, SO_TYPE}},
+          {Condition{1, Test::equals, SOL_SOCKET}, Condition{2, Test::equals, SO_DOMAIN}},
+          {Condition{1, Test::equals, SOL_SOCKET}, Condition{2, Test::equals, SO_PROTOCOL}},
+          {Condition{1, Test::equals, SOL_SOCKET}, Condition{2, Test::equals, SO_ERROR}}},
+         EPERM,
+         "what Python asks of a socket; others hand out pidfds and filters"},
+        {{SYS_preadv2, SYS_pwritev2},
+         if_argument_is(5, {0}),
+         EOPNOTSUPP,
+         "without flags, as readv; RWF_NOWAIT tells what is in the page cache that all share"},
+        {{SYS_fadvise64},
+         if_argument_is(3, {POSIX_FADV_NORMAL, POSIX_FADV_RANDOM, POSIX_FADV_SEQUENTIAL,
+                            POSIX_FADV_WILLNEED, POSIX_FADV_NOREUSE}),
+         EPERM,
+         "hints; POSIX_FADV_DONTNEED empties a cache that all share"},
+#if defined(__x86_64__)
+        {{SYS_arch_prctl},
+         if_argument_is(0, {ARCH_SET_FS, ARCH_GET_FS}),
+         EINVAL,
+         "thread-local storage in programs that the job executes; EINVAL is what kernels without "
+         "the "
+         "other codes say"},
+#endif
   };
 }
 
@@ -192,7 +206,6 @@ std::vector<SyscallRule> allowed_rules() {
         SYS_epoll_wait, SYS_eventfd, SYS_alarm, SYS_pause, SYS_time, SYS_getpgrp, SYS_getrlimit,
         SYS_fork, SYS_vfork},
        always(), kNever, "older names of the calls above"},
-      {{SYS_arch_prctl}, always(), kNever, "thread-local storage in programs that the job executes"},
 #endif
   };
 }

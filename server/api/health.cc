@@ -11,6 +11,17 @@ bool is_ready(const Api& api) {
   return api.engine.pool.zygote() && !api.lifecycle.is_leaving();
 }
 
+std::string memory_of(const Hello& zygote) {
+  ObjectWriter memory;
+  const bool is_image = zygote.image_bytes > 0;
+  memory.text("layout", is_image ? "image" : "pages");
+  if (is_image)
+    memory.number("image_bytes", zygote.image_bytes);
+  else
+    memory.text("reason", zygote.image_refused.data());
+  return memory.object();
+}
+
 }  // namespace
 
 Response healthz(const Api& api) {
@@ -46,6 +57,7 @@ Response health(const Api& api) {
   out.json("isolation", isolation_document(api.engine.isolation));
   out.json("pool", pool.object());
   out.json("versions", versions.object());
+  if (zygote) out.json("memory", memory_of(*zygote));
   return {is_ready(api) ? 200u : 503u, out.object()};
 }
 
@@ -59,6 +71,7 @@ Response metrics(Api& api) {
                      .dropped_log_lines = api.log.dropped(),
                      .is_ready = is_ready(api),
                      .isolation_level = api.engine.isolation.probed.level,
+                     .image_bytes = zygote ? zygote->image_bytes : 0,
                      .info = {}};
   if (zygote)
     present.info = {{"version", PYEXEC_VERSION},

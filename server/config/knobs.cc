@@ -123,6 +123,13 @@ const std::vector<TextKnob>& text_knobs() {
       {"--trace-project", "PYEXEC_TRACE_PROJECT", &Config::trace_project, "",
        "project of Google Cloud that traces in the log belong to; $GOOGLE_CLOUD_PROJECT is used "
        "where this is not set"},
+      {"--memory-image",
+       "PYEXEC_MEMORY_IMAGE",
+       &Config::memory_image,
+       "auto",
+       "auto: workers are forked from an image of the warm interpreter's memory where the kernel "
+       "can make one, which is faster; off: from its memory as it is",
+       {"auto", "off"}},
       {"--worker", "PYEXEC_WORKER", &Config::worker_path, "",
        "path of pyexec-worker; by default the one beside this program"},
   };

@@ -96,7 +96,7 @@ struct Metrics::Families {
   std::array<prometheus::Counter*, 2> bytes = {};  // by Direction
   std::array<prometheus::Gauge*, 4> workers = {};
   prometheus::Gauge *waiting, *load, *body_bytes, *answer_bytes, *connections, *is_ready,
-      *isolation_level, *resident_bytes;
+      *isolation_level, *image_bytes, *resident_bytes;
   prometheus::Family<prometheus::Gauge>* info;
 };
 
@@ -180,6 +180,9 @@ Metrics::Families::Families() {
   this->is_ready = &add_gauge(this->registry, "pyexec_ready", "1 where /health says so, else 0");
   this->isolation_level = &add_gauge(this->registry, "pyexec_isolation_level",
                                      "Level that was verified at start, 1 to 4");
+  this->image_bytes =
+      &add_gauge(this->registry, "pyexec_image_bytes",
+                 "Image of the warm interpreter that workers are forked from; 0: there is none");
   this->resident_bytes = &add_gauge(this->registry, "process_resident_memory_bytes",
                                     "Resident memory of the server, without jobs");
   this->info = &prometheus::BuildGauge()
@@ -260,6 +263,7 @@ std::string Metrics::text(const Present& present) {
   set(families_->connections, present.connections);
   set(families_->is_ready, present.is_ready ? 1 : 0);
   set(families_->isolation_level, present.isolation_level);
+  set(families_->image_bytes, present.image_bytes);
   set(families_->resident_bytes, resident_bytes());
   raise_to(*families_->zygote_starts, static_cast<double>(pool.zygote_starts));
   raise_to(*families_->worker_failures, static_cast<double>(pool.worker_failures));

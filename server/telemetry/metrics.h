@@ -47,6 +47,7 @@ struct Present {
   std::uint64_t body_bytes, answer_bytes, connections, dropped_log_lines;
   bool is_ready;  // as /health says
   std::uint64_t isolation_level;
+  std::uint64_t image_bytes;                // that workers are forked from; 0: there is none
   std::map<std::string, std::string> info;  // versions, by name
 };
 

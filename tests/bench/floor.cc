@@ -3,7 +3,8 @@
 // several processes at a time (`fork`). Prints one line of JSON.
 //
 //   pyexec-floor inline SCRIPT RUNS
-//   pyexec-floor fork SCRIPT SECONDS PROCESSES
+//   pyexec-floor fork SCRIPT SECONDS PROCESSES     memory laid out in pages, as any program's is
+//   pyexec-floor image SCRIPT SECONDS PROCESSES    memory as an image (worker/job/memory_image.h)
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -94,13 +95,15 @@ void print(std::uint64_t processes, const Tally& sum) {
 }
 
 // Each process is a zygote of its own: one alone would not keep two cores busy. All begin together.
-void forks(const Job& job, double seconds, std::size_t processes) {
+void forks(MemoryForm memory, const Job& job, double seconds, std::size_t processes) {
   std::vector<int> sockets;
   for (std::size_t i = 0; i < processes; ++i) {
     int pair[2];
     if (::socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == -1) die("socketpair");
     if (::fork() == 0) {
-      const Interpreter interpreter(Locking::by_kernel);
+      const Interpreter interpreter(Locking::by_kernel, memory);
+      if (memory == MemoryForm::image && interpreter.image().refused_step != nullptr)
+        die(interpreter.image().refused_step);
       silence();
       char go = 1;
       if (!sys::send_all(pair[1], &go, 1) || !sys::read_all(pair[1], &go, 1)) die("go");
@@ -135,7 +138,7 @@ int main(int argc, char** argv) {
   answers = ::fdopen(::dup(STDOUT_FILENO), "w");
   if (argc == 4 && std::strcmp(argv[1], "inline") == 0) {
     const Job job = job_of(argv[2]);
-    const Interpreter interpreter(Locking::by_kernel);
+    const Interpreter interpreter(Locking::by_kernel, MemoryForm::pages);
     silence();
     const auto runs = static_cast<std::uint64_t>(std::atol(argv[3]));
     if (const pid_t pid = ::fork(); pid != 0) return ::waitpid(pid, nullptr, 0) == pid ? 0 : 1;
@@ -147,11 +150,13 @@ int main(int argc, char** argv) {
     print(1, repeat(once, [&](std::uint64_t done, double) { return done >= runs; }));
     std::fflush(answers);
     ::_exit(0);
-  } else if (argc == 5 && std::strcmp(argv[1], "fork") == 0) {
-    forks(job_of(argv[2]), std::atof(argv[3]), static_cast<std::size_t>(std::atol(argv[4])));
+  } else if (argc == 5 &&
+             (std::strcmp(argv[1], "fork") == 0 || std::strcmp(argv[1], "image") == 0)) {
+    forks(argv[1][0] == 'i' ? MemoryForm::image : MemoryForm::pages, job_of(argv[2]),
+          std::atof(argv[3]), static_cast<std::size_t>(std::atol(argv[4])));
   } else {
     std::fprintf(stderr,
-                 "usage: pyexec-floor inline SCRIPT RUNS | fork SCRIPT SECONDS PROCESSES\n");
+                 "usage: pyexec-floor inline SCRIPT RUNS | fork|image SCRIPT SECONDS PROCESSES\n");
     return 2;
   }
   std::fflush(answers);

@@ -150,7 +150,7 @@ const Functions* functions = nullptr;
 
 }  // namespace
 
-Interpreter::Interpreter(Locking locking) {
+Interpreter::Interpreter(Locking locking, MemoryForm memory) {
   lay_out_memory();
   start_python();
   try {
@@ -172,7 +172,7 @@ Interpreter::Interpreter(Locking locking) {
     die("the prelude failed", error.what());
   }
   close_gaps(PyObject_Malloc);
-  seal_memory();
+  image_ = seal_memory(memory);
 }
 
 void Interpreter::start_life(const char* temporary_directory) const {

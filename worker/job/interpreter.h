@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "worker/job/memory_layout.h"
 #include "worker/job/sqlite_locks.h"
 #include "worker/protocol/control.h"
 #include "worker/protocol/job.h"
@@ -26,13 +27,14 @@ class Interpreter {
  public:
   // Runs in the zygote: starts Python, imports the packages, runs the prelude, and prepares for any
   // number of forks. From then on this process runs no Python; its forks do, after `start_life`.
-  explicit Interpreter(Locking locking);
+  Interpreter(Locking locking, MemoryForm memory);
   // Never finalised: that would touch every page that a worker shares with the zygote.
   ~Interpreter() = default;
   Interpreter(const Interpreter&) = delete;
   Interpreter& operator=(const Interpreter&) = delete;
 
   const Versions& versions() const { return versions_; }
+  const ImageResult& image() const { return image_; }
 
   // Runs in the jailed worker. `temporary_directory`: where tempfile writes, or "".
   void start_life(const char* temporary_directory) const;
@@ -48,6 +50,7 @@ class Interpreter {
   };
 
   Versions versions_;
+  ImageResult image_ = {};
   NumpyRandom* numpy_random_ = nullptr;
 };
 

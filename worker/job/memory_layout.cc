@@ -9,11 +9,11 @@
 #include <array>
 #include <cstdint>
 #include <cstdlib>
-#include <fstream>
-#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "worker/job/own_mappings.h"
 
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE 25
@@ -77,30 +77,10 @@ class Arenas {
 };
 Arenas arenas;
 
-struct Mapping {
-  std::uintptr_t begin, end;
-  std::string allowed, file;  // from /proc/PID/maps: "rw-p"; a path, "[heap]" or ""
-};
-
-std::vector<Mapping> mappings() {
-  std::vector<Mapping> found;
-  std::ifstream file("/proc/self/maps");
-  for (std::string line; std::getline(file, line);) {
-    Mapping mapping = {};
-    char dash;
-    std::string offset, device, inode;
-    std::istringstream words(line);
-    words >> std::hex >> mapping.begin >> dash >> mapping.end >> mapping.allowed >> offset >>
-        device >> inode >> mapping.file;
-    found.push_back(std::move(mapping));
-  }
-  return found;
-}
-
 // Makes a library's relocated pages, which the dynamic linker filled in and then made read-only,
 // writable again, so that they merge with the data mapping behind them. The protection guards
 // nothing: the code that runs in this memory is the script itself.
-void merge_relocated_pages(const std::vector<Mapping>& all) {
+void merge_relocated_pages(const std::vector<OwnMapping>& all) {
   for (std::size_t i = 0; i + 1 < all.size(); ++i)
     if (all[i].allowed == "r--p" && all[i + 1].allowed == "rw-p" && all[i].file[0] == '/' &&
         all[i].file == all[i + 1].file && all[i].end == all[i + 1].begin)
@@ -108,14 +88,14 @@ void merge_relocated_pages(const std::vector<Mapping>& all) {
                  PROT_READ | PROT_WRITE);
 }
 
-void collapse(const Mapping& mapping) {
+void collapse(const OwnMapping& mapping) {
   for (std::uintptr_t at = round_up(mapping.begin); at + kHugePage <= mapping.end; at += kHugePage)
     ::madvise(reinterpret_cast<void*>(at), kHugePage, MADV_COLLAPSE);
 }
 
-void rearrange(const std::vector<Mapping>& all) {
+void rearrange(const std::vector<OwnMapping>& all) {
   merge_relocated_pages(all);
-  for (const Mapping& mapping : all)
+  for (const OwnMapping& mapping : all)
     if (mapping.allowed == "rw-p" && (mapping.file.empty() || mapping.file == "[heap]"))
       collapse(mapping);
 }
@@ -202,11 +182,14 @@ void end_arena(void* arena, std::size_t bytes) {
   arenas.end(arena, bytes);
 }
 
-void seal_memory() {
+ImageResult seal_memory(MemoryForm wanted) {
   ::malloc_trim(0);
   arenas.seal();
-  rearrange(mappings());
   sort_the_free_list();
+  ImageResult image = {"not wanted", 0, 0};
+  if (wanted == MemoryForm::image) image = make_memory_image();
+  if (image.refused_step != nullptr) rearrange(own_mappings(false));
+  return image;
 }
 
 }  // namespace pyexec

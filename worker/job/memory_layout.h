@@ -4,6 +4,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+
+#include "worker/job/memory_image.h"
 
 namespace pyexec {
 
@@ -19,8 +22,13 @@ void end_arena(void* arena, std::size_t bytes);
 // left. `make_object` is Python's allocator of small objects.
 void close_gaps(void* (*make_object)(std::size_t));
 
-// Runs in the zygote, once it is ready to be forked: frees unused memory, and makes huge pages of
-// the rest.
-void seal_memory();
+enum class MemoryForm : std::uint32_t {
+  image,  // one file (memory_image.h), where the kernel allows it; else pages
+  pages,  // of the process's own, huge ones as far as the kernel has them
+};
+
+// Runs in the zygote, once it is ready to be forked: frees unused memory, and puts the rest in
+// form. Returns what became of the image, if one was wanted.
+ImageResult seal_memory(MemoryForm wanted);
 
 }  // namespace pyexec

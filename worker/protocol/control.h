@@ -18,7 +18,7 @@ namespace pyexec {
 
 // The descriptor of the control socket, in the launcher and in the zygote.
 inline constexpr int kControlFd = 3;
-inline constexpr std::uint32_t kProtocolVersion = 7;
+inline constexpr std::uint32_t kProtocolVersion = 8;
 
 enum class ControlType : std::uint32_t {
   configure = 1,
@@ -36,9 +36,9 @@ enum class ControlType : std::uint32_t {
 struct Configure {
   static constexpr auto kType = ControlType::configure;
   std::uint32_t protocol_version;
-  std::uint32_t allow_weak;  // 1: a jail that is only a system call filter is acceptable
-  std::uint32_t max_level;   // of the plans that are tried
-  std::uint32_t reserved;
+  std::uint32_t allow_weak;    // 1: a jail that is only a system call filter is acceptable
+  std::uint32_t max_level;     // of the plans that are tried
+  std::uint32_t no_image;      // 1: the interpreter's memory stays as the system laid it out
   std::uint64_t memory_bytes;  // on top of the warm interpreter
   std::uint64_t cpu_seconds;
   std::uint64_t file_bytes;
@@ -95,6 +95,8 @@ struct Hello {
   std::uint32_t protocol_version;
   std::uint32_t level;
   std::array<char, 32> python, numpy, pandas;  // version texts, NUL-terminated
+  std::uint64_t image_bytes;  // of the image that workers are forked from; 0: there is none
+  std::array<char, 64> image_refused;  // the step and why, NUL-terminated; "" if there is one
 };
 
 inline const char* isolation_name(std::uint32_t level) {

@@ -15,6 +15,7 @@
 #include <fstream>
 #include <map>
 #include <span>
+#include <system_error>
 #include <vector>
 
 #include "sandbox/base/fd_message.h"
@@ -32,14 +33,21 @@ namespace {
 
 using sandbox::SetupError;
 
-Hello hello(const Versions& versions, std::uint32_t level) {
-  Hello message = {kProtocolVersion, level, {}, {}, {}};
-  const auto put = [](std::array<char, 32>& out, const std::string& text) {
+Hello hello(const Interpreter& interpreter, std::uint32_t level) {
+  const Versions& versions = interpreter.versions();
+  const ImageResult& image = interpreter.image();
+  Hello message = {kProtocolVersion, level, {}, {}, {}, image.bytes, {}};
+  const auto put = [](auto& out, const std::string& text) {
     std::memcpy(out.data(), text.data(), std::min(text.size(), out.size() - 1));
   };
   put(message.python, versions.python);
   put(message.numpy, versions.numpy);
   put(message.pandas, versions.pandas);
+  if (image.refused_step != nullptr) {
+    std::string why = image.refused_step;
+    if (image.error != 0) why += ": " + std::generic_category().message(image.error);
+    put(message.image_refused, why);
+  }
   return message;
 }
 
@@ -139,11 +147,12 @@ int zygote_main(const Configure& configure, const sandbox::Plan& plan, std::uint
     tell_server(SpawnFailed{kNoWorker, error});
     return 1;
   }
-  const Interpreter interpreter(locking_of(plan));
+  const Interpreter interpreter(locking_of(plan),
+                                configure.no_image == 1 ? MemoryForm::pages : MemoryForm::image);
   Forker forker(interpreter, configure, plan, spawner);
   Slots slots(forker, plan, job_limits(configure), generation);
   Zygote zygote(forker, spawner, plan.cgroup == sandbox::Cgroup::none ? nullptr : &slots);
-  if (!tell_server(hello(interpreter.versions(), plan.level))) return 1;
+  if (!tell_server(hello(interpreter, plan.level))) return 1;
   while (zygote.serve_once()) {
   }
   return 0;
