@@ -57,7 +57,7 @@ Response health(const Api& api) {
   out.json("isolation", isolation_document(api.engine.isolation));
   out.json("pool", pool.object());
   out.json("versions", versions.object());
-  if (zygote) out.json("memory", memory_of(*zygote));
+  out.json("memory", zygote ? memory_of(*zygote) : "null");
   return {is_ready(api) ? 200u : 503u, out.object()};
 }
 

@@ -28,7 +28,10 @@ namespace pyexec {
 namespace {
 
 constexpr std::uintptr_t kHugePage = 2 << 20;
-constexpr int kEverything = PROT_READ | PROT_WRITE | PROT_EXEC;
+// Two kinds of mappings, so that most neighbours of a library merge: code with its constants, and
+// data. One kind for all, writable and executable, would make another tenth of the forks
+// (tests/bench/README.md), and a flaw of a C library easier to turn into code.
+constexpr int kCode = PROT_READ | PROT_EXEC, kData = PROT_READ | PROT_WRITE;
 
 constexpr std::uintptr_t round_down(std::uintptr_t address) {
   return address / kHugePage * kHugePage;
@@ -40,6 +43,7 @@ constexpr std::uintptr_t round_up(std::uintptr_t address) {
 struct Range {
   std::uintptr_t begin, end;
   std::uintptr_t offset;  // in the file
+  int rights;             // kCode or kData
 };
 
 // What a fork or the kernel treats in a way of its own would lose that: wf is wiped in a child (the
@@ -54,7 +58,8 @@ bool is_ordinary(const OwnMapping& mapping) {
 
 bool belongs_to_image(const OwnMapping& mapping) {
   const bool is_kernels = mapping.file.starts_with("[") && mapping.file != "[heap]";
-  return mapping.allowed[0] == 'r' && mapping.allowed[3] == 'p' && !is_kernels &&
+  const bool is_both = mapping.allowed[1] == 'w' && mapping.allowed[2] == 'x';
+  return mapping.allowed[0] == 'r' && mapping.allowed[3] == 'p' && !is_both && !is_kernels &&
          is_ordinary(mapping);
 }
 
@@ -78,7 +83,8 @@ std::uintptr_t lay_out(std::vector<Range>& ranges) {
 std::vector<Range> image_ranges() {
   std::vector<Range> ranges;
   for (const OwnMapping& mapping : own_mappings(true))
-    if (belongs_to_image(mapping)) ranges.push_back({mapping.begin, mapping.end, 0});
+    if (belongs_to_image(mapping))
+      ranges.push_back({mapping.begin, mapping.end, 0, mapping.allowed[1] == 'w' ? kData : kCode});
   return ranges;
 }
 
@@ -122,22 +128,27 @@ bool copy(const Range& range, int file) {
   return true;
 }
 
-// Returns whether most of the file lies in huge pages. In small ones it would be slower than the
-// memory as it was.
-bool collapse(const View& view, std::size_t size) {
-  std::size_t huge = 0;
-  for (std::size_t at = 0; at < size; at += kHugePage)
-    if (::madvise(reinterpret_cast<void*>(view.begin() + at), kHugePage, MADV_COLLAPSE) == 0)
-      ++huge;
-  return huge > 0 && huge * kHugePage >= size / 2;
+// Returns whether most of what is in the file lies in huge pages. In small ones it would be slower
+// than the memory as it was. Holes between ranges stay holes.
+bool collapse(const View& view, const std::vector<Range>& ranges) {
+  std::size_t huge = 0, all = 0;
+  std::uintptr_t at = 0;  // all before it has been looked at
+  for (const Range& range : ranges)
+    for (at = std::max(at, round_down(range.offset)); at < range.offset + (range.end - range.begin);
+         at += kHugePage, ++all)
+      if (::madvise(reinterpret_cast<void*>(view.begin() + at), kHugePage, MADV_COLLAPSE) == 0)
+        ++huge;
+  return huge * 4 >= all * 3;
 }
 
 // Whether the kernel lets the whole file be mapped as it will be: after this nothing can fail for
 // want of a right or of memory.
 bool can_map(int file, std::size_t size) {
-  void* const trial = ::mmap(nullptr, size, kEverything, MAP_PRIVATE, file, 0);
-  if (trial == MAP_FAILED) return false;
-  ::munmap(trial, size);
+  for (const int rights : {kCode, kData}) {
+    void* const trial = ::mmap(nullptr, size, rights, MAP_PRIVATE, file, 0);
+    if (trial == MAP_FAILED) return false;
+    ::munmap(trial, size);
+  }
   return true;
 }
 
@@ -152,7 +163,7 @@ bool can_seal() {
 }
 
 bool map_over(const Range& range, int file) {
-  return ::mmap(reinterpret_cast<void*>(range.begin), range.end - range.begin, kEverything,
+  return ::mmap(reinterpret_cast<void*>(range.begin), range.end - range.begin, range.rights,
                 MAP_PRIVATE | MAP_FIXED, file, static_cast<off_t>(range.offset)) != MAP_FAILED;
 }
 
@@ -183,7 +194,7 @@ ImageResult make_memory_image() {
     if (view.begin() == 0) return refused("view");
     for (const Range& range : ranges)
       if (!copy(range, file.get())) return refused("copy");
-    if (!collapse(view, size)) return refused("huge pages");
+    if (!collapse(view, ranges)) return refused("huge pages");
   }
   // What was allocated and freed meanwhile has changed the list.
   std::vector<Range> ranges = image_ranges();
