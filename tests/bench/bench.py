@@ -12,7 +12,7 @@ from pathlib import Path
 
 import machine
 import plot
-from subjects import (BUILD, SCRIPTS, Counters, Service, available_kib, bare_forks, exec_per_request, in_process, load,
+from subjects import (BUILD, FORKS, SCRIPTS, Counters, Service, available_kib, exec_per_request, forks, in_process, load,
                       private_kib_of_workers)
 
 PERCENTILES = ("p50", "p99", "p99.9", "max")
@@ -80,7 +80,14 @@ class Bench:
     def pyexec_peak(self, script):
         said, cpu = self.pyexec_load(script, "closed", "--connections", 8, "--seconds", self.options.seconds)
         self.series.note("closed loop, jobs/s", "pyexec", script, said["ok"] / said["seconds"])
+        self.series.note("of it the server's, us", "pyexec", script, said["server_cpu_s"] / said["ok"] * 1e6)
         measured(self.series, "pyexec", script, said, cpu, "closed loop")
+
+    def sequential(self, script):
+        """One client that sends one job after the other."""
+        said, cpu = self.pyexec_load(script, "closed", "--connections", 1, "--seconds", self.options.seconds)
+        self.series.note("sequential, jobs/s", "pyexec", script, said["ok"] / said["seconds"])
+        measured(self.series, "pyexec", script, said, cpu, "sequential")
 
     def pyexec_open(self, script, share):
         rate = self.capacity[script][0] * share / 100
@@ -108,10 +115,11 @@ class Bench:
         for name in ("p50", "max"):
             self.series.note(f"{name} at 10 %, ms", "exec-per-request", script, said["latency_us"][name] / 1000)
 
-    def floor(self, script):
-        said = bare_forks(script, self.options.seconds)
-        self.series.note("closed loop, jobs/s", "bare forks", script, said["per_s"])
-        self.series.note("p50 closed loop, ms", "bare forks", script, said["p50_us"] / 1000)
+    def floors(self, script):
+        for subject in FORKS:
+            said = forks(subject, script, self.options.seconds)
+            self.series.note("closed loop, jobs/s", subject, script, said["per_s"])
+            self.series.note("p50 closed loop, ms", subject, script, said["p50_us"] / 1000)
 
     def inline(self, script):
         self.series.note("p50 closed loop, ms", "in-process", script, in_process(script, self.options.runs)["p50_us"] / 1000)
@@ -120,7 +128,7 @@ class Bench:
         steps = [(self.echo,)]
         for script in SCRIPTS:
             steps += [(self.pyexec_open, script, 10), (self.pyexec_open, script, 50), (self.pyexec_peak, script),
-                      (self.floor, script), (self.inline, script), (self.peer_open, script), (self.peer_peak, script)]
+                      (self.sequential, script), (self.floors, script), (self.inline, script), (self.peer_open, script), (self.peer_peak, script)]
         for step, *arguments in steps[::-1] if number % 2 else steps:
             step(*arguments)
 
@@ -160,8 +168,9 @@ def verdicts(series):
         out[text] = series.ratios(above, below)
 
     for script in SCRIPTS:
-        ours, forks = ("closed loop, jobs/s", "pyexec", script), ("closed loop, jobs/s", "bare forks", script)
-        ratio(f"throughput, {script}: pyexec / bare forks", ours, forks)
+        ours = "closed loop, jobs/s", "pyexec", script
+        for subject in FORKS:
+            ratio(f"throughput, {script}: pyexec / {subject}", ours, ("closed loop, jobs/s", subject, script))
         ratio(f"throughput, {script}: pyexec / exec-per-request", ours, ("closed loop, jobs/s", "exec-per-request", script))
         p50 = ("p50 at 10 %, ms", "pyexec", script)
         ratio(f"p50 at 10 %, {script}: exec-per-request / pyexec", ("p50 at 10 %, ms", "exec-per-request", script), p50)
@@ -175,7 +184,7 @@ def verdicts(series):
 
 
 def report(series, found, extra, disturbed, curves):
-    subjects = ("in-process", "bare forks", "pyexec", "exec-per-request", "HTTP alone")
+    subjects = ("in-process", *FORKS, "pyexec", "exec-per-request", "HTTP alone")
     for script in (*SCRIPTS, "-"):
         rows = sorted({key[0] for key in series.values if key[2] == script and key[1] in subjects})
         print(f"\n{script if script != '-' else 'GET /healthz'}")

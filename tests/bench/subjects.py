@@ -18,6 +18,11 @@ from prometheus_client.parser import text_string_to_metric_families  # noqa: E40
 from service import BUILD, Service  # noqa: E402,F401
 
 PYTHON = "/usr/bin/python3"
+FORKS = {
+    "plain forks": (PYTHON, HERE / "plain_fork.py"),
+    "bare forks": (BUILD / "pyexec-floor", "fork"),
+    "image forks": (BUILD / "pyexec-floor", "image"),
+}
 SCRIPTS = ("trivial", "series", "correlation")
 GUNICORN = "--workers 2 --worker-class gthread --threads 4 --keep-alive 75 --graceful-timeout 5 --log-level error"
 JAIL = (
@@ -46,8 +51,8 @@ def load(port, script, *mode):
     return said
 
 
-def bare_forks(script, seconds):
-    return run_json(BUILD / "pyexec-floor", "fork", HERE / f"scripts/{script}.py", seconds, os.cpu_count())
+def forks(subject, script, seconds):
+    return run_json(*FORKS[subject], HERE / f"scripts/{script}.py", seconds, os.cpu_count())
 
 
 def in_process(script, runs):
@@ -76,7 +81,7 @@ class Counters:
                     mean = grown[f"pyexec_{of}_phase_seconds_sum", *label] / grown[name, *label]
                     phases[f"{of}: {label[0]}"] = mean * 1e6
         hits, misses = (grown["pyexec_worker_acquisitions_total", result] for result in ("hit", "miss"))
-        return {"phases_us": phases, "hit_rate": hits / (hits + misses) if hits + misses else None}
+        return {"phases_us": phases, "server_cpu_s": grown["process_cpu_seconds_total",], "hit_rate": hits / (hits + misses) if hits + misses else None}
 
 
 @contextlib.contextmanager
