@@ -51,13 +51,15 @@ SetupError enter_scratch() {
 
 // The kernel says of each descriptor that is closed that it polls in vain.
 SetupError verify_closed_beyond(int last) {
-  std::array<pollfd, 250> checked;  // the zygote holds about ten
-  for (std::size_t i = 0; i < checked.size(); ++i)
-    checked[i] = {last + 1 + static_cast<int>(i), 0, 0};
-  PYEXEC_TRY(check(::poll(checked.data(), checked.size(), 0), Step::descriptors, 5));
-  for (const pollfd& one : checked)
-    if (one.revents != POLLNVAL)
-      return fail(Step::descriptors, 0, static_cast<std::uint32_t>(one.fd));
+  constexpr int kChecked = 256;  // the zygote holds about ten
+  std::array<pollfd, 16> some;   // at a time: no more than may be open
+  for (int first = last + 1; first < kChecked; first += static_cast<int>(some.size())) {
+    for (std::size_t i = 0; i < some.size(); ++i) some[i] = {first + static_cast<int>(i), 0, 0};
+    PYEXEC_TRY(check(::poll(some.data(), some.size(), 0), Step::descriptors, 5));
+    for (const pollfd& one : some)
+      if (one.revents != POLLNVAL)
+        return fail(Step::descriptors, 0, static_cast<std::uint32_t>(one.fd));
+  }
   return ok();
 }
 
