@@ -88,6 +88,14 @@ std::vector<Range> image_ranges() {
   return ranges;
 }
 
+// Whether the list holds: to make it took memory, and gave some back.
+bool are_mapped(const std::vector<Range>& ranges) {
+  for (const Range& range : ranges)  // ENOMEM tells of a hole; nothing else comes of it
+    if (::msync(reinterpret_cast<void*>(range.begin), range.end - range.begin, MS_ASYNC) == -1)
+      return false;
+  return true;
+}
+
 // Memory that the file is seen through, at a huge page. Shared, and so no part of the image.
 class View {
  public:
@@ -184,22 +192,19 @@ ImageResult make_memory_image() {
   if (!can_seal()) return refused("seal");
   const UniqueFd file(make_file());
   if (!file) return refused("create");
+  std::vector<Range> ranges = image_ranges();
+  const std::size_t size = lay_out(ranges);
+  // From here on nothing is allocated or freed, so that the list holds to the end.
+  if (ranges.empty() || !are_mapped(ranges)) return refused("list");
+  if (::ftruncate(file.get(), static_cast<off_t>(size)) == -1) return refused("resize");
+  if (!can_map(file.get(), size)) return refused("map");
   {
-    std::vector<Range> ranges = image_ranges();
-    const std::size_t size = lay_out(ranges);
-    if (ranges.empty()) return refused("list");
-    if (::ftruncate(file.get(), static_cast<off_t>(size)) == -1) return refused("resize");
-    if (!can_map(file.get(), size)) return refused("map");
     const View view(file.get(), size);
     if (view.begin() == 0) return refused("view");
     for (const Range& range : ranges)
       if (!copy(range, file.get())) return refused("copy");
     if (!collapse(view, ranges)) return refused("huge pages");
   }
-  // What was allocated and freed meanwhile has changed the list.
-  std::vector<Range> ranges = image_ranges();
-  const std::size_t size = lay_out(ranges);
-  if (::ftruncate(file.get(), static_cast<off_t>(size)) == -1) return refused("resize");
   if (const char* step = replace(ranges.data(), ranges.data() + ranges.size(), file.get()))
     fail_for_good(step);
   if (::fcntl(file.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) ==
