@@ -11,8 +11,9 @@ namespace pyexec::sandbox {
 
 // The worker is stopped, and is sent SIGKILL within a millisecond. It is the only process or thread
 // that the job ever had or, where a job is one process (supervisor.h), has now. Not sent if there
-// are others. (A job that armed a timer to send itself SIGCONT can run until that SIGKILL, but
-// nobody reads its output any more.)
+// are others. (A job that armed a timer to send itself SIGCONT can run until that SIGKILL, and a
+// fork that was under way may end in another process, which is killed before `kJailEmpty`; but
+// nobody reads their output any more.)
 inline constexpr char kWorkerStopped = 'K';
 // No process of the job is left, not even as a zombie. The last byte on a lifeline.
 inline constexpr char kJailEmpty = 'E';

@@ -142,20 +142,10 @@ int exit_at_once(void*) {
   ::_exit(0);
 }
 
-// Returns the number that the next process of this pid namespace will have, at the least, or -1.
-// Numbers ascend, and once past 300 never become low again.
-int next_number() {
-  char text[16] = {};
-  if (::pread(kLastPid, text, sizeof text - 1, 0) > 0) return std::atoi(text) + 1;
-  // Without the kernel's counter: the number of a process that is made now, and ends at once.
-  alignas(64) static char stack[4096];  // nobody waits for the process that runs on it
-  return ::clone(exit_at_once, stack + sizeof stack, CLONE_VM | SIGCHLD, nullptr);
-}
-
 // The processes of a job that has to end.
 class JobProcesses {
  public:
-  // Stops them. From now on none of them makes another: a fork fails while a signal is pending.
+  // Stops them.
   void stop() {
     if (worker_ && sys::pidfd_send_signal(worker_.get(), SIGSTOP) == 0 &&
         next_number() == kSecond) {
@@ -165,15 +155,14 @@ class JobProcesses {
     ::kill(-1, SIGSTOP);
     is_alone_ = !worker_ && next_number() == kSecond;
   }
-  // Whether the job never made a process or a thread: the worker has the first number after the
-  // init's. Known once stopped.
+  // Whether the job had made no process and no thread when it was stopped: the worker has the first
+  // number after the init's.
   bool is_alone() const { return is_alone_; }
 
-  // Returns 0, or -1 with ESRCH if nobody is left. A worker counts until the zygote, its parent,
-  // has reaped it.
+  // Returns 0, or -1 with ESRCH if nobody is left that is known. A worker counts until the zygote,
+  // its parent, has reaped it.
   int kill() const {
-    // kill(-1) looks at every process of the host, and is atomic against fork, so that no process
-    // escapes it.
+    // kill(-1) looks at every process of the host.
     return is_alone_ && worker_ ? sys::pidfd_send_signal(worker_.get(), SIGKILL)
                                 : ::kill(-1, SIGKILL);
   }
@@ -183,10 +172,31 @@ class JobProcesses {
     return !worker_ || ::poll(&ended, 1, ms) != 0;
   }
 
+  // Whether there are others after all. A fork that was under way as the worker was stopped, or one
+  // of a worker that was woken again (by a timer of its own), got its number later. Called once the
+  // worker is reaped: from then on nobody new gets one. `kill` kills the others then.
+  bool has_others() {
+    if (!is_alone_ || next_number() == kSecond) return false;
+    is_alone_ = false;
+    return true;
+  }
+
  private:
   static constexpr int kWorker = 2, kSecond = kWorker + 1;
 
+  // Returns the number that the next process of this pid namespace would have if this object had
+  // made none, or -1. Numbers ascend, and once past 300 never become low again.
+  int next_number() {
+    char text[16] = {};
+    if (::pread(kLastPid, text, sizeof text - 1, 0) > 0) return std::atoi(text) + 1;
+    // Without the kernel's counter: the number of a process that is made now, and ends at once.
+    alignas(64) static char stack[4096];  // nobody waits for the process that runs on it
+    const int number = ::clone(exit_at_once, stack + sizeof stack, CLONE_VM | SIGCHLD, nullptr);
+    return number == -1 ? -1 : number - made_++;
+  }
+
   const UniqueFd worker_{sys::pidfd_open(kWorker)};
+  int made_ = 0;
   bool is_alone_ = false;
 };
 
@@ -201,14 +211,21 @@ void stop_job(JobProcesses& job, int lifeline) {
   ::nanosleep(&head_start, nullptr);
 }
 
-// Kills every process of the job. If that fails, this process's exit ends the job.
-void kill_job(const JobProcesses& job, int lifeline) {
+// Returns once nobody is left that is known, or false if the kernel does not let them be killed.
+bool kill_known(const JobProcesses& job) {
   constexpr timespec kPause = {0, 200'000};
   constexpr int kSendAgainMs = 5;
   int failures = 0;
   while (job.kill() == 0 || (errno != ESRCH && ++failures < 10))
     if (job.wait_for_worker(kSendAgainMs)) ::nanosleep(&kPause, nullptr);
-  if (failures < 10) sys::send_all(lifeline, &kJailEmpty, 1);
+  return failures < 10;
+}
+
+// Kills every process of the job. If that fails, this process's exit ends the job.
+void kill_job(JobProcesses& job, int lifeline) {
+  if (!kill_known(job)) return;
+  if (job.has_others() && !kill_known(job)) return;
+  sys::send_all(lifeline, &kJailEmpty, 1);
 }
 
 }  // namespace

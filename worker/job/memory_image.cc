@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -66,7 +67,7 @@ bool belongs_to_image(const OwnMapping& mapping) {
 // Ranges that are close to each other lie in the file as they do in memory, so that neighbours
 // become one mapping. Returns the size of the file.
 std::uintptr_t lay_out(std::vector<Range>& ranges) {
-  constexpr std::uintptr_t kFar = 64 << 20;
+  constexpr std::uintptr_t kFar = kHugePage;
   std::uintptr_t size = 0, end = 0, shift = 0;
   for (Range& range : ranges) {
     if (end == 0 || range.begin - end > kFar) {
@@ -175,6 +176,15 @@ bool map_over(const Range& range, int file) {
                 MAP_PRIVATE | MAP_FIXED, file, static_cast<off_t>(range.offset)) != MAP_FAILED;
 }
 
+// EBUSY: the kernel itself holds a page for a moment.
+bool seal(int file) {
+  constexpr int kSeals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+  constexpr timespec kPause = {0, 10'000'000};
+  for (int tries = 0; ::fcntl(file, F_ADD_SEALS, kSeals) == -1; ::nanosleep(&kPause, nullptr))
+    if (errno != EBUSY || ++tries == 100) return false;
+  return true;
+}
+
 // Returns the step that failed, or nullptr.
 __attribute__((noinline)) const char* replace(const Range* first, const Range* last, int file) {
   for (const Range* range = first; range != last; ++range) {
@@ -192,6 +202,7 @@ ImageResult make_memory_image() {
   if (!can_seal()) return refused("seal");
   const UniqueFd file(make_file());
   if (!file) return refused("create");
+  errno = 0;
   std::vector<Range> ranges = image_ranges();
   const std::size_t size = lay_out(ranges);
   // From here on nothing is allocated or freed, so that the list holds to the end.
@@ -205,11 +216,11 @@ ImageResult make_memory_image() {
       if (!copy(range, file.get())) return refused("copy");
     if (!collapse(view, ranges)) return refused("huge pages");
   }
+  // A hole could be filled by a job that grows its mapping over it, and would stay filled.
+  if (::fallocate(file.get(), 0, 0, static_cast<off_t>(size)) == -1) return refused("fill");
   if (const char* step = replace(ranges.data(), ranges.data() + ranges.size(), file.get()))
     fail_for_good(step);
-  if (::fcntl(file.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) ==
-      -1)
-    fail_for_good("seal");
+  if (!seal(file.get())) fail_for_good("seal");
   return {nullptr, 0, size};
 }
 

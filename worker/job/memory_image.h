@@ -16,8 +16,8 @@ struct ImageResult {
 };
 
 // Runs in the zygote, which has one thread, once it is ready to be forked. If the kernel refuses a
-// step, the memory stays as it was. Throws std::runtime_error if the image cannot be sealed once it
-// is in use: such a process must not be forked.
+// step, the memory stays as it was. Throws std::runtime_error if it cannot be mapped or sealed to
+// the end: such a process must not be forked.
 ImageResult make_memory_image();
 
 }  // namespace pyexec

@@ -160,6 +160,7 @@ def test_what_runs_and_how_isolated_it_is(start):
         name: versions[name] for name in ("python", "numpy", "pandas")
     }
     assert scrape["pyexec_isolation_level",] == health["isolation"]["level"]
+    assert scrape["pyexec_image_bytes",] == health["memory"].get("image_bytes", 0)
     assert (scrape["pyexec_ready",], scrape["pyexec_connections",]) == (1, 1)
     assert scrape["process_resident_memory_bytes",] > 1e6 and scrape["process_cpu_seconds_total",] > 0
 
