@@ -124,6 +124,8 @@ awaitable<net::ip::tcp::acceptor> start(Application& app, Launcher& launcher) {
   const Deadline settled = Clock::now() + kMostSettling;
   co_await app.engine.pool.wait_idle(settled);
   co_await app.engine.pool.wait_full(settled);
+  if (Clock::now() >= settled)
+    app.log.warn("the self-test's own worker is not replaced yet: the first jobs may have to wait");
   co_return acceptor;
 }
 

@@ -161,10 +161,11 @@ class JobProcesses {
 
   // Returns 0, or -1 with ESRCH if nobody is left that is known. A worker counts until the zygote,
   // its parent, has reaped it.
-  int kill() const {
-    // kill(-1) looks at every process of the host.
-    return is_alone_ && worker_ ? sys::pidfd_send_signal(worker_.get(), SIGKILL)
-                                : ::kill(-1, SIGKILL);
+  int kill() {
+    // kill(-1) looks at every process of the host. It also serves where the handle does not.
+    if (is_alone_ && worker_ && handle_uses_++ < kMostHandleUses)
+      return sys::pidfd_send_signal(worker_.get(), SIGKILL);
+    return ::kill(-1, SIGKILL);
   }
   // Waits until the worker has ended, or for so many milliseconds. Returns whether it has.
   bool wait_for_worker(int ms) const {
@@ -183,6 +184,7 @@ class JobProcesses {
 
  private:
   static constexpr int kWorker = 2, kSecond = kWorker + 1;
+  static constexpr int kMostHandleUses = 50;  // of up to 5 ms (kill_known)
 
   // Returns the number that the next process of this pid namespace would have if this object had
   // made none, or -1. Numbers ascend, and once past 300 never become low again.
@@ -196,7 +198,7 @@ class JobProcesses {
   }
 
   const UniqueFd worker_{sys::pidfd_open(kWorker)};
-  int made_ = 0;
+  int made_ = 0, handle_uses_ = 0;
   bool is_alone_ = false;
 };
 
@@ -212,7 +214,7 @@ void stop_job(JobProcesses& job, int lifeline) {
 }
 
 // Returns once nobody is left that is known, or false if the kernel does not let them be killed.
-bool kill_known(const JobProcesses& job) {
+bool kill_known(JobProcesses& job) {
   constexpr timespec kPause = {0, 200'000};
   constexpr int kSendAgainMs = 5;
   int failures = 0;

@@ -57,7 +57,7 @@ SetupError keep_descriptors() {
 
 // A supervisor that failed to clean up, or was killed, has left a job behind that nobody watches.
 // The jailer then exits, which ends the zygote and so every worker.
-void on_keeper_exit(int) {
+void on_supervisor_exit(int) {
   int status;
   while (::waitpid(-1, &status, WNOHANG) > 0)
     if (status != 0) ::_exit(1);
@@ -89,7 +89,7 @@ SetupError prepare(const Plan& plan) {
   PYEXEC_TRY(keep_descriptors());
   ::dl_iterate_phdr(unmap_python, nullptr);
   if (!plan.namespaces())
-    return check(::signal(SIGCHLD, on_keeper_exit) == SIG_ERR ? -1 : 0, Step::control);
+    return check(::signal(SIGCHLD, on_supervisor_exit) == SIG_ERR ? -1 : 0, Step::control);
   // The kernel reaps the inits; whoever waits for one uses its pidfd.
   PYEXEC_TRY(check(::signal(SIGCHLD, SIG_IGN) == SIG_ERR ? -1 : 0, Step::control));
   return enter_root_image(plan);
@@ -116,13 +116,13 @@ SetupError start_init(const Plan& plan, const Limits& limits, std::uint32_t work
                                                               : fail(Step::init_identity, EPIPE);
 }
 
-SetupError start_keeper(const Plan& plan, const Limits& limits, std::uint32_t worker_id,
-                        int lifeline, Jail& jail) {
+SetupError start_supervisor(const Plan& plan, const Limits& limits, std::uint32_t worker_id,
+                            int lifeline, Jail& jail) {
   const pid_t pid = ::fork();
   if (pid == -1) return fail(Step::supervisor, errno);
   if (pid == 0) {
     jail.lifeline.reset();
-    run_keeper(lifeline, plan, limits, worker_id);
+    run_supervisor(lifeline, plan, limits, worker_id);
   }
   jail.init_pidfd.reset(sys::pidfd_open(pid));
   return jail.init_pidfd ? ok() : fail(Step::supervisor, errno);
@@ -135,8 +135,8 @@ SetupError build_jail(const Plan& plan, const Limits& limits, std::uint32_t work
   jail.lifeline.reset(lifeline[0]);
   UniqueFd inner(lifeline[1]);
   Lap lap;
-  PYEXEC_TRY(
-      (plan.namespaces() ? start_init : start_keeper)(plan, limits, worker_id, inner.get(), jail));
+  PYEXEC_TRY((plan.namespaces() ? start_init : start_supervisor)(plan, limits, worker_id,
+                                                                 inner.get(), jail));
   jail.times.namespaces_ns = lap.ns();
   inner.reset();
   SetupError result;

@@ -85,7 +85,7 @@ SetupError Spawner::fork_into(EmptyJail& jail, pid_t& pid) {
     case Builder::setns:
       return fork_joined(jail, pid);
     case Builder::supervised:
-      return fork_kept(jail, pid);
+      return fork_supervised(jail, pid);
     case Builder::unshare:
       return fork_unshared(plan_, limits_, exits_write_.get(), jail, pid);
   }
@@ -103,11 +103,11 @@ SetupError Spawner::fork_joined(EmptyJail& jail, pid_t& pid) {
   return pid == -1 ? fail(Step::fork, fork_error, 3) : ok();
 }
 
-SetupError Spawner::fork_kept(EmptyJail& jail, pid_t& pid) {
+SetupError Spawner::fork_supervised(EmptyJail& jail, pid_t& pid) {
   pid = ::fork();
   if (pid == 0) return ok();
   if (pid == -1) return fail(Step::fork, errno, 3);
-  const SetupError handed = hand_to_keeper(jail.lifeline.get(), pid);
+  const SetupError handed = hand_to_supervisor(jail.lifeline.get(), pid);
   if (handed.failed()) ::kill(pid, SIGKILL);  // no supervisor will
   return handed;
 }

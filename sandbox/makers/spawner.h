@@ -56,7 +56,7 @@ class Spawner {
  private:
   bool take_from_maker(EmptyJail& jail);
   SetupError fork_joined(EmptyJail& jail, pid_t& pid);
-  SetupError fork_kept(EmptyJail& jail, pid_t& pid);
+  SetupError fork_supervised(EmptyJail& jail, pid_t& pid);
 
   Plan plan_ = {};
   Limits limits_ = {};

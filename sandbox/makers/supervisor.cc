@@ -1,4 +1,4 @@
-// Runs as a job's supervisor, except `hand_to_keeper`.
+// Runs as a job's supervisor, except `hand_to_supervisor`.
 #include "sandbox/makers/supervisor.h"
 
 #include <fcntl.h>
@@ -144,7 +144,7 @@ ScratchPath scratch_of(const Plan& plan, std::uint32_t worker_id) {
   return path;
 }
 
-SetupError hand_to_keeper(int lifeline, pid_t worker) {
+SetupError hand_to_supervisor(int lifeline, pid_t worker) {
   const UniqueFd pidfd(sys::pidfd_open(worker));
   if (!pidfd) return fail(Step::supervisor, errno, 1);
   const std::byte nothing{};
@@ -152,7 +152,7 @@ SetupError hand_to_keeper(int lifeline, pid_t worker) {
   return send_message(lifeline, {&nothing, 1}, fds) ? ok() : fail(Step::supervisor, errno, 2);
 }
 
-void run_keeper(int lifeline, const Plan& plan, const Limits& limits, std::uint32_t worker_id) {
+void run_supervisor(int lifeline, const Plan& plan, const Limits& limits, std::uint32_t worker_id) {
   const SetupError result = set_up(plan, worker_id);
   if (::dup2(lifeline, 0) == -1 || sys::close_range(1, ~0u) == -1) ::_exit(1);
   lifeline = 0;

@@ -11,15 +11,15 @@
 
 namespace pyexec::sandbox {
 
-// Reports a SetupError on `lifeline`, then waits there for the worker's pidfd (`hand_to_keeper`),
-// then for end of file. Sends the bytes of base/lifeline.h. Kills a job within kScratchCheckMs if
-// its scratch directory exceeds `limits`.
-[[noreturn]] void run_keeper(int lifeline, const Plan& plan, const Limits& limits,
-                             std::uint32_t worker_id);
+// Reports a SetupError on `lifeline`, then waits there for the worker's pidfd
+// (`hand_to_supervisor`), then for end of file. Sends the bytes of base/lifeline.h. Kills a job
+// within kScratchCheckMs if its scratch directory exceeds `limits`.
+[[noreturn]] void run_supervisor(int lifeline, const Plan& plan, const Limits& limits,
+                                 std::uint32_t worker_id);
 inline constexpr int kScratchCheckMs = 100;
 
 // Runs in the zygote, on its end of the lifeline, right after the fork.
-SetupError hand_to_keeper(int lifeline, pid_t worker);
+SetupError hand_to_supervisor(int lifeline, pid_t worker);
 
 // The scratch directory of a worker; "" if there is none.
 struct ScratchPath {

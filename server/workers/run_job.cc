@@ -104,7 +104,7 @@ awaitable<void> reap_in_background(std::shared_ptr<Run> run) {
 // If the job has reported and its usage is not requested, does not wait until its worker, alone
 // and stopped, is killed and torn down.
 awaitable<bool> finish(std::shared_ptr<Run> run, Accounting accounting) {
-  bool dead = co_await run->worker.kill_job();
+  bool dead = co_await run->worker.end_job();
   if (dead && run->talk.channel == Channel::reported && accounting == Accounting::quick) {
     take_all_output(*run);
     net::co_spawn(co_await net::this_coro::executor, reap_in_background(run), net::detached);

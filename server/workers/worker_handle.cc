@@ -13,7 +13,7 @@ WorkerHandle::WorkerHandle(net::any_io_executor executor, Identity identity, FdM
       init_(executor, message.fds[4].release()),
       gone_(executor) {}
 
-awaitable<bool> WorkerHandle::kill_job() {
+awaitable<bool> WorkerHandle::end_job() {
   error_code ignored;
   lifeline_.shutdown(net::local::stream_protocol::socket::shutdown_send, ignored);
   co_return co_await hear();
@@ -87,7 +87,7 @@ awaitable<WorkerHandle::FirstWords> WorkerHandle::await_ready() {
 
 awaitable<void> reap_in_background(std::shared_ptr<WorkerHandle> worker, Log& log) {
   // One await per statement: g++ 12 compiles two in an `if` to a trap.
-  bool is_empty = co_await worker->kill_job();
+  bool is_empty = co_await worker->end_job();
   is_empty = is_empty && co_await worker->await_empty();
   if (!is_empty) log.warn("a jail could not be emptied");
 }

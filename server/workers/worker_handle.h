@@ -42,11 +42,11 @@ class WorkerHandle : public std::enable_shared_from_this<WorkerHandle> {
   };
   awaitable<FirstWords> await_ready();
 
-  // Ends the job. After `kill_job` none of its processes is left, or only the worker, stopped and
+  // Ends the job. After `end_job` none of its processes is left, or only the worker, stopped and
   // killed a moment later (sandbox/base/lifeline.h). After `await_empty`, called next, none is
   // left, not even as a zombie. Each returns false if that takes longer than kKillTime, which
   // happens only if the kernel is in trouble.
-  awaitable<bool> kill_job();
+  awaitable<bool> end_job();
   awaitable<bool> await_empty();
   static constexpr std::chrono::seconds kKillTime{10};
 

@@ -90,7 +90,7 @@ def bytes_of(quantity):
     return int(number) * {"Mi": MIB, "Gi": 1024 * MIB}[unit]
 
 
-INTERPRETERS_MIB = 260  # one with its workers, and another while it takes over
+INTERPRETERS_MIB = 300  # one with its workers, and another while it takes over: 273 at most (docs/performance.md, the image)
 
 
 @pytest.mark.parametrize("name", CONTAINERS)

@@ -9,12 +9,15 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <functional>
+#include <utility>
 #include <vector>
 
 #include "sandbox/base/fd_message.h"
@@ -79,9 +82,11 @@ struct Inside {
   std::string said;  // what the probe wrote to stdout
 };
 
-// Forks into the jail's pid namespace, enters, and runs `probe` there if that worked.
-Inside enter(Jail& jail, const Limits& limits, const std::vector<sock_filter>& filter,
-             const std::function<void()>& probe) {
+// Forks into the jail's pid namespace, enters, and runs `probe` there if that worked. Returns once
+// nobody holds its stdout any more, with the worker's pid on the host.
+std::pair<Inside, pid_t> start(Jail& jail, const Limits& limits,
+                               const std::vector<sock_filter>& filter,
+                               const std::function<void()>& probe) {
   int out[2];
   REQUIRE(::pipe2(out, O_CLOEXEC) == 0);
   UniqueFd read_end(out[0]), write_end(out[1]);
@@ -105,6 +110,13 @@ Inside enter(Jail& jail, const Limits& limits, const std::vector<sock_filter>& f
   char buffer[4096];
   for (ssize_t got; (got = ::read(read_end.get(), buffer, sizeof buffer)) > 0;)
     inside.said.append(buffer, static_cast<std::size_t>(got));
+  return {inside, pid};
+}
+
+// The same, and waits for the worker's end.
+Inside enter(Jail& jail, const Limits& limits, const std::vector<sock_filter>& filter,
+             const std::function<void()>& probe) {
+  const auto [inside, pid] = start(jail, limits, filter, probe);
   ::waitpid(pid, nullptr, 0);
   return inside;
 }
@@ -167,6 +179,51 @@ TEST_CASE("only a worker that was alone is announced as killed before the jail i
           if (::fork() == 0) ::_exit(0);
           ::wait(nullptr);
         }) == "E");
+}
+
+// Keeps itself from being stopped, with a timer that continues it, and makes a process when the
+// server has sent a byte and `after` has passed since.
+[[noreturn]] void fork_late(std::chrono::microseconds after) {
+  ::signal(SIGCONT, [](int) {});
+  sigevent event = {};
+  event.sigev_notify = SIGEV_SIGNAL;
+  event.sigev_signo = SIGCONT;
+  timer_t timer;
+  const itimerspec often = {{0, 20'000}, {0, 20'000}};
+  if (::timer_create(CLOCK_MONOTONIC, &event, &timer) == -1 ||
+      ::timer_settime(timer, 0, &often, nullptr) == -1)
+    ::_exit(1);
+  ::close(kStdoutFd);  // `start` reads until nobody holds it
+  char byte;
+  while (::recv(kJobFd, &byte, 1, MSG_DONTWAIT) != 1) {
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  while (std::chrono::steady_clock::now() - begin < after) {
+  }
+  ::fork();
+  for (;;) ::pause();
+}
+
+TEST_CASE(
+    "a process that is made while the worker is being stopped does not outlive the jail's end",
+    "[jail]") {
+  NEEDS_ROOT();
+  for (int i = 0; i < 60; ++i) {
+    Jail jail = build(kLimits);
+    REQUIRE_FALSE(jail.error.failed());
+    const auto [inside, pid] =
+        start(jail, kLimits, real_filter(), [i] { fork_late(std::chrono::microseconds(10 * i)); });
+    REQUIRE(describe(inside.error) == describe(ok()));
+    REQUIRE(sys::send_all(jail.server_job.get(), "x", 1));
+    ::shutdown(jail.lifeline.get(), SHUT_WR);
+    REQUIRE(::waitpid(pid, nullptr, 0) == pid);
+    char word = 0;
+    while (word != kJailEmpty) REQUIRE(sys::read_all(jail.lifeline.get(), &word, 1));
+    // The job socket's other end is the job's own, and closed with the last process that has it.
+    pollfd job = {jail.server_job.get(), POLLIN, 0};
+    CHECK(::poll(&job, 1, 0) == 1);
+    CHECK((job.revents & POLLHUP) != 0);
+  }
 }
 
 TEST_CASE("a worker that shuts its job socket down ends its job though the lifeline is held",

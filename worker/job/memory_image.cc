@@ -16,11 +16,9 @@
 #include <vector>
 
 #include "sandbox/base/unique_fd.h"
+#include "worker/job/huge_pages.h"
 #include "worker/job/own_mappings.h"
 
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE 25
-#endif
 #ifndef MFD_EXEC
 #define MFD_EXEC 0x10U
 #endif
@@ -28,18 +26,10 @@
 namespace pyexec {
 namespace {
 
-constexpr std::uintptr_t kHugePage = 2 << 20;
 // Two kinds of mappings, so that most neighbours of a library merge: code with its constants, and
 // data. One kind for all, writable and executable, would make another tenth of the forks
 // (tests/bench/README.md), and a flaw of a C library easier to turn into code.
 constexpr int kCode = PROT_READ | PROT_EXEC, kData = PROT_READ | PROT_WRITE;
-
-constexpr std::uintptr_t round_down(std::uintptr_t address) {
-  return address / kHugePage * kHugePage;
-}
-constexpr std::uintptr_t round_up(std::uintptr_t address) {
-  return round_down(address + kHugePage - 1);
-}
 
 struct Range {
   std::uintptr_t begin, end;
@@ -71,14 +61,14 @@ std::uintptr_t lay_out(std::vector<Range>& ranges) {
   std::uintptr_t size = 0, end = 0, shift = 0;
   for (Range& range : ranges) {
     if (end == 0 || range.begin - end > kFar) {
-      size = round_up(size);
-      shift = round_down(range.begin) - size;
+      size = huge_page_up(size);
+      shift = huge_page_down(range.begin) - size;
     }
     range.offset = range.begin - shift;
     end = range.end;
     size = range.offset + (range.end - range.begin);
   }
-  return round_up(size);
+  return huge_page_up(size);
 }
 
 std::vector<Range> image_ranges() {
@@ -103,7 +93,7 @@ class View {
   View(int file, std::size_t size) : size_(size + kHugePage) {
     room_ = ::mmap(nullptr, size_, PROT_NONE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (room_ == MAP_FAILED) return;
-    begin_ = round_up(reinterpret_cast<std::uintptr_t>(room_));
+    begin_ = huge_page_up(reinterpret_cast<std::uintptr_t>(room_));
     if (::mmap(reinterpret_cast<void*>(begin_), size, PROT_READ, MAP_SHARED | MAP_FIXED, file, 0) ==
         MAP_FAILED)
       begin_ = 0;
@@ -137,21 +127,20 @@ bool copy(const Range& range, int file) {
   return true;
 }
 
-// Returns whether most of what is in the file lies in huge pages. In small ones it would be slower
-// than the memory as it was. Holes between ranges stay holes.
-bool collapse(const View& view, const std::vector<Range>& ranges) {
+// Makes huge pages of what is in the file. Returns whether most of it lies in some: in small ones
+// it would be slower than the memory as it was.
+bool collapse_most(const View& view, const std::vector<Range>& ranges) {
   std::size_t huge = 0, all = 0;
   std::uintptr_t at = 0;  // all before it has been looked at
   for (const Range& range : ranges)
-    for (at = std::max(at, round_down(range.offset)); at < range.offset + (range.end - range.begin);
-         at += kHugePage, ++all)
-      if (::madvise(reinterpret_cast<void*>(view.begin() + at), kHugePage, MADV_COLLAPSE) == 0)
-        ++huge;
+    for (at = std::max(at, huge_page_down(range.offset));
+         at < range.offset + (range.end - range.begin); at += kHugePage, ++all)
+      if (collapse(view.begin() + at)) ++huge;
   return huge * 4 >= all * 3;
 }
 
-// Whether the kernel lets the whole file be mapped as it will be: after this nothing can fail for
-// want of a right or of memory.
+// Whether the kernel lets the whole file be mapped as it will be: with these rights, and with this
+// much memory.
 bool can_map(int file, std::size_t size) {
   for (const int rights : {kCode, kData}) {
     void* const trial = ::mmap(nullptr, size, rights, MAP_PRIVATE, file, 0);
@@ -214,7 +203,7 @@ ImageResult make_memory_image() {
     if (view.begin() == 0) return refused("view");
     for (const Range& range : ranges)
       if (!copy(range, file.get())) return refused("copy");
-    if (!collapse(view, ranges)) return refused("huge pages");
+    if (!collapse_most(view, ranges)) return refused("huge pages");
   }
   // A hole could be filled by a job that grows its mapping over it, and would stay filled.
   if (::fallocate(file.get(), 0, 0, static_cast<off_t>(size)) == -1) return refused("fill");

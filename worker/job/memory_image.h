@@ -1,7 +1,7 @@
 // The warm interpreter's memory as an image: one file in memory, sealed, in huge pages, and mapped
 // privately over the memory that it was copied from. A fork of a process laid out like this copies
-// a few dozen mappings instead of hundreds, and hardly any page table: a page of the file that
-// nobody has written to is found in the file again. What a process writes is its own, as before.
+// less than half the mappings, and hardly any page table: a page of the file that nobody has
+// written to is found in the file again. What a process writes is its own, as before.
 #pragma once
 
 #include <cstddef>

@@ -13,24 +13,16 @@
 #include <utility>
 #include <vector>
 
+#include "worker/job/huge_pages.h"
 #include "worker/job/own_mappings.h"
-
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE 25
-#endif
 
 namespace pyexec {
 namespace {
 
-constexpr std::uintptr_t kHugePage = 2 << 20;
 // Room for Python's own objects; 25 MiB were measured on Python 3.11 with pandas 1.5. The unused
 // rest is given back.
 constexpr std::uintptr_t kArenasBytes = 128 << 20;
 constexpr std::uintptr_t kArena = 1 << 20;  // ARENA_SIZE of CPython's obmalloc, since 3.10
-
-std::uintptr_t round_up(std::uintptr_t address) {
-  return (address + kHugePage - 1) / kHugePage * kHugePage;
-}
 
 // Allocates arenas one after the other in one mapping while it has room. Arenas of other sizes,
 // and those of workers, are allocated as Python would. Immutable once sealed: from then on
@@ -88,16 +80,17 @@ void merge_relocated_pages(const std::vector<OwnMapping>& all) {
                  PROT_READ | PROT_WRITE);
 }
 
-void collapse(const OwnMapping& mapping) {
-  for (std::uintptr_t at = round_up(mapping.begin); at + kHugePage <= mapping.end; at += kHugePage)
-    ::madvise(reinterpret_cast<void*>(at), kHugePage, MADV_COLLAPSE);
+void collapse_all(const OwnMapping& mapping) {
+  for (std::uintptr_t at = huge_page_up(mapping.begin); at + kHugePage <= mapping.end;
+       at += kHugePage)
+    collapse(at);
 }
 
 void rearrange(const std::vector<OwnMapping>& all) {
   merge_relocated_pages(all);
   for (const OwnMapping& mapping : all)
     if (mapping.allowed == "rw-p" && (mapping.file.empty() || mapping.file == "[heap]"))
-      collapse(mapping);
+      collapse_all(mapping);
 }
 
 // Sorts now what the next large request would sort: free chunks all over the heap. Every worker
@@ -163,7 +156,7 @@ void lay_out_memory() {
                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (region != MAP_FAILED) {
     const auto mapped = reinterpret_cast<std::uintptr_t>(region);
-    const std::uintptr_t begin = round_up(mapped);
+    const std::uintptr_t begin = huge_page_up(mapped);
     if (begin > mapped) ::munmap(region, begin - mapped);
     ::munmap(reinterpret_cast<void*>(begin + kArenasBytes), mapped + kHugePage - begin);
     arenas.start(begin, begin + kArenasBytes);
@@ -171,7 +164,7 @@ void lay_out_memory() {
   share_address_space();
   // Makes the heap begin at a huge page.
   const auto heap = reinterpret_cast<std::uintptr_t>(::sbrk(0));
-  ::sbrk(static_cast<std::intptr_t>(round_up(heap) - heap));
+  ::sbrk(static_cast<std::intptr_t>(huge_page_up(heap) - heap));
 }
 
 void* make_arena(std::size_t bytes) {
