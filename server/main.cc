@@ -94,7 +94,7 @@ constexpr std::chrono::seconds kMostSettling{5};
 
 // Starts everything up to a full pool of verified jails. Each step needs a right that the next
 // one gives up: to bind, to start the launcher, to take any uid.
-awaitable<net::ip::tcp::acceptor> start(Application& app, Launcher& launcher) {
+awaitable<net::ip::tcp::acceptor> start(Application& app, LauncherClient& launcher) {
   const auto executor = co_await net::this_coro::executor;
   auto acceptor =
       bind_listener(executor, app.config.address, static_cast<std::uint16_t>(app.config.port));
@@ -130,7 +130,7 @@ awaitable<net::ip::tcp::acceptor> start(Application& app, Launcher& launcher) {
 }
 
 // Serves until SIGTERM or SIGINT, then drains as drain.h describes.
-awaitable<int> serve(Application& app, Launcher& launcher, Connections& connections,
+awaitable<int> serve(Application& app, LauncherClient& launcher, Connections& connections,
                      net::signal_set& stop) {
   const auto executor = co_await net::this_coro::executor;
   net::signal_set children(executor, SIGCHLD);
@@ -150,7 +150,7 @@ awaitable<int> serve(Application& app, Launcher& launcher, Connections& connecti
   co_return 0;
 }
 
-awaitable<int> probe(Launcher& launcher) {
+awaitable<int> probe(LauncherClient& launcher) {
   const auto probed = co_await launcher.probe();
   if (!probed) refuse_to_start("the launcher ended before it had looked at this host");
   if (const auto problem = shortage(*probed)) refuse_to_start(*problem);
@@ -190,7 +190,7 @@ void tell_failure(const Config& config, Log& log, const std::exception& error) {
   random_hex(1);  // OpenSSL reads its files now: later this process may not open any
   int exit_code = kExitFailure;
   net::io_context context(1);
-  std::optional<Launcher> started;
+  std::optional<LauncherClient> started;
   std::optional<ClientPolicy> policy;
   // Kept until the very end: a second signal must not cut short the shutdown that the first
   // began.
@@ -205,7 +205,7 @@ void tell_failure(const Config& config, Log& log, const std::exception& error) {
     tell_failure(config, log, error);
     std::_Exit(kExitFailure);
   }
-  Launcher& launcher = *started;
+  LauncherClient& launcher = *started;
   Application app({context.get_executor(), launcher, log}, config, *std::move(policy));
   Connections connections;
   auto life = is_to_serve ? serve(app, launcher, connections, *stop) : probe(launcher);

@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "sandbox/base/layers.h"
+#include "sandbox/base/layer_names.h"
 #include "sandbox/base/step.h"
 #include "sandbox/layers/uid_range.h"
 #include "sandbox/plan/limits.h"

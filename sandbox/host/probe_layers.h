@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "sandbox/base/layers.h"
+#include "sandbox/base/layer_names.h"
 #include "sandbox/layers/uid_range.h"
 
 namespace pyexec::sandbox {

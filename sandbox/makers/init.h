@@ -23,9 +23,9 @@ struct InitFds {
 // calls only: it runs after a raw clone.
 [[noreturn]] void run_init(const InitFds& fds, const Plan& plan, const Limits& limits);
 
-// The same for the init of an unshare jail (chain.h), which is a fork of the zygote. The first call
-// sets up all that the worker's fork needs. The second drops the rights, and closes every
-// descriptor but `lifeline` and `exits`.
+// The same for the init of an unshare jail (unshared_jail.h), which is a fork of the zygote. The
+// first call sets up all that the worker's fork needs. The second drops the rights, and closes
+// every descriptor but `lifeline` and `exits`.
 SetupError set_up_chained_init(const Plan& plan, const Limits& limits);
 SetupError seal_chained_init(int lifeline, int exits);
 

@@ -15,8 +15,8 @@
 
 #include <cstdint>
 
-#include "sandbox/base/phases.h"
 #include "sandbox/base/step.h"
+#include "sandbox/base/times.h"
 #include "sandbox/base/unique_fd.h"
 #include "sandbox/plan/limits.h"
 #include "sandbox/plan/plan.h"

@@ -10,9 +10,9 @@
 #include <cstring>
 
 #include "sandbox/base/sys.h"
-#include "sandbox/makers/chain.h"
 #include "sandbox/makers/jailer.h"
 #include "sandbox/makers/supervisor.h"
+#include "sandbox/makers/unshared_jail.h"
 
 namespace pyexec::sandbox {
 SetupError Spawner::start(const Plan& plan, const Limits& limits) {

@@ -10,8 +10,8 @@
 #include <deque>
 
 #include "sandbox/base/fd_message.h"
-#include "sandbox/base/phases.h"
 #include "sandbox/base/step.h"
+#include "sandbox/base/times.h"
 #include "sandbox/plan/limits.h"
 #include "sandbox/plan/plan.h"
 

@@ -4,7 +4,7 @@
 #include <boost/system/result.hpp>
 #include <string_view>
 
-#include "sandbox/base/phases.h"
+#include "sandbox/base/times.h"
 #include "server/api/api.h"
 
 namespace pyexec {

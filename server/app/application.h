@@ -18,7 +18,7 @@ struct ClientPolicy {
 // The objects that main makes before the service.
 struct Process {
   net::any_io_executor executor;
-  Launcher& launcher;
+  LauncherClient& launcher;
   Log& log;
 };
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <thread>
 
-#include "sandbox/base/phases.h"
+#include "sandbox/base/times.h"
 #include "server/job/validate_report.h"
 #include "server/workers/run_job.h"
 
@@ -36,7 +36,7 @@ void name_limit(const JobRequest& request, Outcome& outcome) {
 
 }  // namespace
 
-Engine::Engine(net::any_io_executor executor, const EngineLimits& limits, Launcher& launcher,
+Engine::Engine(net::any_io_executor executor, const EngineLimits& limits, LauncherClient& launcher,
                const Telemetry& telemetry, Offload& offload, const Lifecycle& lifecycle)
     : caps(limits.caps),
       admission(limits.pool.running_jobs + limits.queued_jobs),

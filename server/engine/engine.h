@@ -30,7 +30,7 @@ struct EngineLimits {
 // On the server's thread. `launcher` and the other references must outlive it.
 class Engine {
  public:
-  Engine(net::any_io_executor executor, const EngineLimits& limits, Launcher& launcher,
+  Engine(net::any_io_executor executor, const EngineLimits& limits, LauncherClient& launcher,
          const Telemetry& telemetry, Offload& offload, const Lifecycle& lifecycle);
 
   // Returns why jobs of this service cannot do what `request` asks for, or nullopt if they can.

@@ -4,7 +4,7 @@
 #include <array>
 #include <charconv>
 
-#include "sandbox/base/phases.h"
+#include "sandbox/base/times.h"
 #include "server/http/gzip.h"
 #include "server/http/http_exchange.h"
 #include "server/http/quality.h"

@@ -1,6 +1,6 @@
 #include "server/http/http_connection.h"
 
-#include "sandbox/base/phases.h"
+#include "sandbox/base/times.h"
 #include "server/http/client_subject.h"
 #include "server/http/http_exchange.h"
 #include "server/telemetry/log.h"

@@ -1,6 +1,6 @@
 #include "server/http/http_exchange.h"
 
-#include "sandbox/base/phases.h"
+#include "sandbox/base/times.h"
 #include "server/http/client_subject.h"
 #include "server/http/content_encoding.h"
 #include "server/http/request_id.h"

@@ -5,7 +5,7 @@
 #include <span>
 #include <string_view>
 
-#include "server/job/limits.h"
+#include "server/job/job_caps.h"
 
 namespace pyexec {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <new>
 
-#include "sandbox/base/phases.h"
+#include "sandbox/base/times.h"
 #include "server/job/input_rules.h"
 
 namespace pyexec {

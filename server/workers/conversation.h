@@ -7,7 +7,7 @@
 #include <string>
 
 #include "server/base/offload.h"
-#include "server/job/limits.h"
+#include "server/job/job_caps.h"
 #include "server/workers/worker_handle.h"
 #include "worker/protocol/frame.h"
 

@@ -3,7 +3,7 @@
 
 #include <optional>
 
-#include "server/job/limits.h"
+#include "server/job/job_caps.h"
 #include "server/job/outcome.h"
 #include "server/workers/conversation.h"
 

@@ -7,7 +7,7 @@
 
 namespace pyexec {
 
-Pool::Pool(net::any_io_executor executor, const PoolLimits& limits, Launcher& launcher,
+Pool::Pool(net::any_io_executor executor, const PoolLimits& limits, LauncherClient& launcher,
            const Telemetry& telemetry)
     : executor_(executor),
       limits_(limits),

@@ -29,7 +29,7 @@ struct PoolLimits {
 // previous one stays until a new one takes its place. All on the server's thread.
 class Pool {
  public:
-  Pool(net::any_io_executor executor, const PoolLimits& limits, Launcher& launcher,
+  Pool(net::any_io_executor executor, const PoolLimits& limits, LauncherClient& launcher,
        const Telemetry& telemetry);
 
   // Waits until the pool is full for the first time. Returns an error message on failure.

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <optional>
 
-#include "sandbox/base/phases.h"
+#include "sandbox/base/times.h"
 #include "server/job/validate_report.h"
 #include "server/workers/account.h"
 #include "server/workers/conversation.h"

@@ -5,8 +5,8 @@
 
 #include "server/base/cancellation.h"
 #include "server/base/offload.h"
+#include "server/job/job_caps.h"
 #include "server/job/job_output.h"
-#include "server/job/limits.h"
 #include "server/job/outcome.h"
 #include "server/workers/pool.h"
 #include "worker/protocol/job.h"

@@ -4,11 +4,11 @@
 
 #include <system_error>
 
-#include "server/workers/launcher.h"
+#include "server/workers/launcher_client.h"
 
 namespace pyexec {
-std::shared_ptr<ZygoteClient> ZygoteClient::start(net::any_io_executor executor, Launcher& launcher,
-                                                  ZygoteEvents events) {
+std::shared_ptr<ZygoteClient> ZygoteClient::start(net::any_io_executor executor,
+                                                  LauncherClient& launcher, ZygoteEvents events) {
   int pair[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
     throw std::system_error(errno, std::generic_category(), "socketpair");

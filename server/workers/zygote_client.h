@@ -7,7 +7,7 @@
 
 #include "sandbox/base/fd_message.h"
 #include "server/base/asio.h"
-#include "server/workers/launcher.h"
+#include "server/workers/launcher_client.h"
 #include "worker/protocol/control.h"
 
 namespace pyexec {
@@ -25,8 +25,8 @@ struct ZygoteEvents {
 class ZygoteClient : public std::enable_shared_from_this<ZygoteClient> {
  public:
   // Throws std::system_error if this process is out of descriptors.
-  static std::shared_ptr<ZygoteClient> start(net::any_io_executor executor, Launcher& launcher,
-                                             ZygoteEvents events);
+  static std::shared_ptr<ZygoteClient> start(net::any_io_executor executor,
+                                             LauncherClient& launcher, ZygoteEvents events);
 
   // Answered by on_worker or on_spawn_failed. Keep the number of open requests small: both sides
   // queue them in socket buffers.

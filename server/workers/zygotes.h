@@ -40,7 +40,7 @@ class Zygotes {
   };
   struct Host {
     net::any_io_executor executor;
-    Launcher& launcher;
+    LauncherClient& launcher;
     Telemetry telemetry;
   };
   Zygotes(Host host, const ZygoteLife& life, std::uint64_t pool_workers, Events events);

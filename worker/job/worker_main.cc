@@ -10,8 +10,8 @@
 #include <new>
 #include <string>
 
-#include "sandbox/base/phases.h"
 #include "sandbox/base/sys.h"
+#include "sandbox/base/times.h"
 #include "sandbox/makers/supervisor.h"
 #include "worker/protocol/frame.h"
 

@@ -10,9 +10,9 @@
 #include <span>
 #include <vector>
 
-#include "sandbox/base/layers.h"
-#include "sandbox/base/phases.h"
+#include "sandbox/base/layer_names.h"
 #include "sandbox/base/step.h"
+#include "sandbox/base/times.h"
 
 namespace pyexec {
 

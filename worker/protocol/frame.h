@@ -12,8 +12,8 @@
 #include <string_view>
 #include <utility>
 
-#include "sandbox/base/phases.h"
 #include "sandbox/base/step.h"
+#include "sandbox/base/times.h"
 #include "worker/protocol/job.h"
 
 namespace pyexec {

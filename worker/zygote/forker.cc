@@ -110,7 +110,7 @@ bool Forker::reap() {
     const bool out_of_memory =
         slot_ != nullptr && WIFSIGNALED(status) && slot_->memory_kills() > memory_kills_;
     // Where the init reaps the worker, the process that ends here is only the jail's maker
-    // (chain.h).
+    // (unshared_jail.h).
     if (spawner_.exits() == -1 || status != 0)
       told = told && tell_server(WorkerExited{worker->second, status, out_of_memory ? 1u : 0u, 0,
                                               sandbox::usage_of(used)});

@@ -1,4 +1,4 @@
-#include "server/workers/launcher.h"
+#include "server/workers/launcher_client.h"
 
 #include <fcntl.h>
 #include <spawn.h>
@@ -80,14 +80,14 @@ int start(const std::string& path, pid_t& pid) {
 
 }  // namespace
 
-Launcher::Launcher(net::any_io_executor executor, const std::string& program,
-                   const Configure& configure, Log& log)
+LauncherClient::LauncherClient(net::any_io_executor executor, const std::string& program,
+                               const Configure& configure, Log& log)
     : log_(log), control_(executor, start(program, pid_)) {
   if (!send_message(control_.native_handle(), encode_control(configure), {}))
     throw std::system_error(errno, std::generic_category(), "cannot configure the launcher");
 }
 
-awaitable<std::optional<Probed>> Launcher::probe() {
+awaitable<std::optional<Probed>> LauncherClient::probe() {
   co_await control_.async_wait(net::posix::stream_descriptor::wait_read, kAsTuple);
   FdMessage message;
   if (receive_message(control_.native_handle(), message) != ReceiveResult::message)
@@ -97,7 +97,7 @@ awaitable<std::optional<Probed>> Launcher::probe() {
   co_return probed;
 }
 
-std::uint32_t Launcher::start_zygote(int control) {
+std::uint32_t LauncherClient::start_zygote(int control) {
   const int fds[] = {control};
   const std::uint32_t number = zygotes_++;
   if (!send_message(control_.native_handle(), encode_control(StartZygote{number}), fds))
@@ -105,11 +105,11 @@ std::uint32_t Launcher::start_zygote(int control) {
   return number;
 }
 
-void Launcher::end_zygote(std::uint32_t number) {
+void LauncherClient::end_zygote(std::uint32_t number) {
   send_message(control_.native_handle(), encode_control(EndZygote{number}), {});
 }
 
-void Launcher::close() {
+void LauncherClient::close() {
   error_code ignored;
   control_.close(ignored);
 }

@@ -12,12 +12,12 @@
 
 namespace pyexec {
 
-class Launcher {
+class LauncherClient {
  public:
   // program: the path of pyexec-worker. Throws std::system_error if it cannot be started. Must be
   // called before this process gives up its own rights.
-  Launcher(net::any_io_executor executor, const std::string& program, const Configure& configure,
-           Log& log);
+  LauncherClient(net::any_io_executor executor, const std::string& program,
+                 const Configure& configure, Log& log);
 
   // Returns how jails are made here. Returns nullopt if the launcher ended without an answer. Call
   // once.

@@ -1,5 +1,5 @@
-// Runs in the zygote, in the maker and in the init; see the diagram in chain.h.
-#include "sandbox/makers/chain.h"
+// Runs in the zygote, in the maker and in the init; see the diagram in unshared_jail.h.
+#include "sandbox/makers/unshared_jail.h"
 
 #include <fcntl.h>
 #include <poll.h>
