@@ -96,7 +96,7 @@ bool is_alone_under_its_uid() {
 }
 
 SetupError verify_unused(uid_t uid, Step step) {
-  constexpr int kMostLooks = 20;
+  constexpr int kMostLooks = 100;
   constexpr timespec kPause = {0, 50'000'000};
   SetupError result = look_whether_unused(uid, step);
   for (int i = 1; i < kMostLooks && result.error == EUSERS; ++i) {

@@ -89,13 +89,13 @@ class Launcher {
   }
 
   // Waits for the zygotes, which end by themselves when the server does. Kills those that remain
-  // after `kPatience`.
+  // after `kPatience`, or at once if another service may have taken the uids of their jobs.
   void end_all() {
     constexpr timespec kPause = {0, 5'000'000};
     constexpr int kPatience = 800;
     for (int pause = 0; !reap(); ++pause) {
       if (zygotes_.empty()) uids_.release();
-      if (pause == kPatience)
+      if (pause == (lost_uids_ ? 0 : kPatience))
         for (const auto& [pid, zygote] : zygotes_) ::kill(pid, SIGKILL);
       if (pause == 2 * kPatience) return;
       ::nanosleep(&kPause, nullptr);

@@ -58,10 +58,12 @@ def test_each_service_has_a_range_of_uids_of_its_own_as_long_as_it_lives(program
     assert uids_of_holders() <= before
 
 
-def test_a_service_whose_range_of_uids_is_lost_ends(programs, shm):
+def test_a_service_whose_range_of_uids_is_lost_ends_and_the_next_one_has_it(programs, shm):
     with start_kind("root-2", programs, shm) as service:
         holders = subprocess.check_output(["pgrep", "-P", str(service.launcher_pid()), "-x", "pyexec-uids"])
         os.kill(int(holders.split()[0]), signal.SIGKILL)
+        with start_kind("root-2", programs, shm) as heir:
+            assert result_of(heir, "def main(): return 1") == 1
         service.wait_until(lambda: service.process.poll() is not None or service.health()["status"] != "healthy")
 
 
