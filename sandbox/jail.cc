@@ -20,6 +20,7 @@
 #include "sandbox/layers/privileges.h"
 #include "sandbox/layers/root_image.h"
 #include "sandbox/layers/seccomp.h"
+#include "sandbox/layers/traces.h"
 #include "sandbox/makers/supervisor.h"
 #include "sandbox/policy/python_policy.h"
 
@@ -183,6 +184,7 @@ SetupError enter_jail(const JailEntry& entry) {
   PYEXEC_TRY(forbid_new_privileges(Step::no_new_privileges));
   PYEXEC_TRY(close_the_file_system(entry));  // needs no_new_privs
   PYEXEC_TRY(verify_unwritable());
+  if (plan.reuse == Reuse::if_untouched) PYEXEC_TRY(settle_traces());
   return filter_system_calls(entry);  // last: the steps above need what it refuses
 }
 

@@ -1,7 +1,9 @@
 // Runs in the launcher and in short-lived children of it.
 #include "sandbox/host/probe.h"
 
+#include <linux/capability.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -110,6 +112,14 @@ bool is_tried(const Plan& plan, const ProbeLimits& wanted, const Probe& probe) {
   return true;
 }
 
+// A jail can be kept if it shares no file with others, and if its init can set the kernel's counter
+// of processes back (kernel 5.9; not where /proc/sys is read-only).
+bool can_be_kept(const Plan& plan) {
+  return plan.builder == Builder::setns && plan.files == Files::own &&
+         ::prctl(PR_CAPBSET_READ, CAP_CHECKPOINT_RESTORE, 0, 0, 0) != -1 &&
+         ::access("/proc/sys/kernel/ns_last_pid", W_OK) == 0;
+}
+
 // Groups made by the launcher are useless if the zygote, in its outer user namespace, cannot make
 // slots in them.
 SetupError try_slot(const Plan& plan, const Limits& limits) {
@@ -190,6 +200,7 @@ Probe probe_host(const Limits& limits, const ProbeLimits& wanted, Plan& plan) {
     plan = candidate.plan;
     plan.landlock_abi = probe.landlock_abi;
     probe.uids.give_to(plan);
+    if (can_be_kept(plan)) plan.reuse = wanted.reuse;
     const bool wants_scratch = !plan.namespaces() && plan.root != Root::chroot;
     const auto try_it = [&]() -> SetupError {
       errno = 0;

@@ -46,7 +46,7 @@ int mount_overlay(const char* lower, const char* target) {
 // (root_table.cc); an overlay without an upper directory is such a mount. The job does not own
 // this mount.
 int mount_guarded(const char* target) {
-  return ::mount("pyexec-etc", target, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+  return ::mount("pyexec-etc", target, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME,
                  "mode=0755,size=4k,nr_inodes=32");
 }
 

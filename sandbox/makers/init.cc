@@ -5,28 +5,26 @@
 #include <linux/capability.h>
 #include <linux/magic.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <sys/utsname.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <iterator>
 
-#include "sandbox/base/lifeline.h"
 #include "sandbox/base/sys.h"
-#include "sandbox/base/unique_fd.h"
 #include "sandbox/layers/jail_root.h"
 #include "sandbox/layers/privileges.h"
 #include "sandbox/layers/root_image.h"
+#include "sandbox/layers/traces.h"
+#include "sandbox/makers/kept_jail.h"
+#include "sandbox/makers/kill_job.h"
 
 namespace pyexec::sandbox {
 namespace {
@@ -49,14 +47,14 @@ SetupError mount_scratch(const Plan& plan, const Limits& limits) {
                   plan.job_uid(), plan.job_uid(), rows[i].mode,
                   static_cast<unsigned long long>(rows[i].bytes),
                   static_cast<unsigned long long>(limits.tmp_inodes));
-    int mounted =
-        ::mount("pyexec-scratch", rows[i].path, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, options);
+    const bool is_kept = plan.reuse == Reuse::if_untouched;
+    const unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC | (is_kept ? +MS_NOATIME : 0);
+    int mounted = ::mount("pyexec-scratch", rows[i].path, "tmpfs", flags, options);
     // gVisor has no inode limit, and counts inodes as its own memory.
     const bool counts_inodes = mounted == 0 || plan.builder != Builder::unshare || errno != EINVAL;
     if (!counts_inodes) {
       *std::strstr(options, ",nr_inodes") = '\0';
-      mounted = ::mount("pyexec-scratch", rows[i].path, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
-                        options);
+      mounted = ::mount("pyexec-scratch", rows[i].path, "tmpfs", flags, options);
     }
     PYEXEC_TRY(check(mounted, Step::scratch, i));
     struct statfs state = {};
@@ -68,6 +66,7 @@ SetupError mount_scratch(const Plan& plan, const Limits& limits) {
     const bool harmless =
         (state.f_flags & ST_NOSUID) && (state.f_flags & ST_NODEV) && (state.f_flags & ST_NOEXEC);
     if (!bounded || !harmless) return fail(Step::scratch, 0, i);
+    if (is_kept && (state.f_flags & ST_NOATIME) == 0) return fail(Step::scratch, 1, i);
   }
   return ok();
 }
@@ -79,15 +78,17 @@ SetupError set_hostname() {
   return std::strcmp(names.nodename, kHostname) == 0 ? ok() : fail(Step::hostname, 0);
 }
 
-SetupError give_up_rights() {
+// What is kept is for `kill_job` and `set_counter_back`, and counts in this namespace only.
+SetupError give_up_rights(Reuse reuse) {
+  constexpr std::uint64_t kToKill = 1u << CAP_KILL, kToCount = 1ull << CAP_CHECKPOINT_RESTORE;
   PYEXEC_TRY(drop_bounding_set(Step::init_seal));
-  PYEXEC_TRY(keep_capabilities(1u << CAP_KILL,
-                               Step::init_seal));  // for `kill_job`, in this namespace only
+  PYEXEC_TRY(keep_capabilities(reuse == Reuse::never ? kToKill : kToKill | kToCount,
+                               Step::init_seal));
   return forbid_new_privileges(Step::init_seal);
 }
 
-SetupError seal() {
-  PYEXEC_TRY(give_up_rights());
+SetupError seal(Reuse reuse) {
+  PYEXEC_TRY(give_up_rights(reuse));
   // Changing ids made this process undumpable. The worker joins through its pidfd, which the
   // kernel permits by the same rule as tracing. The job cannot use that: tracing a process that
   // has capabilities requires one, and the job has none. Where possible, it also has another uid.
@@ -100,7 +101,7 @@ SetupError seal() {
 }
 
 // An init's only descriptors.
-constexpr int kLeash = 0, kJob = 1, kLastPid = 2;
+constexpr int kLeash = 0, kJob = 1, kLastPid = 2, kControl = 3;
 
 SetupError keep_only(const InitFds& fds) {
   const int high_leash = ::fcntl(fds.lifeline, F_DUPFD_CLOEXEC, 16);
@@ -108,23 +109,30 @@ SetupError keep_only(const InitFds& fds) {
   PYEXEC_TRY(check(::dup2(high_leash, kLeash), Step::init_seal, 4));
   PYEXEC_TRY(check(::dup2(high_job, kJob), Step::init_seal, 6));
   if (::dup2(fds.last_pid, kLastPid) == -1) ::close(kLastPid);
-  return check(sys::close_range(kLastPid + 1, ~0u), Step::init_seal, 5);
+  if (fds.control == -1) return check(sys::close_range(kLastPid + 1, ~0u), Step::init_seal, 5);
+  PYEXEC_TRY(check(::dup2(fds.control, kControl), Step::init_seal, 7));
+  return check(sys::close_range(kControl + 1, ~0u), Step::init_seal, 5);
 }
+
+enum class End { by_itself, by_others };
 
 // Returns when the server or the job itself ends the job (lifeline.h), or when neither can be
 // observed any more.
-void await_end() {
+End await_end() {
   pollfd sources[] = {{kLeash, POLLIN, 0}, {kJob, POLLRDHUP, 0}};
   for (;;) {
-    if (sys::retry([&] { return ::poll(sources, std::size(sources), -1); }) == -1) return;
+    if (sys::retry([&] { return ::poll(sources, std::size(sources), -1); }) == -1)
+      return End::by_others;
+    const bool is_reported = (sources[1].revents & (POLLRDHUP | POLLHUP)) == POLLRDHUP;
     char ignored;
-    if (sources[0].revents != 0 && ::read(kLeash, &ignored, 1) <= 0) return;
+    if (sources[0].revents != 0 && ::read(kLeash, &ignored, 1) <= 0)
+      return is_reported ? End::by_itself : End::by_others;
     // The worker's exit or its script closed the socket, which says nothing about the rest of the
     // job.
     if (sources[1].revents & POLLHUP)
       sources[1].fd = -1;
-    else if (sources[1].revents & POLLRDHUP)
-      return;
+    else if (is_reported)
+      return End::by_itself;
   }
 }
 
@@ -135,99 +143,15 @@ SetupError set_up(const Plan& plan, const Limits& limits) {
   if (plan.files == Files::own) PYEXEC_TRY(enter_jail_root());
   PYEXEC_TRY(mount_scratch(plan, limits));
   PYEXEC_TRY(set_hostname());
-  return seal();
+  return seal(plan.reuse);
 }
 
-int exit_at_once(void*) {
-  ::_exit(0);
-}
-
-// The processes of a job that has to end.
-class JobProcesses {
- public:
-  // Stops them.
-  void stop() {
-    if (worker_ && sys::pidfd_send_signal(worker_.get(), SIGSTOP) == 0 &&
-        next_number() == kSecond) {
-      is_alone_ = true;
-      return;
-    }
-    ::kill(-1, SIGSTOP);
-    is_alone_ = !worker_ && next_number() == kSecond;
-  }
-  // Whether the job had made no process and no thread when it was stopped: the worker has the first
-  // number after the init's.
-  bool is_alone() const { return is_alone_; }
-
-  // Returns 0, or -1 with ESRCH if nobody is left that is known. A worker counts until the zygote,
-  // its parent, has reaped it.
-  int kill() {
-    // kill(-1) looks at every process of the host. It also serves where the handle does not.
-    if (is_alone_ && worker_ && handle_uses_++ < kMostHandleUses)
-      return sys::pidfd_send_signal(worker_.get(), SIGKILL);
-    return ::kill(-1, SIGKILL);
-  }
-  // Waits until the worker has ended, or for so many milliseconds. Returns whether it has.
-  bool wait_for_worker(int ms) const {
-    pollfd ended = {worker_.get(), POLLIN, 0};
-    return !worker_ || ::poll(&ended, 1, ms) != 0;
-  }
-
-  // Whether there are others after all. A fork that was under way as the worker was stopped, or one
-  // of a worker that was woken again (by a timer of its own), got its number later. Called once the
-  // worker is reaped: from then on nobody new gets one. `kill` kills the others then.
-  bool has_others() {
-    if (!is_alone_ || next_number() == kSecond) return false;
-    is_alone_ = false;
-    return true;
-  }
-
- private:
-  static constexpr int kWorker = 2, kSecond = kWorker + 1;
-  static constexpr int kMostHandleUses = 50;  // of up to 5 ms (kill_known)
-
-  // Returns the number that the next process of this pid namespace would have if this object had
-  // made none, or -1. Numbers ascend, and once past 300 never become low again.
-  int next_number() {
-    char text[16] = {};
-    if (::pread(kLastPid, text, sizeof text - 1, 0) > 0) return std::atoi(text) + 1;
-    // Without the kernel's counter: the number of a process that is made now, and ends at once.
-    alignas(64) static char stack[4096];  // nobody waits for the process that runs on it
-    const int number = ::clone(exit_at_once, stack + sizeof stack, CLONE_VM | SIGCHLD, nullptr);
-    return number == -1 ? -1 : number - made_++;
-  }
-
-  const UniqueFd worker_{sys::pidfd_open(kWorker)};
-  int made_ = 0, handle_uses_ = 0;
-  bool is_alone_ = false;
-};
-
-// An exit takes the kernel a millisecond that it does not interrupt. A worker that is alone is
-// therefore only stopped at first, so that the server, which is told now, does not have to wait
-// for a core until the exit is done.
-void stop_job(JobProcesses& job, int lifeline) {
-  job.stop();
-  if (!job.is_alone()) return;
-  sys::send_all(lifeline, &kWorkerStopped, 1);
-  const timespec head_start = {0, 300'000};
-  ::nanosleep(&head_start, nullptr);
-}
-
-// Returns once nobody is left that is known, or false if the kernel does not let them be killed.
-bool kill_known(JobProcesses& job) {
-  constexpr timespec kPause = {0, 200'000};
-  constexpr int kSendAgainMs = 5;
-  int failures = 0;
-  while (job.kill() == 0 || (errno != ESRCH && ++failures < 10))
-    if (job.wait_for_worker(kSendAgainMs)) ::nanosleep(&kPause, nullptr);
-  return failures < 10;
-}
-
-// Kills every process of the job. If that fails, this process's exit ends the job.
-void kill_job(JobProcesses& job, int lifeline) {
-  if (!kill_known(job)) return;
-  if (job.has_others() && !kill_known(job)) return;
-  sys::send_all(lifeline, &kJailEmpty, 1);
+// Whether the jail is as it was before the job, which is gone.
+Verdict judge(End end, const KilledJob& job, const Traces& traces) {
+  if (end != End::by_itself) return Verdict::ended;
+  if (!job.was_one_task) return Verdict::processes;
+  if (!traces.are_none()) return Verdict::files;
+  return set_counter_back(kLastPid) ? Verdict::untouched : Verdict::counter;
 }
 
 }  // namespace
@@ -240,7 +164,7 @@ SetupError set_up_chained_init(const Plan& plan, const Limits& limits) {
 SetupError seal_chained_init(int lifeline, int exits) {
   for (int fd = 0; fd < 1024; ++fd)
     if (fd != lifeline && fd != exits) ::close(fd);
-  PYEXEC_TRY(give_up_rights());
+  PYEXEC_TRY(give_up_rights(Reuse::never));
   return forbid_tracing();
 }
 
@@ -250,6 +174,8 @@ void run_init(const InitFds& fds, const Plan& plan, const Limits& limits) {
   if (!sys::read_all(lifeline, &maps_written, 1)) ::_exit(1);
 
   SetupError result = set_up(plan, limits);
+  Traces traces;
+  if (!result.failed() && fds.control != -1) result = traces.note();
   if (!result.failed()) {
     result = keep_only(fds);
     if (!result.failed()) lifeline = kLeash;
@@ -257,10 +183,16 @@ void run_init(const InitFds& fds, const Plan& plan, const Limits& limits) {
   // If the jailer died before PR_SET_PDEATHSIG was set, the send fails because nobody reads.
   if (!sys::send_all(lifeline, &result, sizeof result) || result.failed()) ::_exit(1);
 
-  await_end();
-  JobProcesses job;
-  stop_job(job, lifeline);
-  kill_job(job, lifeline);
+  Verdict verdict = Verdict::lost;
+  do {
+    const End end = await_end();
+    const KilledJob job = kill_job(lifeline, kLastPid);
+    if (fds.control == -1 || !job.is_gone) break;
+    verdict = judge(end, job, traces);
+    ::close(kJob);
+    ::close(kLeash);
+    if (!sys::send_all(kControl, &verdict, sizeof verdict)) break;
+  } while (verdict == Verdict::untouched && await_next_job(kControl, kLeash, kJob));
   ::_exit(0);  // the namespaces end with it, which takes the kernel longer
 }
 

@@ -13,13 +13,15 @@ struct InitFds {
   int lifeline;
   int job;
   int last_pid;  // /proc/sys/kernel/ns_last_pid; closed if the kernel does not have it
+  int control;   // of a jail that may be kept (kept_jail.h); else -1
 };
 
 // Finishes the jail from inside (scratch file systems, host name), gives up every right but
-// CAP_KILL, and reports a SetupError on `lifeline`. Then it holds the namespaces until the other
+// CAP_KILL (and, to set the counter of processes back, CAP_CHECKPOINT_RESTORE in its own namespace),
+// and reports a SetupError on `lifeline`. Then it holds the namespaces until the other
 // end of `lifeline` is shut down or closed, or the other end of `job` is shut down. Then it kills
 // every process of the jail, reports that (base/lifeline.h), waits until none is left, reports that
-// too, and exits. If it dies in any other way, the kernel kills the rest of the jail. Uses system
+// too, and exits, or waits for another job in a jail that is untouched. If it dies in any other way, the kernel kills the rest of the jail. Uses system
 // calls only: it runs after a raw clone.
 [[noreturn]] void run_init(const InitFds& fds, const Plan& plan, const Limits& limits);
 

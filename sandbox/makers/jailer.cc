@@ -34,16 +34,17 @@ constexpr int kLastPid = 66;
 struct Jail {
   UniqueFd init_pidfd;
   UniqueFd lifeline;
-  UniqueFd server_job, worker_job;
+  UniqueFd server_job, worker_job, control;
   JailTimes times = {};
 };
 
 // Closes all descriptors but three: the socket to the zygote (already in its place), the host's
 // /proc, and the counter, which are out of reach by path once the root image is entered.
-SetupError keep_descriptors() {
+SetupError keep_descriptors(const Plan& plan) {
   UniqueFd proc(::open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC));
   // Not every kernel has it, and an init does without.
-  UniqueFd last_pid(::open("/proc/sys/kernel/ns_last_pid", O_RDONLY | O_CLOEXEC));
+  UniqueFd last_pid(::open("/proc/sys/kernel/ns_last_pid",
+                           (plan.reuse == Reuse::never ? O_RDONLY : O_RDWR) | O_CLOEXEC));
   PYEXEC_TRY(check(::dup3(proc.get(), kProc, O_CLOEXEC), Step::descriptors, 0));
   if (last_pid)
     PYEXEC_TRY(check(::dup3(last_pid.get(), kLastPid, O_CLOEXEC), Step::descriptors, 3));
@@ -86,7 +87,7 @@ int unmap_python(dl_phdr_info* library, std::size_t, void*) {
 SetupError prepare(const Plan& plan) {
   PYEXEC_TRY(check(::prctl(PR_SET_NAME, "pyexec-jailer", 0, 0, 0), Step::control));
   PYEXEC_TRY(die_with_parent(Step::control));
-  PYEXEC_TRY(keep_descriptors());
+  PYEXEC_TRY(keep_descriptors(plan));
   ::dl_iterate_phdr(unmap_python, nullptr);
   if (!plan.namespaces())
     return check(::signal(SIGCHLD, on_supervisor_exit) == SIG_ERR ? -1 : 0, Step::control);
@@ -101,13 +102,21 @@ SetupError start_init(const Plan& plan, const Limits& limits, std::uint32_t work
   PYEXEC_TRY(check(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, job), Step::namespaces, 1));
   jail.server_job.reset(job[0]);
   jail.worker_job.reset(job[1]);
+  UniqueFd control;
+  if (plan.reuse != Reuse::never) {
+    int pair[2];
+    PYEXEC_TRY(check(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair),
+                     Step::namespaces, 2));
+    jail.control.reset(pair[0]);
+    control.reset(pair[1]);
+  }
   if (plan.files == Files::own) PYEXEC_TRY(make_device_nodes());
   int pidfd = -1;
   const pid_t pid = sys::clone_namespaces(kNamespaces, &pidfd);
   if (pid == -1) return fail(Step::namespaces, errno);
   if (pid == 0) {
     jail.lifeline.reset();
-    run_init({lifeline, jail.server_job.get(), kLastPid}, plan, limits);
+    run_init({lifeline, jail.server_job.get(), kLastPid, control.get()}, plan, limits);
   }
   jail.init_pidfd.reset(pidfd);
   PYEXEC_TRY(write_id_maps(plan, kProc, pidfd, worker_id));
@@ -160,9 +169,9 @@ SetupError build_jail(const Plan& plan, const Limits& limits, std::uint32_t work
       if (!error.failed()) error = unlinked;
     }
     const JailReply reply = {request.worker_id, jail.times, error};
-    const std::array<int, 4> fds = {jail.init_pidfd.get(), jail.lifeline.get(),
-                                    jail.server_job.get(), jail.worker_job.get()};
-    const std::size_t sent = error.failed() ? 0 : jail.server_job ? 4 : 2;
+    const std::array fds = {jail.init_pidfd.get(), jail.lifeline.get(), jail.server_job.get(),
+                            jail.worker_job.get(), jail.control.get()};
+    const std::size_t sent = error.failed() ? 0 : jail.control ? 5 : jail.server_job ? 4 : 2;
     const std::span<const int> sent_fds(fds.data(), sent);
     if (!send_message(kSocket, std::as_bytes(std::span(&reply, 1)), sent_fds)) ::_exit(1);
   }

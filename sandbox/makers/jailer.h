@@ -2,7 +2,7 @@
 // jails.
 //
 //   zygote ── JailRequest ──▶ jailer ── clone3(six namespaces) ──▶ init (pid 1 of the jail)
-//          ◀─ JailReply + [pidfd of init, lifeline, both ends of the job socket] ──
+//          ◀─ JailReply + [pidfd of init, lifeline, both ends of the job socket, control] ──
 //
 // If the plan has no namespaces, the same dialogue makes a supervisor (supervisor.h) instead of an
 // init, and a jail is the processes which that supervisor watches.
@@ -32,7 +32,8 @@ struct JailReply {
   JailTimes times;
   SetupError
       error;  // with none, descriptors come along: the pidfd of the init or supervisor and the
-              // lifeline; with an init also the server's and the worker's end of the job socket
+              // lifeline; with an init also the server's and the worker's end of the job socket, and
+              // the forker's end of its control if the plan keeps jails (kept_jail.h)
 };
 
 // Forks the jailer and waits until its root image is built. On success `socket` is the zygote's end

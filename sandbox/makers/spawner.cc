@@ -59,23 +59,25 @@ bool Spawner::take_from_maker(EmptyJail& jail) {
     JailRequest request;
     if (message.size != sizeof request) return false;
     std::memcpy(&request, message.bytes.data(), sizeof request);
-    jail.worker_id = request.worker_id;
+    jail.worker_id = jail.made_for = request.worker_id;
     return true;
   }
   JailReply reply;
   if (message.size != sizeof reply) return false;
   std::memcpy(&reply, message.bytes.data(), sizeof reply);
-  jail.worker_id = reply.worker_id;
+  jail.worker_id = jail.made_for = reply.worker_id;
   jail.error = reply.error;
   jail.times = reply.times;
   if (reply.error.failed()) return true;
   const bool has_init = plan_.builder == Builder::setns;
-  if (message.fd_count != (has_init ? 4 : 2)) return false;
+  const bool is_kept = plan_.reuse != Reuse::never;
+  if (message.fd_count != (is_kept ? 5 : has_init ? 4 : 2)) return false;
   jail.init_pidfd = std::move(message.fds[0]);
   jail.lifeline = std::move(message.fds[1]);
   if (has_init) {
     jail.server_job = std::move(message.fds[2]);
     jail.worker_job = std::move(message.fds[3]);
+    if (is_kept) jail.control = std::move(message.fds[4]);
   }
   return true;
 }

@@ -25,6 +25,8 @@ struct EmptyJail {
   UniqueFd init_pidfd;  // of the init or supervisor; unshare: a duplicate of the lifeline
   UniqueFd lifeline;    // sandbox/base/lifeline.h
   UniqueFd server_job, worker_job;  // the two ends of the job socket
+  UniqueFd control;                 // of a jail that may be kept (kept_jail.h)
+  std::uint32_t made_for = 0;       // the jail's first worker: its host uid is that worker's
 };
 
 struct WorkerExit {

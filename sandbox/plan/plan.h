@@ -46,6 +46,12 @@ enum class Sessions : std::uint32_t {
   one,  // the kernel distributes it by session (sched(7), autogroup): a job gets one
 };
 
+// Whether a jail gets another job after its first.
+enum class Reuse : std::uint32_t {
+  never,
+  if_untouched,  // after a job that left it as it was, by the kernel's own counters (traces.h)
+};
+
 // Where the zygote lives.
 enum class OuterUserns : std::uint32_t {
   none,
@@ -63,6 +69,7 @@ struct Plan {
   OuterUserns outer_userns;
   Files files = Files::shared;
   Sessions sessions = Sessions::any;
+  Reuse reuse = Reuse::never;
   Cgroup cgroup = Cgroup::none;
   std::int32_t landlock_abi = 0;  // 0: the kernel has none
   uid_t first_uid = 0;            // of `uid_count` that nothing else on the host has (uid_range.h)

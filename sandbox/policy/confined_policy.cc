@@ -59,6 +59,22 @@ std::vector<Alternative> private_futexes() {
   return alternatives;
 }
 
+std::vector<SyscallRule> named_file_rules() {
+  return {
+      {{SYS_openat},
+       {{Condition{2, Test::no_bits_of, kUnnamedFile}}},
+       EOPNOTSUPP,
+       "files without a name leave no trace in a directory, and are in nobody's count of it; "
+       "tempfile makes named ones"},
+#if defined(__x86_64__)
+      {{SYS_open},
+       {{Condition{1, Test::no_bits_of, kUnnamedFile}}},
+       EOPNOTSUPP,
+       "older name of openat"},
+#endif
+  };
+}
+
 std::vector<SyscallRule> one_process_rules() {
   return {
     {{SYS_clone},
@@ -86,11 +102,6 @@ std::vector<SyscallRule> one_process_rules() {
          oneself(),
          EPERM,
          "questions about oneself"},
-        {{SYS_openat},
-         {{Condition{2, Test::no_bits_of, kUnnamedFile}}},
-         EOPNOTSUPP,
-         "files without a name are in nobody's count of a scratch directory; tempfile makes named "
-         "ones"},
         {{SYS_capget}, never(), EPERM, "names a process behind a pointer"},
         {{SYS_clock_gettime, SYS_clock_getres, SYS_clock_nanosleep, SYS_timer_create},
          own_clocks(),
@@ -111,10 +122,6 @@ std::vector<SyscallRule> one_process_rules() {
          EPERM,
          "as with namespaces, but for PR_SET_PDEATHSIG: the worker is to die with the zygote"},
 #if defined(__x86_64__)
-        {{SYS_open},
-         {{Condition{1, Test::no_bits_of, kUnnamedFile}}},
-         EOPNOTSUPP,
-         "older name of openat"},
         {{SYS_fork, SYS_vfork}, never(), EPERM, "a process of the job would be nobody's to end"},
         {{SYS_utime, SYS_utimes, SYS_futimesat}, never(), EPERM, "older names of utimensat"},
 #endif
@@ -182,6 +189,8 @@ Policy policy_for(const Plan& plan) {
   if (plan.files == Files::shared) replace_rules(policy, shared_files_rules());
   if (plan.sessions == Sessions::one) replace_rules(policy, scheduler_rules());
   if (!plan.namespaces()) replace_rules(policy, one_process_rules());
+  if (!plan.namespaces() || plan.reuse == Reuse::if_untouched)
+    replace_rules(policy, named_file_rules());
   if (plan.users == Users::one_mapped) replace_rules(policy, one_uid_rules());
   if (plan.builder == Builder::unshare) replace_rules(policy, unshare_rules());
   if (plan.users == Users::shared) replace_rules(policy, shared_uid_rules());

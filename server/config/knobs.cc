@@ -130,6 +130,13 @@ const std::vector<TextKnob>& text_knobs() {
        "auto: workers are forked from an image of the warm interpreter's memory where the kernel "
        "can make one, which is faster; off: from its memory as it is",
        {"auto", "off"}},
+      {"--keep-jails",
+       "PYEXEC_KEEP_JAILS",
+       &Config::keep_jails,
+       "auto",
+       "auto: at level 4, a jail that a job has provably left untouched gets the next job, which is "
+       "faster; off: a new jail for each job",
+       {"auto", "off"}},
       {"--worker", "PYEXEC_WORKER", &Config::worker_path, "",
        "path of pyexec-worker; by default the one beside this program"},
   };

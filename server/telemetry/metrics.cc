@@ -31,6 +31,8 @@ constexpr const char* kWorkerStates[] = {"target", "ready", "starting", "running
 // In the order of Direction, and of Replaced.
 constexpr const char* kDirections[] = {"received", "sent"};
 constexpr const char* kReplacedReasons[] = {"lost", "jobs", "age"};
+// In the order of Jail.
+constexpr const char* kJails[] = {"made", "kept"};
 // In the order of MessageSource, and of Taken.
 constexpr const char* kSources[] = {"pubsub", "cloud_tasks"};
 constexpr const char* kTaken[] = {"run", "duplicate", "in_work", "put_back"};
@@ -92,6 +94,8 @@ struct Metrics::Families {
   prometheus::Counter* cancelled;
   Counters<Refusal> refusals = {};
   Counters<Replaced> replaced = {};
+  Counters<Jail> jails = {};
+  std::array<prometheus::Counter*, sandbox::kVerdictNames.size()> jails_lost = {};  // by Verdict
   std::array<Counters<Taken>, static_cast<std::size_t>(MessageSource::count)> messages = {};
   std::array<prometheus::Counter*, 2> bytes = {};  // by Direction
   std::array<prometheus::Gauge*, 4> workers = {};
@@ -136,6 +140,17 @@ Metrics::Families::Families() {
                "many workers (jobs) or was as old (age) as configured");
   for (std::size_t i = 0; i < this->replaced.size(); ++i)
     this->replaced[i] = &replaced_family.Add({{"reason", kReplacedReasons[i]}});
+  auto& jails_family =
+      counters(this->registry, "pyexec_jails_total",
+               "Jails that workers got: made for them, or kept after a job that left them untouched");
+  for (std::size_t i = 0; i < this->jails.size(); ++i)
+    this->jails[i] = &jails_family.Add({{"jail", kJails[i]}});
+  auto& lost_family =
+      counters(this->registry, "pyexec_jails_lost_total",
+               "Jails that might have been kept, but their job did not end by itself (ended), made "
+               "processes or threads, or files; or the jail's own counter or init failed");
+  for (std::size_t i = 1; i < this->jails_lost.size(); ++i)
+    this->jails_lost[i] = &lost_family.Add({{"reason", sandbox::kVerdictNames[i]}});
   auto& messages_family =
       counters(this->registry, "pyexec_queue_messages_total",
                "Messages of queues: run, and not to be delivered again; a duplicate "
@@ -241,6 +256,15 @@ void Metrics::count_message(MessageSource source, Taken how) {
 
 void Metrics::observe_request(std::uint64_t ns) {
   families_->request->Observe(static_cast<double>(ns) * kNanosecond);
+}
+
+void Metrics::count_jail(Jail jail) {
+  families_->jails[static_cast<std::size_t>(jail)]->Increment();
+}
+
+void Metrics::count(sandbox::Verdict why) {
+  const auto i = static_cast<std::size_t>(why);
+  if (i > 0 && i < families_->jails_lost.size()) families_->jails_lost[i]->Increment();
 }
 
 void Metrics::count_zygote_replaced(Replaced why) {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "sandbox/base/verdict.h"
 #include "server/job/outcome_kind.h"
 #include "server/job/phases.h"
 #include "server/telemetry/message_source.h"
@@ -73,6 +74,9 @@ class Metrics {
   void count_message(MessageSource source, Taken how);
   // Times a request to /execute, from its head to the end of its answer.
   void observe_request(std::uint64_t ns);
+  enum class Jail : std::uint8_t { made, kept, count };
+  void count_jail(Jail jail);        // that a worker got
+  void count(sandbox::Verdict why);  // a jail was thrown away; `untouched` counts as nothing
   enum class Replaced : std::uint8_t { lost, jobs, age, count };
   void count_zygote_replaced(Replaced why);
 

@@ -126,6 +126,9 @@ void Pool::accept_worker(const WorkerSpawned& spawned, FdMessage& message) {
     if (wants_id_) net::post(executor_, [this] { fill(); });
   };
   workers_[spawned.worker_id] = worker;
+  if (spawned.made_for != spawned.worker_id) ids_.share(spawned.made_for, spawned.worker_id);
+  metrics_.count_jail(spawned.made_for == spawned.worker_id ? Metrics::Jail::made
+                                                            : Metrics::Jail::kept);
   metrics_.observe(spawned.jail_times);
   metrics_.observe(RefillPhase::fork, spawned.fork_ns);
   net::co_spawn(executor_, await_ready(std::move(worker)), net::detached);

@@ -9,8 +9,14 @@ std::optional<std::uint32_t> WorkerIds::take() {
   return next_++;
 }
 
+void WorkerIds::share(std::uint32_t first, std::uint32_t id) {
+  if (uids_ > 0 && taken_.try_emplace(first % uids_, id).second) shared_[id] = first % uids_;
+}
+
 void WorkerIds::release(std::uint32_t id) {
   if (uids_ == 0) return;
+  const auto shared = shared_.extract(id);
+  if (!shared.empty()) taken_.erase(shared.mapped());
   const auto holder = taken_.find(id % uids_);
   if (holder != taken_.end() && holder->second == id) taken_.erase(holder);
 }

@@ -16,6 +16,8 @@ class WorkerIds {
 
   // Returns the next id whose uid is free. Returns nullopt while there is none.
   std::optional<std::uint32_t> take();
+  // `id` has the uid of `first` as well, until it is released: its jail was made for `first`.
+  void share(std::uint32_t first, std::uint32_t id);
   // To be called once no process has the id's uid. Does nothing if it was released before.
   void release(std::uint32_t id);
 
@@ -30,7 +32,8 @@ class WorkerIds {
   static constexpr std::uint32_t kMostFresh = 1u << 30;
 
   std::uint32_t next_ = 0, first_fresh_ = 0, uids_ = 0;
-  std::map<std::uint32_t, std::uint32_t> taken_;  // by uid
+  std::map<std::uint32_t, std::uint32_t> taken_;   // by uid
+  std::map<std::uint32_t, std::uint32_t> shared_;  // uids of others, by id
 };
 
 }  // namespace pyexec

@@ -84,6 +84,8 @@ bool ZygoteClient::dispatch(FdMessage& message) {
       return handle(decode_control<SpawnFailed>(message.body()), events_.on_spawn_failed);
     case ControlType::exited:
       return handle(decode_control<WorkerExited>(message.body()), events_.on_exited);
+    case ControlType::jail_lost:
+      return handle(decode_control<JailLost>(message.body()), events_.on_jail_lost);
     default:
       return false;
   }

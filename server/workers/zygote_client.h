@@ -17,6 +17,7 @@ struct ZygoteEvents {
   std::function<void(const WorkerSpawned&, FdMessage&)> on_worker;
   std::function<void(const SpawnFailed&)> on_spawn_failed;
   std::function<void(const WorkerExited&)> on_exited;
+  std::function<void(const JailLost&)> on_jail_lost;
   std::function<void()> on_unknown;  // it sent a message of unknown type
   std::function<void()> on_lost;     // the zygote is gone, and every jail with it
 };

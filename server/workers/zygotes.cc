@@ -45,6 +45,7 @@ Zygotes::Handle Zygotes::begin(Metrics::Replaced why) {
          is_gone(self, failed.worker_id);
        }),
        .on_exited = events_.on_exited,
+       .on_jail_lost = [this](const JailLost& lost) { host_.telemetry.metrics.count(lost.why); },
        .on_unknown =
            [this] {
              host_.telemetry.log.warn("the zygote sent a message this server does not know");

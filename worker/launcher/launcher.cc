@@ -41,6 +41,7 @@ Probed describe_host(const sandbox::Probe& probe, const sandbox::Plan& plan) {
   message.has_file_locks = plan.level > 0 && plan.files == sandbox::Files::own ? 1 : 0;
   message.has_sessions =
       message.has_processes == 1 && plan.sessions == sandbox::Sessions::any ? 1 : 0;
+  message.keeps_jails = plan.level > 0 && plan.reuse == sandbox::Reuse::if_untouched ? 1 : 0;
   message.tried_count =
       static_cast<std::uint32_t>(std::min(probe.tried.size(), message.tried.size()));
   for (std::uint32_t i = 0; i < message.tried_count; ++i) {
@@ -163,8 +164,9 @@ int launcher_main() {
 
   sandbox::Plan plan = {};
   using Weak = sandbox::ProbeLimits::Weak;
-  const sandbox::ProbeLimits wanted = {configure->allow_weak == 1 ? Weak::allowed : Weak::refused,
-                                       configure->max_level};
+  const sandbox::ProbeLimits wanted = {
+      configure->allow_weak == 1 ? Weak::allowed : Weak::refused, configure->max_level,
+      configure->fresh_jails == 1 ? sandbox::Reuse::never : sandbox::Reuse::if_untouched};
   sandbox::Probe probe = sandbox::probe_host(job_limits(*configure), wanted, plan);
   Launcher launcher(*configure, plan, probe.uids);
   if (send_message(kControlFd, encode_control(describe_host(probe, plan)), {}))

@@ -13,12 +13,13 @@
 #include "sandbox/base/layer_names.h"
 #include "sandbox/base/step.h"
 #include "sandbox/base/times.h"
+#include "sandbox/base/verdict.h"
 
 namespace pyexec {
 
 // The descriptor of the control socket, in the launcher and in the zygote.
 inline constexpr int kControlFd = 3;
-inline constexpr std::uint32_t kProtocolVersion = 8;
+inline constexpr std::uint32_t kProtocolVersion = 9;
 
 enum class ControlType : std::uint32_t {
   configure = 1,
@@ -29,7 +30,8 @@ enum class ControlType : std::uint32_t {
   exited,
   probed,
   start_zygote,
-  end_zygote
+  end_zygote,
+  jail_lost
 };
 
 // Server to launcher, once, first.
@@ -39,6 +41,8 @@ struct Configure {
   std::uint32_t allow_weak;    // 1: a jail that is only a system call filter is acceptable
   std::uint32_t max_level;     // of the plans that are tried
   std::uint32_t no_image;      // 1: the interpreter's memory stays as the system laid it out
+  std::uint32_t fresh_jails;   // 1: no jail gets a second job
+  std::uint32_t reserved;
   std::uint64_t memory_bytes;  // on top of the warm interpreter
   std::uint64_t cpu_seconds;
   std::uint64_t file_bytes;
@@ -69,6 +73,7 @@ struct Probed {
   std::uint32_t has_scratch;      // 1: there is a place to write
   std::uint32_t has_file_locks;   // 1: a job can lock its files
   std::uint32_t has_sessions;     // 1: a job's processes can begin sessions
+  std::uint32_t keeps_jails;      // 1: a jail that is proven untouched gets another job
   std::uint32_t tried_count;
   std::array<Tried, 12> tried;  // in order; the last is the plan, if one works
   // A resource that this host is short of now: then the level is not known.
@@ -129,7 +134,9 @@ struct Spawn {
 struct WorkerSpawned {
   static constexpr auto kType = ControlType::worker;
   std::uint32_t worker_id;
-  std::int32_t pid;  // on the host
+  std::int32_t pid;        // on the host
+  std::uint32_t made_for;  // the first worker of its jail; the job has that worker's uid
+  std::uint32_t reserved;
   sandbox::JailTimes jail_times;
   std::uint64_t fork_ns;
 };
@@ -151,6 +158,13 @@ struct WorkerExited {
   std::uint32_t out_of_memory;  // 1: the kernel killed a process of the job for lack of memory
   std::uint32_t reserved;
   sandbox::Usage usage;  // from its fork on
+};
+
+// A jail that might have been kept is thrown away after this worker's job.
+struct JailLost {
+  static constexpr auto kType = ControlType::jail_lost;
+  std::uint32_t worker_id;
+  sandbox::Verdict why;  // never `untouched`
 };
 
 template <typename Message>

@@ -89,11 +89,11 @@ SetupError Forker::fork_worker(sandbox::EmptyJail& jail, const Readiness& readin
   PYEXEC_TRY(forked);
   const std::uint64_t fork_ns = lap.ns();
 
-  workers_[pid] = jail.worker_id;
+  workers_[pid] = last_ = jail.worker_id;
   const std::array<int, kWorkerFds> fds = {jail.server_job.get(), server_out.get(),
                                            server_errors.get(), jail.lifeline.get(),
                                            jail.init_pidfd.get()};
-  if (!tell_server(WorkerSpawned{jail.worker_id, pid, jail.times, fork_ns}, fds)) ::_exit(1);
+  if (!tell_server(WorkerSpawned{jail.worker_id, pid, jail.made_for, 0, jail.times, fork_ns}, fds)) ::_exit(1);
   return sandbox::ok();
 }
 

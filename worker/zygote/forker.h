@@ -35,6 +35,7 @@ class Forker {
   int children() const { return children_.get(); }
   bool reap();
   std::size_t alive() const { return workers_.size(); }
+  std::uint32_t last() const { return last_; }  // the last worker
 
   // Makes this process a slot process. The slot's group tells why a worker was killed.
   void move_to(const sandbox::Slot& slot);
@@ -50,6 +51,7 @@ class Forker {
   UniqueFd children_;
   std::array<WorkingSet, kWarmths> working_sets_;
   std::map<pid_t, std::uint32_t> workers_;
+  std::uint32_t last_ = kNoWorker;
   const sandbox::Slot* slot_ = nullptr;
   std::uint64_t memory_kills_ = 0;  // in the slot, before the current worker
 };

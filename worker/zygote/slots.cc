@@ -6,10 +6,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "sandbox/base/sys.h"
 #include "sandbox/layers/privileges.h"
+#include "sandbox/makers/kept_jail.h"
 
 namespace pyexec {
 namespace {
@@ -17,37 +19,43 @@ namespace {
 using sandbox::SetupError;
 using sandbox::Step;
 
-struct SlotRequest {
-  std::uint32_t worker_id;
-  Readiness readiness;
-  sandbox::JailTimes times;
-};
-
 // The bytes that a slot process sends to the zygote.
 constexpr char kTold = 't';  // the server has been told of the worker
 constexpr char kFree = 'f';
+constexpr char kFreeWithJail = 'j';  // which the next job can have
 
 bool say(int zygote, char word) {
   return sys::send_all(zygote, &word, 1);
 }
 
-// Returns true if there is a worker now.
-bool serve_jail(int zygote, Forker& forker) {
-  FdMessage message;
-  SlotRequest request;
-  if (receive_message(zygote, message) != ReceiveResult::message || message.fd_count != 4 ||
-      message.size != sizeof request)
-    ::_exit(0);
-  std::memcpy(&request, message.bytes.data(), sizeof request);
-  sandbox::EmptyJail jail;
-  jail.worker_id = request.worker_id;
+// A new jail, if descriptors came along.
+SetupError take_jail(const SlotRequest& request, FdMessage& message, sandbox::KeptJail& kept,
+                     sandbox::EmptyJail& jail) {
+  if (message.fd_count == 0) return kept.renew(request.worker_id, jail);
+  jail.worker_id = jail.made_for = request.worker_id;
   jail.times = request.times;
   jail.init_pidfd = std::move(message.fds[0]);
   jail.lifeline = std::move(message.fds[1]);
   jail.server_job = std::move(message.fds[2]);
   jail.worker_job = std::move(message.fds[3]);
-  const SetupError error = forker.fork_worker(jail, request.readiness);
-  if (error.failed() && !tell_server(SpawnFailed{jail.worker_id, error})) ::_exit(1);
+  jail.control = std::move(message.fds[4]);
+  kept.begin(jail);
+  return sandbox::ok();
+}
+
+// Returns true if there is a worker now.
+bool serve_jail(int zygote, Forker& forker, sandbox::KeptJail& kept) {
+  FdMessage message;
+  SlotRequest request;
+  if (receive_message(zygote, message) != ReceiveResult::message ||
+      (message.fd_count != 0 && message.fd_count < 4) || message.size != sizeof request)
+    ::_exit(0);
+  std::memcpy(&request, message.bytes.data(), sizeof request);
+  sandbox::EmptyJail jail;
+  SetupError error = take_jail(request, message, kept, jail);
+  if (!error.failed()) error = forker.fork_worker(jail, request.readiness);
+  if (error.failed()) kept.drop();
+  if (error.failed() && !tell_server(SpawnFailed{request.worker_id, error})) ::_exit(1);
   if (!error.failed() && !say(zygote, kTold)) ::_exit(1);
   return !error.failed();
 }
@@ -76,6 +84,54 @@ class Remains {
   int looks_ = 0;
 };
 
+// Serves one job after another.
+class SlotLoop {
+ public:
+  SlotLoop(int zygote, Forker& forker, const sandbox::Slot& slot)
+      : zygote_(zygote), forker_(forker), slot_(slot) {}
+
+  [[noreturn]] void run() {
+    for (;;) {
+      pollfd sources[] = {
+          {zygote_, POLLIN, 0}, {forker_.children(), POLLIN, 0}, {kept_.control(), POLLIN, 0}};
+      const int wait_ms = is_judged_ ? remains_.wait_ms() : -1;
+      if (sys::retry([&] { return ::poll(sources, std::size(sources), wait_ms); }) == -1)
+        ::_exit(1);
+      if (sources[1].revents != 0) reap();
+      if (sources[2].revents != 0) hear_verdict();
+      if (sources[0].revents != 0) serve();
+      if (is_judged_ && remains_.are_gone(slot_) &&
+          !say(zygote_, kept_.control() == -1 ? kFree : kFreeWithJail))
+        ::_exit(1);
+    }
+  }
+
+ private:
+  void serve() {
+    if (!serve_jail(zygote_, forker_, kept_)) remains_.begin();
+    is_judged_ = kept_.control() == -1;
+  }
+  void reap() {
+    const std::size_t before = forker_.alive();
+    if (!forker_.reap()) ::_exit(1);
+    if (before > 0 && forker_.alive() == 0) remains_.begin();
+  }
+  void hear_verdict() {
+    const sandbox::Verdict verdict = kept_.hear();
+    if (verdict != sandbox::Verdict::untouched && !is_judged_ &&
+        !tell_server(JailLost{forker_.last(), verdict}))
+      ::_exit(1);
+    is_judged_ = true;
+  }
+
+  const int zygote_;
+  Forker& forker_;
+  const sandbox::Slot& slot_;
+  sandbox::KeptJail kept_;
+  Remains remains_;
+  bool is_judged_ = true;  // whether the init has said what becomes of the jail
+};
+
 [[noreturn]] void run_slot(int zygote, Forker& forker, const sandbox::Plan& plan,
                            const sandbox::Limits& limits, const sandbox::SlotName& name) {
   ::prctl(PR_SET_NAME, "pyexec-slot", 0, 0, 0);
@@ -84,19 +140,7 @@ class Remains {
   if (!entered.failed()) entered = slot.enter(plan, limits, name);
   if (!sys::send_all(zygote, &entered, sizeof entered) || entered.failed()) ::_exit(1);
   forker.move_to(slot);
-  Remains remains;
-  for (;;) {
-    pollfd sources[] = {{zygote, POLLIN, 0}, {forker.children(), POLLIN, 0}};
-    const int wait_ms = remains.wait_ms();
-    if (sys::retry([&] { return ::poll(sources, std::size(sources), wait_ms); }) == -1) ::_exit(1);
-    if (sources[1].revents != 0) {
-      const std::size_t before = forker.alive();
-      if (!forker.reap()) ::_exit(1);
-      if (before > 0 && forker.alive() == 0) remains.begin();
-    }
-    if (sources[0].revents != 0 && !serve_jail(zygote, forker)) remains.begin();
-    if (remains.are_gone(slot) && !say(zygote, kFree)) ::_exit(1);
-  }
+  SlotLoop(zygote, forker, slot).run();
 }
 
 }  // namespace
@@ -127,14 +171,38 @@ SetupError Slots::add_slot(sandbox::EmptyJail& waiting) {
 
 SetupError Slots::fork_worker(sandbox::EmptyJail& jail, const Readiness& readiness) {
   if (free_.empty()) PYEXEC_TRY(add_slot(jail));
-  const std::array<int, 4> fds = {jail.init_pidfd.get(), jail.lifeline.get(), jail.server_job.get(),
-                                  jail.worker_job.get()};
-  const SlotRequest request = {jail.worker_id, readiness, jail.times};
-  SlotProcess& slot = slots_[free_.front()];
-  free_.pop_front();
+  // Rather one without a jail, which would be thrown away.
+  auto chosen = std::find_if(free_.begin(), free_.end(),
+                             [&](std::size_t i) { return !slots_[i].kept_for.has_value(); });
+  if (chosen == free_.end()) chosen = free_.begin();
+  const std::array fds = {jail.init_pidfd.get(), jail.lifeline.get(), jail.server_job.get(),
+                          jail.worker_job.get(), jail.control.get()};
+  const std::span sent(fds.data(), jail.control ? 5 : 4);
+  return hand_over(chosen, {jail.worker_id, readiness, jail.times}, sent);
+}
+
+bool Slots::fork_in_kept_jail(std::uint32_t worker_id, const Readiness& readiness,
+                              SetupError& error) {
+  const auto suits = [&](std::size_t i) {
+    // Its uid is its first worker's, and ids that are so far apart may share one (worker_ids.h).
+    const auto& first = slots_[i].kept_for;
+    return first.has_value() && worker_id - *first < plan_.job_uids() / 2;
+  };
+  const auto chosen = std::find_if(free_.begin(), free_.end(), suits);
+  if (chosen == free_.end()) return false;
+  error = hand_over(chosen, {worker_id, readiness, {}}, {});
+  return true;
+}
+
+SetupError Slots::hand_over(std::deque<std::size_t>::iterator chosen, const SlotRequest& request,
+                            std::span<const int> fds) {
+  SlotProcess& slot = slots_[*chosen];
+  free_.erase(chosen);
+  if (!fds.empty()) slot.made_for = request.worker_id;
+  slot.kept_for.reset();
   if (!send_message(slot.socket.get(), std::as_bytes(std::span(&request, 1)), fds))
     return sandbox::fail(Step::cgroup, errno, 12);  // `hear` notices that the slot has ended
-  slot.worker_id = jail.worker_id;
+  slot.worker_id = request.worker_id;
   slot.is_told = false;
   return sandbox::ok();
 }
@@ -154,6 +222,7 @@ bool Slots::hear(std::span<const pollfd> sources) {
       slot.is_told = true;
     } else {
       slot.worker_id = kNoWorker;
+      if (word == kFreeWithJail) slot.kept_for = slot.made_for;
       free_.push_back(i);
     }
   }

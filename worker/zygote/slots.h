@@ -4,6 +4,9 @@
 //          ── jail ──▶              ── fork ──▶ worker: in them from birth, with all that it forks
 //          ◀─ told ─┘   ... ◀─ free ── once nobody and nothing of the job is left in them
 //
+// A slot process keeps the jail of a job that left it untouched (sandbox/makers/kept_jail.h), and
+// the next job is forked into it.
+//
 // Moving a process into a group takes the kernel between half a millisecond and fifteen; this way
 // no job waits for it. A slot process is a copy of the zygote, announces its workers to the server
 // itself, and dies with the zygote. If it ends earlier, for lack of memory, say, its worker ends
@@ -13,11 +16,20 @@
 #include <poll.h>
 
 #include <deque>
+#include <optional>
 #include <vector>
 
 #include "worker/zygote/forker.h"
 
 namespace pyexec {
+
+// From the zygote to a slot process, with the descriptors of a new jail, or none: in the jail that
+// it keeps.
+struct SlotRequest {
+  std::uint32_t worker_id;
+  Readiness readiness;
+  sandbox::JailTimes times;
+};
 
 class Slots {
  public:
@@ -28,6 +40,9 @@ class Slots {
 
   // Forks in the slot that has been free for longest, or in a new one.
   sandbox::SetupError fork_worker(sandbox::EmptyJail& jail, const Readiness& readiness);
+  // Forks in a jail that is free and proven untouched. Returns false if there is none.
+  bool fork_in_kept_jail(std::uint32_t worker_id, const Readiness& readiness,
+                         sandbox::SetupError& error);
 
   // add_sources adds the descriptors to poll. hear takes them after the poll, in the same order,
   // and returns false if the server is gone.
@@ -38,10 +53,14 @@ class Slots {
   struct SlotProcess {
     UniqueFd socket;  // none: it has ended
     std::uint32_t worker_id = kNoWorker;
-    bool is_told = false;  // whether the server knows of the worker
+    bool is_told = false;         // whether the server knows of the worker
+    std::uint32_t made_for = 0;   // first worker of its last jail
+    std::optional<std::uint32_t> kept_for;  // the same, if the next job can have that jail
   };
 
   sandbox::SetupError add_slot(sandbox::EmptyJail& waiting);
+  sandbox::SetupError hand_over(std::deque<std::size_t>::iterator chosen,
+                                const SlotRequest& request, std::span<const int> fds);
   bool lose(std::size_t index);
 
   Forker& forker_;

@@ -79,6 +79,9 @@ class Zygote {
     if (receive_message(kControlFd, message_) != ReceiveResult::message) return false;
     const auto spawn = decode_control<Spawn>(message_.body());
     if (!spawn || !is_known(spawn->readiness)) return false;
+    SetupError error;
+    if (slots_ != nullptr && slots_->fork_in_kept_jail(spawn->worker_id, spawn->readiness, error))
+      return !error.failed() || tell_server(SpawnFailed{spawn->worker_id, error});
     wanted_[spawn->worker_id] = spawn->readiness;
     return spawner_.request(spawn->worker_id);
   }

@@ -1,0 +1,21 @@
+// What becomes of a jail after a job, and why.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+namespace pyexec::sandbox {
+
+// Whether a job left its jail as it was, or the first reason to throw it away.
+enum class Verdict : std::uint32_t {
+  untouched,
+  ended,      // the job did not end by itself, or was never there
+  processes,  // it made a process or a thread
+  files,      // it made a file, or changed a directory
+  counter,    // the kernel's counter of processes cannot be set back
+  lost,       // its init has ended
+};
+inline constexpr std::array kVerdictNames = {"untouched", "ended", "processes",
+                                             "files",     "counter", "lost"};
+
+}  // namespace pyexec::sandbox

@@ -1,0 +1,79 @@
+// Runs in the process that forks workers; `await_next_job` as pid 1 of a jail.
+#include "sandbox/makers/kept_jail.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cstring>
+#include <span>
+#include <utility>
+
+#include "sandbox/base/fd_message.h"
+#include "sandbox/base/times.h"
+
+namespace pyexec::sandbox {
+namespace {
+
+constexpr std::byte kNextJob{'n'};
+
+// A jail is not used for ever, whatever is proven of it.
+constexpr std::uint32_t kMostJobs = 1'000;
+constexpr std::uint64_t kLongestNs = 600'000'000'000;
+
+SetupError make_pair(UniqueFd& one, UniqueFd& other, std::uint32_t index) {
+  int pair[2];
+  PYEXEC_TRY(
+      check(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), Step::fork, index));
+  one.reset(pair[0]);
+  other.reset(pair[1]);
+  return ok();
+}
+
+}  // namespace
+
+void KeptJail::begin(EmptyJail& jail) {
+  drop();
+  if (!jail.control) return;
+  control_ = std::move(jail.control);
+  init_pidfd_.reset(::fcntl(jail.init_pidfd.get(), F_DUPFD_CLOEXEC, 0));
+  made_for_ = jail.worker_id;
+  jobs_ = 0;
+  since_ns_ = monotonic_ns();
+}
+
+SetupError KeptJail::renew(std::uint32_t worker_id, EmptyJail& out) {
+  UniqueFd inner;
+  PYEXEC_TRY(make_pair(out.lifeline, inner, 20));
+  PYEXEC_TRY(make_pair(out.server_job, out.worker_job, 21));
+  const std::array fds = {inner.get(), out.server_job.get()};
+  if (!send_message(control_.get(), std::span(&kNextJob, 1), fds))
+    return fail(Step::fork, errno, 22);
+  out.init_pidfd.reset(::fcntl(init_pidfd_.get(), F_DUPFD_CLOEXEC, 0));
+  if (!out.init_pidfd) return fail(Step::fork, errno, 23);
+  out.worker_id = worker_id;
+  out.made_for = made_for_;
+  return ok();
+}
+
+Verdict KeptJail::hear() {
+  FdMessage message;
+  Verdict verdict = Verdict::lost;
+  if (receive_message(control_.get(), message) == ReceiveResult::message &&
+      message.size == sizeof verdict)
+    std::memcpy(&verdict, message.bytes.data(), sizeof verdict);
+  const bool is_old = ++jobs_ >= kMostJobs || monotonic_ns() - since_ns_ >= kLongestNs;
+  if (verdict != Verdict::untouched || is_old) drop();
+  return verdict;
+}
+
+bool await_next_job(int control, int lifeline, int job) {
+  FdMessage message;
+  if (receive_message(control, message) != ReceiveResult::message || message.fd_count != 2 ||
+      message.size != 1 || message.bytes[0] != kNextJob)
+    return false;
+  // The lowest free numbers, in their order.
+  return message.fds[0].release() == lifeline && message.fds[1].release() == job;
+}
+
+}  // namespace pyexec::sandbox

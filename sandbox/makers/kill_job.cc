@@ -1,0 +1,127 @@
+// Runs as pid 1 of a jail.
+#include "sandbox/makers/kill_job.h"
+
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+#include "sandbox/base/lifeline.h"
+#include "sandbox/base/sys.h"
+#include "sandbox/base/unique_fd.h"
+
+namespace pyexec::sandbox {
+namespace {
+
+int exit_at_once(void*) {
+  ::_exit(0);
+}
+
+// The processes of a job that has to end.
+class JobProcesses {
+ public:
+  explicit JobProcesses(int last_pid) : last_pid_(last_pid) {}
+
+  // Stops them.
+  void stop() {
+    if (worker_ && sys::pidfd_send_signal(worker_.get(), SIGSTOP) == 0 &&
+        next_number() == kSecond) {
+      is_alone_ = true;
+      return;
+    }
+    ::kill(-1, SIGSTOP);
+    is_alone_ = !worker_ && next_number() == kSecond;
+  }
+  // Whether the job had made no process and no thread when it was stopped: the worker has the first
+  // number after the init's.
+  bool is_alone() const { return is_alone_; }
+
+  // Returns 0, or -1 with ESRCH if nobody is left that is known. A worker counts until the zygote,
+  // its parent, has reaped it.
+  int kill() {
+    // kill(-1) looks at every process of the host. It also serves where the handle does not.
+    if (is_alone_ && worker_ && handle_uses_++ < kMostHandleUses)
+      return sys::pidfd_send_signal(worker_.get(), SIGKILL);
+    return ::kill(-1, SIGKILL);
+  }
+  // Waits until the worker has ended, or for so many milliseconds. Returns whether it has.
+  bool wait_for_worker(int ms) const {
+    pollfd ended = {worker_.get(), POLLIN, 0};
+    return !worker_ || ::poll(&ended, 1, ms) != 0;
+  }
+
+  // Whether there are others after all. A fork that was under way as the worker was stopped, or one
+  // of a worker that was woken again (by a timer of its own), got its number later. Called once the
+  // worker is reaped: from then on nobody new gets one. `kill` kills the others then.
+  bool has_others() {
+    if (!is_alone_ || next_number() == kSecond) return false;
+    is_alone_ = false;
+    return true;
+  }
+
+ private:
+  static constexpr int kWorker = 2, kSecond = kWorker + 1;
+  static constexpr int kMostHandleUses = 50;  // of up to 5 ms (kill_known)
+
+  // Returns the number that the next process of this pid namespace would have if this object had
+  // made none, or -1. Numbers ascend, and once past 300 never become low again.
+  int next_number() {
+    char text[16] = {};
+    if (::pread(last_pid_, text, sizeof text - 1, 0) > 0) return std::atoi(text) + 1;
+    // Without the kernel's counter: the number of a process that is made now, and ends at once.
+    alignas(64) static char stack[4096];  // nobody waits for the process that runs on it
+    const int number = ::clone(exit_at_once, stack + sizeof stack, CLONE_VM | SIGCHLD, nullptr);
+    return number == -1 ? -1 : number - made_++;
+  }
+
+  const int last_pid_;
+  const UniqueFd worker_{sys::pidfd_open(kWorker)};
+  int made_ = 0, handle_uses_ = 0;
+  bool is_alone_ = false;
+};
+
+// An exit takes the kernel a millisecond that it does not interrupt. A worker that is alone is
+// therefore only stopped at first, so that the server, which is told now, does not have to wait
+// for a core until the exit is done.
+void stop_job(JobProcesses& job, int lifeline) {
+  job.stop();
+  if (!job.is_alone()) return;
+  sys::send_all(lifeline, &kWorkerStopped, 1);
+  const timespec head_start = {0, 300'000};
+  ::nanosleep(&head_start, nullptr);
+}
+
+// Returns once nobody is left that is known, or false if the kernel does not let them be killed.
+bool kill_known(JobProcesses& job) {
+  constexpr timespec kPause = {0, 200'000};
+  constexpr int kSendAgainMs = 5;
+  int failures = 0;
+  while (job.kill() == 0 || (errno != ESRCH && ++failures < 10))
+    if (job.wait_for_worker(kSendAgainMs)) ::nanosleep(&kPause, nullptr);
+  return failures < 10;
+}
+
+}  // namespace
+
+KilledJob kill_job(int lifeline, int last_pid) {
+  JobProcesses job(last_pid);
+  stop_job(job, lifeline);
+  bool is_gone = kill_known(job);
+  if (is_gone && job.has_others()) is_gone = kill_known(job);
+  if (is_gone) sys::send_all(lifeline, &kJailEmpty, 1);
+  return {is_gone, job.is_alone()};
+}
+
+bool set_counter_back(int last_pid) {
+  constexpr char kInit = '1';
+  char text[16] = {};
+  return ::pwrite(last_pid, &kInit, 1, 0) == 1 && ::pread(last_pid, text, sizeof text - 1, 0) > 0 &&
+         std::strcmp(text, "1\n") == 0;
+}
+
+}  // namespace pyexec::sandbox
