@@ -9,7 +9,7 @@ namespace pyexec::sandbox {
 // Whether a job left its jail as it was, or the first reason to throw it away.
 enum class Verdict : std::uint32_t {
   untouched,
-  ended,      // the job did not end by itself, or was never there
+  ended,      // its worker had ended, or closed its job socket, before it was killed
   processes,  // it made a process or a thread
   files,      // it made a file, or changed a directory
   counter,    // the kernel's counter of processes cannot be set back

@@ -217,6 +217,7 @@ Probe probe_host(const Limits& limits, const ProbeLimits& wanted, Plan& plan) {
       const auto add = [&] { return add_cgroups(limits, wanted, plan, probe); };
       if (!is_short_of(without_shortage(patience, add))) {
         settle_sessions(plan);
+        if (plan.cgroup == Cgroup::none) plan.reuse = Reuse::never;  // slots keep them (slots.h)
         return probe;
       }
     }

@@ -114,25 +114,20 @@ SetupError keep_only(const InitFds& fds) {
   return check(sys::close_range(kControl + 1, ~0u), Step::init_seal, 5);
 }
 
-enum class End { by_itself, by_others };
-
 // Returns when the server or the job itself ends the job (lifeline.h), or when neither can be
-// observed any more.
-End await_end() {
+// observed any more. Returns whether its worker had the job socket until then.
+bool await_end() {
   pollfd sources[] = {{kLeash, POLLIN, 0}, {kJob, POLLRDHUP, 0}};
   for (;;) {
-    if (sys::retry([&] { return ::poll(sources, std::size(sources), -1); }) == -1)
-      return End::by_others;
-    const bool is_reported = (sources[1].revents & (POLLRDHUP | POLLHUP)) == POLLRDHUP;
-    char ignored;
-    if (sources[0].revents != 0 && ::read(kLeash, &ignored, 1) <= 0)
-      return is_reported ? End::by_itself : End::by_others;
+    if (sys::retry([&] { return ::poll(sources, std::size(sources), -1); }) == -1) return false;
     // The worker's exit or its script closed the socket, which says nothing about the rest of the
     // job.
     if (sources[1].revents & POLLHUP)
       sources[1].fd = -1;
-    else if (is_reported)
-      return End::by_itself;
+    else if (sources[1].revents & POLLRDHUP)
+      return true;
+    char ignored;
+    if (sources[0].revents != 0 && ::read(kLeash, &ignored, 1) <= 0) return sources[1].fd != -1;
   }
 }
 
@@ -147,8 +142,8 @@ SetupError set_up(const Plan& plan, const Limits& limits) {
 }
 
 // Whether the jail is as it was before the job, which is gone.
-Verdict judge(End end, const KilledJob& job, const Traces& traces) {
-  if (end != End::by_itself) return Verdict::ended;
+Verdict judge(bool had_socket, const KilledJob& job, const Traces& traces) {
+  if (!had_socket) return Verdict::ended;
   if (!job.was_one_task) return Verdict::processes;
   if (!traces.are_none()) return Verdict::files;
   return set_counter_back(kLastPid) ? Verdict::untouched : Verdict::counter;
@@ -185,10 +180,10 @@ void run_init(const InitFds& fds, const Plan& plan, const Limits& limits) {
 
   Verdict verdict = Verdict::lost;
   do {
-    const End end = await_end();
+    const bool had_socket = await_end();
     const KilledJob job = kill_job(lifeline, kLastPid);
     if (fds.control == -1 || !job.is_gone) break;
-    verdict = judge(end, job, traces);
+    verdict = judge(had_socket, job, traces);
     ::close(kJob);
     ::close(kLeash);
     if (!sys::send_all(kControl, &verdict, sizeof verdict)) break;

@@ -20,7 +20,6 @@ std::string features_of(const Probed& probed) {
   out.boolean("scratch", probed.has_scratch == 1);          // a place to write: $TMPDIR
   out.boolean("private_tmp", probed.has_private_tmp == 1);  // it is /tmp, the working directory
   out.boolean("file_locks", probed.has_file_locks == 1);    // fcntl and flock on the job's files
-  out.boolean("kept_jails", probed.keeps_jails == 1);
   out.boolean("sessions", probed.has_sessions == 1);  // setsid, subprocess with start_new_session
   return out.object();
 }
@@ -33,6 +32,7 @@ void add_level(ObjectWriter& out, const Probed& probed) {
   else
     out.json("jail", "null");
   out.text("platform", platform());
+  out.boolean("keeps_jails", probed.keeps_jails == 1);  // those that are proven untouched
 }
 
 std::string layers_of(const Probed& probed) {

@@ -271,6 +271,31 @@ EXPORT int mount(const char* source, const char* target, const char* type, unsig
   return REAL(mount)(source, target, type, flags, data);
 }
 
+// What an init looks at after a job. The first time is before there was one.
+EXPORT int lstat(const char* path, struct stat* out) {
+  static int looks;
+  if (fails("lstat", -1)) return -1;
+  if (strcmp(path, "/tmp") == 0 && looks++ > 0 && lies("inode_unread")) return errno = EIO, -1;
+  return REAL(lstat)(path, out);
+}
+
+EXPORT int statfs(const char* path, struct statfs* out) {
+  static int looks;
+  if (fails("statfs", -1)) return -1;
+  const int later = strcmp(path, "/etc") == 0 && looks++ > 0;
+  return later && lies("room_unread") ? (errno = EIO, -1) : REAL(statfs)(path, out);
+}
+
+EXPORT ssize_t pread(int fd, void* data, size_t size, off_t at) {
+  if (fails("pread", -1)) return -1;
+  return lies("counter_unread") ? (errno = EIO, -1) : REAL(pread)(fd, data, size, at);
+}
+
+EXPORT ssize_t pwrite(int fd, const void* data, size_t size, off_t at) {
+  if (fails("pwrite", -1)) return -1;
+  return lies("counter_stays") ? (ssize_t)size : REAL(pwrite)(fd, data, size, at);
+}
+
 EXPORT int mknod(const char* path, mode_t mode, dev_t device) {
   if (fails("mknod", -1)) return -1;
   if (lies("refuse_mknod")) return errno = EPERM, -1;
@@ -365,7 +390,6 @@ FAULT(int, unlinkat, -1, (int fd, const char* path, int flags), (fd, path, flags
 FAULT(int, symlink, -1, (const char* to, const char* path), (to, path))
 FAULT(ssize_t, readlinkat, -1, (int fd, const char* path, char* text, size_t size), (fd, path, text, size))
 FAULT(int, access, -1, (const char* path, int mode), (path, mode))
-FAULT(int, statfs, -1, (const char* path, struct statfs* state), (path, state))
 FAULT(int, statvfs, -1, (const char* path, struct statvfs* state), (path, state))
 FAULT(int, dup2, -1, (int from, int to), (from, to))
 FAULT(int, dup3, -1, (int from, int to, int flags), (from, to, flags))
@@ -375,7 +399,6 @@ FAULT(ssize_t, send, -1, (int fd, const void* data, size_t size, int flags), (fd
 FAULT(ssize_t, sendmsg, -1, (int fd, const struct msghdr* message, int flags), (fd, message, flags))
 FAULT(ssize_t, recvmsg, -1, (int fd, struct msghdr* message, int flags), (fd, message, flags))
 FAULT(ssize_t, read, -1, (int fd, void* data, size_t size), (fd, data, size))
-FAULT(ssize_t, pread, -1, (int fd, void* data, size_t size, off_t at), (fd, data, size, at))
 FAULT(pid_t, waitpid, -1, (pid_t pid, int* status, int flags), (pid, status, flags))
 FAULT(pid_t, wait4, -1, (pid_t pid, int* status, int flags, struct rusage* used), (pid, status, flags, used))
 FAULT(int, sigprocmask, -1, (int how, const sigset_t* set, sigset_t* old), (how, set, old))

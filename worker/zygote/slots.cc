@@ -170,11 +170,16 @@ SetupError Slots::add_slot(sandbox::EmptyJail& waiting) {
 }
 
 SetupError Slots::fork_worker(sandbox::EmptyJail& jail, const Readiness& readiness) {
-  if (free_.empty()) PYEXEC_TRY(add_slot(jail));
-  // Rather one without a jail, which would be thrown away.
-  auto chosen = std::find_if(free_.begin(), free_.end(),
-                             [&](std::size_t i) { return !slots_[i].kept_for.has_value(); });
-  if (chosen == free_.end()) chosen = free_.begin();
+  // A jail that is kept stays for the next job: all were in use when this one was requested.
+  const auto find = [&] {
+    return std::find_if(free_.begin(), free_.end(),
+                        [&](std::size_t i) { return !slots_[i].kept_for.has_value(); });
+  };
+  auto chosen = find();
+  if (chosen == free_.end()) {
+    PYEXEC_TRY(add_slot(jail));
+    chosen = find();
+  }
   const std::array fds = {jail.init_pidfd.get(), jail.lifeline.get(), jail.server_job.get(),
                           jail.worker_job.get(), jail.control.get()};
   const std::span sent(fds.data(), jail.control ? 5 : 4);

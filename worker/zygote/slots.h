@@ -38,7 +38,7 @@ class Slots {
         std::uint32_t generation)
       : forker_(forker), plan_(plan), limits_(limits), generation_(generation) {}
 
-  // Forks in the slot that has been free for longest, or in a new one.
+  // Forks in the slot without a jail that has been free for longest, or in a new one.
   sandbox::SetupError fork_worker(sandbox::EmptyJail& jail, const Readiness& readiness);
   // Forks in a jail that is free and proven untouched. Returns false if there is none.
   bool fork_in_kept_jail(std::uint32_t worker_id, const Readiness& readiness,

@@ -1,0 +1,225 @@
+"""A jail that its job left untouched gets the next one, which cannot tell; any other is thrown away.
+
+A job that probes (tests/e2e/support/prober_job.py) reads what a process can read of its jail. It gives the same answer in
+a new jail and in one that has had jobs, whatever these did.
+"""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from jailed_attack import JAILED
+from levels import can_have_level_4, programs  # noqa: F401
+from service import BUILD, Service
+from state import Scrape
+
+PROBER = (Path(__file__).parents[1] / "support/prober_job.py").read_text()
+ATTACKS = sorted((Path(__file__).parents[2] / "attacks").glob("*.py"))
+PLAIN = "import os\ndef main():\n    os.listdir('/etc'), os.listdir('/tmp'), os.stat('/usr/lib/os-release')\n    return open('/etc/ld.so.cache', 'rb').read(1) and 42"
+MOST_JOBS = 1_000  # of a jail (sandbox/makers/kept_jail.cc)
+SLOTS = 4  # of a service with one parked worker: the parked one, the running one, one that is being emptied
+
+UNTOUCHED = {
+    "returns": "def main(): return 1",
+    "reads": PLAIN,
+    "raises": "def main(): 1 / 0",
+    "exits": "import sys\ndef main(): sys.exit(3)",
+    "prints": "def main(): print('x' * 100_000)",
+    "pandas": "import pandas\ndef main(): return pandas.DataFrame({'a': [1, 2]}).sum().to_dict()",
+    "memory file": "import os\ndef main(): os.write(os.memfd_create('x'), b'x' * 100)",
+    "pipes": "import os, socket\ndef main(): os.pipe(), socket.socketpair()",
+    "asks for what is refused": "import os\ndef main():\n    try: open('/etc/x', 'w')\n    except OSError: return 1",
+    "runs out of time": "def main():\n    while True: pass",
+    "runs out of memory": "def main(): return len(b'x' * (8 << 30))",
+    "lowers its priority": "import os\ndef main(): os.nice(5)",
+    "a file without a name": "import os\ndef main():\n    try: os.open('/tmp', os.O_TMPFILE | os.O_RDWR)\n    except OSError: return 1",
+}
+TOUCHED = {
+    "a file": ("open('/tmp/x', 'w')", "files"),
+    "a file that is gone again": ("open('/tmp/x', 'w'); os.unlink('/tmp/x')", "files"),
+    "a file without a name": ("tempfile.TemporaryFile().write(b'x')", "files"),
+    "an unlinked file that is open": ("f = open('/dev/shm/x', 'w'); os.unlink('/dev/shm/x')", "files"),
+    "shared memory": ("m = __import__('multiprocessing.shared_memory').shared_memory.SharedMemory('x', True, 9); m.unlink()",
+                      "processes"),  # that keeps an account of it
+    "a directory": ("os.mkdir('/tmp/x'); os.rmdir('/tmp/x')", "files"),
+    "a link": ("os.symlink('a', '/tmp/x'); os.unlink('/tmp/x')", "files"),
+    "rights": ("os.chmod('/tmp', 0o755); os.chmod('/tmp', 0o700)", "files"),
+    "times": ("os.utime('/tmp', ns=(s.st_atime_ns, s.st_mtime_ns))", "files"),
+    "times in shared memory": ("os.utime('/dev/shm')", "files"),
+    "times of a link of another's": ("os.utime('/etc/ld.so.cache', follow_symlinks=False)", "files"),
+    "a process": ("os.fork() or os._exit(0); os.wait()", "processes"),
+    "a program": ("subprocess.run(['/bin/true'])", "processes"),
+    "a thread": ("t = threading.Thread(target=int); t.start(); t.join()", "processes"),
+    "an exit without a word": ("os._exit(0)", "ended"),
+    "its own death": ("os.kill(os.getpid(), 9)", "ended"),
+    "a fault": ("ctypes.memset(ctypes.c_void_p(8), 0, 8)", "ended"),
+    "another program instead": ("os.execv('/bin/true', ['true'])", "ended"),
+    "a closed job socket": ("os.close(3); time.sleep(0.3)", "ended"),
+}
+TOUCHING = """
+import ctypes, os, subprocess, sys, tempfile, threading, time
+def main():
+    s = os.stat('/tmp')
+    {statement}
+"""
+
+
+@pytest.fixture(scope="module")
+def service(programs):  # noqa: F811
+    if not can_have_level_4(programs):
+        pytest.skip("this host lets no control group be made")
+    with Service(pool=1, running=1, timeout_ms=300) as running:
+        if not running.health()["isolation"]["keeps_jails"]:
+            pytest.skip("this host lets no jail be kept")
+        yield running
+
+
+class Jails:
+    """Which jails a service makes and keeps. The worker that is parked was made after the last job."""
+
+    def __init__(self, service):
+        self.service = service
+        self.counts = self.read()
+
+    def read(self):
+        self.service.wait_full()
+        samples = Scrape(self.service).samples
+        return {key[1:]: value for key, value in samples.items() if key[0] in ("pyexec_jails_total", "pyexec_jails_lost_total")}
+
+    def news(self):
+        """What was counted since the last call."""
+        before, self.counts = self.counts, self.read()
+        return {key[0]: int(value - before[key]) for key, value in self.counts.items() if value != before[key]}
+
+    def lost(self):
+        """The reasons for which jails were thrown away since the last call; waits for one."""
+        found = {}
+        def some():
+            for name, count in self.news().items():
+                if name not in ("made", "kept"):
+                    found[name] = found.get(name, 0) + count
+            return found
+        self.service.wait_until(some)
+        return found
+
+
+def probe(service):
+    answer = service.execute(PROBER)
+    assert answer.outcome == "ok", answer
+    return answer.body["result"]
+
+
+def differences(one, other, at=""):
+    if isinstance(one, dict) and isinstance(other, dict):
+        return [d for key in one.keys() | other.keys() for d in differences(one.get(key), other.get(key), f"{at}/{key}")]
+    return [] if one == other else [f"{at}: {json.dumps(one)} -> {json.dumps(other)}"]
+
+
+@pytest.fixture(scope="module")
+def in_new_jails(service):
+    """What the prober says there. It makes files, so that its jails are thrown away."""
+    jails = Jails(service)
+    for _ in range(SLOTS):
+        probe(service)
+    jails.news()
+    answers = []
+    for _ in range(SLOTS):
+        answers.append(probe(service))
+        assert jails.news().keys() & {"made", "kept"} == {"made"}
+    assert not differences(answers[0], answers[1]) and not differences(answers[1], answers[2])
+    return answers[0]
+
+
+@pytest.mark.parametrize("name", UNTOUCHED)
+def test_a_jail_that_is_left_untouched_is_kept(service, name):
+    for _ in range(SLOTS):  # jails without a job before them
+        service.execute(UNTOUCHED["returns"])
+    jails = Jails(service)
+    for _ in range(2 * SLOTS):
+        service.execute(UNTOUCHED[name])
+    news = jails.news()
+    assert news["kept"] > SLOTS and news.keys() <= {"kept", "made"}, news
+
+
+@pytest.mark.parametrize("name", TOUCHED)
+def test_a_jail_that_is_touched_is_thrown_away(service, name):
+    statement, reason = TOUCHED[name]
+    for _ in range(SLOTS):
+        service.execute(UNTOUCHED["returns"])
+    jails = Jails(service)
+    service.execute(TOUCHING.format(statement=statement))
+    assert jails.lost() == {reason: 1}
+
+
+@pytest.mark.parametrize("jobs", [1, MOST_JOBS // 2])
+def test_a_job_cannot_tell_a_used_jail_from_a_new_one(service, in_new_jails, jobs):
+    jails = Jails(service)
+    for _ in range(SLOTS):
+        service.execute(PLAIN)
+    jails.news()
+    for _ in range(jobs * SLOTS):
+        assert service.execute(PLAIN).body["result"] == 42
+    news = jails.news()
+    assert news["kept"] >= 0.99 * jobs * SLOTS - 2, news
+    for _ in range(SLOTS):
+        assert not differences(in_new_jails, probe(service))
+
+
+@pytest.mark.parametrize("name", UNTOUCHED)
+def test_nothing_of_a_job_is_there_for_the_next_one(service, in_new_jails, name):
+    for _ in range(SLOTS):
+        service.execute(UNTOUCHED[name])
+    for _ in range(SLOTS):
+        assert not differences(in_new_jails, probe(service))
+
+
+def test_a_jail_is_not_used_for_ever(service):
+    for _ in range(SLOTS):
+        service.execute(PLAIN)
+    jails = Jails(service)
+    for _ in range((MOST_JOBS + 2) * SLOTS):
+        service.execute(UNTOUCHED["returns"])
+    news = jails.news()
+    assert 1 <= news["made"] - news.get("ended", 0) <= 2 * SLOTS, news
+
+
+TARGET = {"secret": "s", "secret_file": "/etc/hostname", "tcp_port": 9, "abstract_name": "pyexec-none", "victim_pid": 1,
+          "host_files": {path: [os.stat(path).st_dev, os.stat(path).st_ino] for path in ("/usr/lib/os-release", "/dev/null", "/dev/zero")}}
+
+
+@pytest.mark.parametrize("path", ATTACKS, ids=[p.stem for p in ATTACKS])
+def test_nothing_of_an_attack_is_there_for_the_next_job(service, in_new_jails, path):
+    for _ in range(SLOTS):
+        service.execute(PLAIN)
+    service.execute(JAILED.format(source=path.read_text(), target=TARGET))
+    for _ in range(SLOTS):
+        assert not differences(in_new_jails, probe(service))
+
+
+@pytest.mark.parametrize("lie,reason", [("counter_stays", "counter"), ("counter_unread", "counter"),
+                                        ("inode_unread", "files"), ("room_unread", "files")])
+def test_without_a_proof_no_jail_is_kept(programs, tmp_path, lie, reason):  # noqa: F811
+    if not can_have_level_4(programs):
+        pytest.skip("this host lets no control group be made")
+    worker = tmp_path / "pyexec-worker"
+    worker.write_text(f"#!/bin/sh\nexport LD_PRELOAD={BUILD}/libsaboteur.so SABOTAGE=init/{lie}\nexec {BUILD}/pyexec-worker\n")
+    worker.chmod(0o755)
+    tmp_path.chmod(0o755)
+    with Service(pool=1, running=1, worker=worker) as running:
+        assert running.health()["isolation"]["keeps_jails"]
+        jails = Jails(running)
+        for _ in range(2 * SLOTS):
+            assert running.execute(UNTOUCHED["returns"]).body["result"] == 1
+        running.wait_until(lambda: jails.read()[(reason,)] >= 2 * SLOTS)
+        assert jails.read()[("kept",)] == 0
+
+
+def test_no_jail_is_kept_if_that_is_not_wanted(programs):  # noqa: F811
+    with Service(pool=1, keep_jails="off") as running:
+        assert running.health()["isolation"]["keeps_jails"] is False
+        jails = Jails(running)
+        for _ in range(SLOTS):
+            running.execute(UNTOUCHED["returns"])
+        assert jails.news() == {"made": SLOTS}
