@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -26,6 +27,13 @@ pid_t clone_namespaces(std::uint64_t flags, int* pidfd) {
   args.pidfd = reinterpret_cast<std::uintptr_t>(pidfd);
   args.exit_signal = SIGCHLD;
   return static_cast<pid_t>(::syscall(SYS_clone3, &args, sizeof args));
+}
+
+int wait_for_light_child(int (*act)(void*), void* stack_top, void* argument) {
+  const pid_t pid = ::clone(act, stack_top, CLONE_VM | CLONE_VFORK | SIGCHLD, argument);
+  int status = -1;
+  if (pid == -1) return -1;
+  return retry([&] { return ::waitpid(pid, &status, 0); }) == pid ? status : -1;
 }
 
 int close_range(unsigned first, unsigned last) {

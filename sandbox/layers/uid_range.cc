@@ -72,16 +72,13 @@ Space own_space() {
 
 SetupError look_whether_unused(uid_t uid, Step step) {
   constexpr int kCannotBecome = 1, kIsUsed = 2;
-  const pid_t pid = ::fork();
-  if (pid == -1) return fail(step, errno, 40);
-  if (pid == 0) {
-    if (become(uid, step).failed()) ::_exit(kCannotBecome);
-    ::_exit(is_alone_under_its_uid() ? 0 : kIsUsed);
-  }
-  int status = -1;
-  sys::retry([&] { return ::waitpid(pid, &status, 0); });
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return ok();
+  const int status = sys::run_in_light_child<48 << 10>([&] {
+    if (become(uid, step).failed()) return kCannotBecome;
+    return is_alone_under_its_uid() ? 0 : kIsUsed;
+  });
+  if (status == -1) return fail(step, errno, 40);
   if (!WIFEXITED(status)) return fail(step, ECHILD, 41);
+  if (WEXITSTATUS(status) == 0) return ok();
   return fail(step, WEXITSTATUS(status) == kIsUsed ? EUSERS : EPERM, 42);
 }
 
@@ -90,9 +87,7 @@ SetupError look_whether_unused(uid_t uid, Step step) {
 bool is_alone_under_its_uid() {
   const rlimit two = {2, 2};
   if (::setrlimit(RLIMIT_NPROC, &two) == -1) return false;
-  const pid_t pid = ::fork();
-  if (pid == 0) ::_exit(0);
-  return pid != -1 && sys::retry([&] { return ::waitpid(pid, nullptr, 0); }) == pid;
+  return sys::run_in_light_child<16 << 10>([] { return 0; }) == 0;
 }
 
 SetupError verify_unused(uid_t uid, Step step) {

@@ -82,18 +82,15 @@ void watch(int lifeline, int worker, const char* scratch, const Limits& limits) 
 // and is from a range that nobody else has. The job could not make processes, so none should be
 // left.
 bool sweep(uid_t uid) {
-  const pid_t pid = ::fork();
-  if (pid == 0) {
-    if (become(uid, Step::supervisor).failed()) ::_exit(1);
+  return sys::run_in_light_child<48 << 10>([&] {
+    if (become(uid, Step::supervisor).failed()) return 1;
     for (int tries = 0; tries < 10'000; ++tries) {
-      if (is_alone_under_its_uid()) ::_exit(0);
+      if (is_alone_under_its_uid()) return 0;
       ::kill(-1, SIGKILL);  // also returns 0 if it could signal nobody
       ::nanosleep(&kPause, nullptr);
     }
-    ::_exit(1);
-  }
-  int status = 1;
-  return pid != -1 && sys::retry([&] { return ::waitpid(pid, &status, 0); }) == pid && status == 0;
+    return 1;
+  }) == 0;
 }
 
 // Returns the number after `name` in a file of /proc, or -1.
