@@ -29,6 +29,18 @@ pid_t clone_namespaces(std::uint64_t flags, int* pidfd) {
   return static_cast<pid_t>(::syscall(SYS_clone3, &args, sizeof args));
 }
 
+pid_t fork_numbered(pid_t number) {
+  int* thread_id = nullptr;  // where the C library keeps it; the child's is put there as in fork
+  if (::prctl(PR_GET_TID_ADDRESS, &thread_id) == -1) return -1;
+  struct clone_args args = {};
+  args.flags = CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID;
+  args.child_tid = reinterpret_cast<std::uintptr_t>(thread_id);
+  args.exit_signal = SIGCHLD;
+  args.set_tid = reinterpret_cast<std::uintptr_t>(&number);
+  args.set_tid_size = 1;
+  return static_cast<pid_t>(::syscall(SYS_clone3, &args, sizeof args));
+}
+
 int wait_for_light_child(int (*act)(void*), void* stack_top, void* argument) {
   const pid_t pid = ::clone(act, stack_top, CLONE_VM | CLONE_VFORK | SIGCHLD, argument);
   int status = -1;

@@ -27,6 +27,11 @@ auto retry(Call call) {
 // cached thread id is the parent's.
 pid_t clone_namespaces(std::uint64_t flags, int* pidfd);
 
+// fork in which the child gets this number in its own pid namespace. Needs CAP_CHECKPOINT_RESTORE or
+// CAP_SYS_ADMIN over that namespace, and a kernel that knows where a thread's id is kept. Runs no
+// handlers of pthread_atfork. EEXIST: the number is taken.
+pid_t fork_numbered(pid_t number);
+
 // As waitpid(2) of a child that shares the caller's memory and runs `act` on another stack, while
 // the caller waits. Returns its wait status, or -1.
 int wait_for_light_child(int (*act)(void*), void* stack_top, void* argument);

@@ -12,10 +12,8 @@ enum class Verdict : std::uint32_t {
   ended,      // its worker had ended, or closed its job socket, before it was killed
   processes,  // it made a process or a thread
   files,      // it made a file, or changed a directory
-  counter,    // the kernel's counter of processes cannot be set back
   lost,       // its init has ended
 };
-inline constexpr std::array kVerdictNames = {"untouched", "ended", "processes",
-                                             "files",     "counter", "lost"};
+inline constexpr std::array kVerdictNames = {"untouched", "ended", "processes", "files", "lost"};
 
 }  // namespace pyexec::sandbox

@@ -1,7 +1,6 @@
 // Runs in the launcher and in short-lived children of it.
 #include "sandbox/host/probe.h"
 
-#include <linux/capability.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -112,12 +111,12 @@ bool is_tried(const Plan& plan, const ProbeLimits& wanted, const Probe& probe) {
   return true;
 }
 
-// A jail can be kept if it shares no file with others, and if its init can set the kernel's counter
-// of processes back (kernel 5.9; not where /proc/sys is read-only).
-bool can_be_kept(const Plan& plan) {
-  return plan.builder == Builder::setns && plan.files == Files::own &&
-         ::prctl(PR_CAPBSET_READ, CAP_CHECKPOINT_RESTORE, 0, 0, 0) != -1 &&
-         ::access("/proc/sys/kernel/ns_last_pid", W_OK) == 0;
+// A jail can be kept if the kernel lets its worker's number be chosen, and tells how many processes
+// there were. Whether it does is found out by trying the plan.
+bool may_be_kept(const Plan& plan) {
+  int* thread_id = nullptr;
+  return plan.builder == Builder::setns && ::access("/proc/sys/kernel/ns_last_pid", R_OK) == 0 &&
+         ::prctl(PR_GET_TID_ADDRESS, &thread_id) == 0;
 }
 
 // Groups made by the launcher are useless if the zygote, in its outer user namespace, cannot make
@@ -200,7 +199,7 @@ Probe probe_host(const Limits& limits, const ProbeLimits& wanted, Plan& plan) {
     plan = candidate.plan;
     plan.landlock_abi = probe.landlock_abi;
     probe.uids.give_to(plan);
-    if (can_be_kept(plan)) plan.reuse = wanted.reuse;
+    if (may_be_kept(plan)) plan.reuse = wanted.reuse;
     const bool wants_scratch = !plan.namespaces() && plan.root != Root::chroot;
     const auto try_it = [&]() -> SetupError {
       errno = 0;
@@ -211,13 +210,18 @@ Probe probe_host(const Limits& limits, const ProbeLimits& wanted, Plan& plan) {
       const std::int32_t short_of = errno_of(error) == EPIPE ? shortage_now() : 0;
       return short_of == 0 ? error : fail(error.step, short_of, error.index);
     };
-    const SetupError error = without_shortage(patience, try_it);
+    SetupError error = without_shortage(patience, try_it);
+    const bool is_refused =
+        error.step == Step::fork && (errno_of(error) == EPERM || errno_of(error) == EINVAL);
+    if (is_refused && plan.reuse != Reuse::never) {
+      plan.reuse = Reuse::never;
+      error = without_shortage(patience, try_it);
+    }
     probe.tried.push_back({candidate.name, error});
     if (!error.failed()) {
       const auto add = [&] { return add_cgroups(limits, wanted, plan, probe); };
       if (!is_short_of(without_shortage(patience, add))) {
         settle_sessions(plan);
-        if (plan.cgroup == Cgroup::none) plan.reuse = Reuse::never;  // slots keep them (slots.h)
         return probe;
       }
     }

@@ -12,8 +12,8 @@
 namespace pyexec::sandbox {
 namespace {
 
-// The directories of file systems that are not mounted read-only.
-constexpr std::array kWritable = {kTmpDirectory, kShmDirectory, "/etc"};
+constexpr const char* kEtc = "/etc";
+constexpr std::array kScratch = {kTmpDirectory, kShmDirectory};
 
 bool is_later(const timespec& one, const timespec& other) {
   return one.tv_sec != other.tv_sec ? one.tv_sec > other.tv_sec : one.tv_nsec > other.tv_nsec;
@@ -21,14 +21,17 @@ bool is_later(const timespec& one, const timespec& other) {
 
 }  // namespace
 
-// /etc belongs to the init, but anybody may set a link's times to now.
-bool Traces::look(View& view) {
+bool Traces::look(View& view) const {
   std::memset(&view, 0, sizeof view);
-  std::size_t used = 0;
-  for (std::size_t i = 0; i < kWritable.size(); ++i)
-    if (::lstat(kWritable[i], &view.files[used++]) == -1 ||
-        ::statfs(kWritable[i], &view.systems[i]) == -1)
-      return false;
+  std::size_t used = 0, systems = 0;
+  const auto look_at = [&](const char* path) {
+    return ::lstat(path, &view.files[used++]) == 0 && ::statfs(path, &view.systems[systems++]) == 0;
+  };
+  for (const char* path : kScratch)
+    if (!look_at(path)) return false;
+  if (!owns_etc_) return true;
+  // It belongs to the init, but anybody may set a link's times to now.
+  if (!look_at(kEtc)) return false;
   for (const RootEntry& entry : root_table()) {
     const char* name = guarded_name(entry);
     if (name == nullptr || std::strchr(name + 1, '/') != nullptr) continue;
@@ -38,7 +41,8 @@ bool Traces::look(View& view) {
   return true;
 }
 
-SetupError Traces::note() {
+SetupError Traces::note(const Plan& plan) {
+  owns_etc_ = plan.files == Files::own;
   return look(before_) ? ok() : fail(Step::verify, errno, 30);
 }
 
@@ -50,9 +54,9 @@ bool Traces::are_none() const {
 SetupError settle_traces() {
   constexpr int kMostPauses = 200;
   constexpr timespec kPause = {0, 500'000};
-  for (std::uint32_t i = 0; i < kWritable.size(); ++i) {
+  for (std::uint32_t i = 0; i < kScratch.size(); ++i) {
     struct stat state = {};
-    PYEXEC_TRY(check(::lstat(kWritable[i], &state), Step::verify, 31 + i));
+    PYEXEC_TRY(check(::lstat(kScratch[i], &state), Step::verify, 31 + i));
     for (int pauses = 0;; ++pauses) {
       timespec now = {};
       PYEXEC_TRY(check(::clock_gettime(CLOCK_REALTIME_COARSE, &now), Step::verify, 34));

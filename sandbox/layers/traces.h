@@ -1,5 +1,5 @@
 // What a job can leave in its jail, apart from processes and memory: traces in the file systems that
-// it may write to, or whose times it may set.
+// are the jail's own, and that it may write to or whose times it may set.
 //
 // The kernel notes each change of a file or directory in its time of change (ctime), which nobody
 // can set, and counts a file system's blocks and files. So a jail whose directories have the same
@@ -15,13 +15,14 @@
 #include <array>
 
 #include "sandbox/base/step.h"
+#include "sandbox/plan/plan.h"
 
 namespace pyexec::sandbox {
 
 class Traces {
  public:
   // Notes how the jail is now. Called in the jail, once it is complete.
-  SetupError note();
+  SetupError note(const Plan& plan);
   // Whether it is still like that. Called once no process of the job is left.
   bool are_none() const;
 
@@ -32,9 +33,10 @@ class Traces {
     std::array<struct stat, kMostPaths> files;
     std::array<struct statfs, kFileSystems> systems;
   };
-  static bool look(View& view);
+  bool look(View& view) const;
 
   View before_ = {};
+  bool owns_etc_ = false;  // else it is the same for all jails
 };
 
 // Waits until a change would show: at most a few milliseconds in a new jail, not at all in one that

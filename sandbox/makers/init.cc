@@ -78,17 +78,15 @@ SetupError set_hostname() {
   return std::strcmp(names.nodename, kHostname) == 0 ? ok() : fail(Step::hostname, 0);
 }
 
-// What is kept is for `kill_job` and `set_counter_back`, and counts in this namespace only.
-SetupError give_up_rights(Reuse reuse) {
-  constexpr std::uint64_t kToKill = 1u << CAP_KILL, kToCount = 1ull << CAP_CHECKPOINT_RESTORE;
+SetupError give_up_rights() {
   PYEXEC_TRY(drop_bounding_set(Step::init_seal));
-  PYEXEC_TRY(keep_capabilities(reuse == Reuse::never ? kToKill : kToKill | kToCount,
-                               Step::init_seal));
+  PYEXEC_TRY(keep_capabilities(1u << CAP_KILL,
+                               Step::init_seal));  // for `kill_job`, in this namespace only
   return forbid_new_privileges(Step::init_seal);
 }
 
-SetupError seal(Reuse reuse) {
-  PYEXEC_TRY(give_up_rights(reuse));
+SetupError seal() {
+  PYEXEC_TRY(give_up_rights());
   // Changing ids made this process undumpable. The worker joins through its pidfd, which the
   // kernel permits by the same rule as tracing. The job cannot use that: tracing a process that
   // has capabilities requires one, and the job has none. Where possible, it also has another uid.
@@ -138,15 +136,14 @@ SetupError set_up(const Plan& plan, const Limits& limits) {
   if (plan.files == Files::own) PYEXEC_TRY(enter_jail_root());
   PYEXEC_TRY(mount_scratch(plan, limits));
   PYEXEC_TRY(set_hostname());
-  return seal(plan.reuse);
+  return seal();
 }
 
 // Whether the jail is as it was before the job, which is gone.
 Verdict judge(bool had_socket, const KilledJob& job, const Traces& traces) {
   if (!had_socket) return Verdict::ended;
   if (!job.was_one_task) return Verdict::processes;
-  if (!traces.are_none()) return Verdict::files;
-  return set_counter_back(kLastPid) ? Verdict::untouched : Verdict::counter;
+  return traces.are_none() ? Verdict::untouched : Verdict::files;
 }
 
 }  // namespace
@@ -159,7 +156,7 @@ SetupError set_up_chained_init(const Plan& plan, const Limits& limits) {
 SetupError seal_chained_init(int lifeline, int exits) {
   for (int fd = 0; fd < 1024; ++fd)
     if (fd != lifeline && fd != exits) ::close(fd);
-  PYEXEC_TRY(give_up_rights(Reuse::never));
+  PYEXEC_TRY(give_up_rights());
   return forbid_tracing();
 }
 
@@ -170,7 +167,7 @@ void run_init(const InitFds& fds, const Plan& plan, const Limits& limits) {
 
   SetupError result = set_up(plan, limits);
   Traces traces;
-  if (!result.failed() && fds.control != -1) result = traces.note();
+  if (!result.failed() && fds.control != -1) result = traces.note(plan);
   if (!result.failed()) {
     result = keep_only(fds);
     if (!result.failed()) lifeline = kLeash;
@@ -178,10 +175,11 @@ void run_init(const InitFds& fds, const Plan& plan, const Limits& limits) {
   // If the jailer died before PR_SET_PDEATHSIG was set, the send fails because nobody reads.
   if (!sys::send_all(lifeline, &result, sizeof result) || result.failed()) ::_exit(1);
 
+  const Numbering numbering = fds.control == -1 ? Numbering::counted : Numbering::chosen;
   Verdict verdict = Verdict::lost;
   do {
     const bool had_socket = await_end();
-    const KilledJob job = kill_job(lifeline, kLastPid);
+    const KilledJob job = kill_job(lifeline, kLastPid, numbering);
     if (fds.control == -1 || !job.is_gone) break;
     verdict = judge(had_socket, job, traces);
     ::close(kJob);

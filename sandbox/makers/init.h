@@ -17,8 +17,7 @@ struct InitFds {
 };
 
 // Finishes the jail from inside (scratch file systems, host name), gives up every right but
-// CAP_KILL (and, to set the counter of processes back, CAP_CHECKPOINT_RESTORE in its own namespace),
-// and reports a SetupError on `lifeline`. Then it holds the namespaces until the other
+// CAP_KILL, and reports a SetupError on `lifeline`. Then it holds the namespaces until the other
 // end of `lifeline` is shut down or closed, or the other end of `job` is shut down. Then it kills
 // every process of the jail, reports that (base/lifeline.h), waits until none is left, reports that
 // too, and exits, or waits for another job in a jail that is untouched. If it dies in any other way, the kernel kills the rest of the jail. Uses system

@@ -40,11 +40,10 @@ struct Jail {
 
 // Closes all descriptors but three: the socket to the zygote (already in its place), the host's
 // /proc, and the counter, which are out of reach by path once the root image is entered.
-SetupError keep_descriptors(const Plan& plan) {
+SetupError keep_descriptors() {
   UniqueFd proc(::open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC));
   // Not every kernel has it, and an init does without.
-  UniqueFd last_pid(::open("/proc/sys/kernel/ns_last_pid",
-                           (plan.reuse == Reuse::never ? O_RDONLY : O_RDWR) | O_CLOEXEC));
+  UniqueFd last_pid(::open("/proc/sys/kernel/ns_last_pid", O_RDONLY | O_CLOEXEC));
   PYEXEC_TRY(check(::dup3(proc.get(), kProc, O_CLOEXEC), Step::descriptors, 0));
   if (last_pid)
     PYEXEC_TRY(check(::dup3(last_pid.get(), kLastPid, O_CLOEXEC), Step::descriptors, 3));
@@ -87,7 +86,7 @@ int unmap_python(dl_phdr_info* library, std::size_t, void*) {
 SetupError prepare(const Plan& plan) {
   PYEXEC_TRY(check(::prctl(PR_SET_NAME, "pyexec-jailer", 0, 0, 0), Step::control));
   PYEXEC_TRY(die_with_parent(Step::control));
-  PYEXEC_TRY(keep_descriptors(plan));
+  PYEXEC_TRY(keep_descriptors());
   ::dl_iterate_phdr(unmap_python, nullptr);
   if (!plan.namespaces())
     return check(::signal(SIGCHLD, on_supervisor_exit) == SIG_ERR ? -1 : 0, Step::control);

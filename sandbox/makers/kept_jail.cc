@@ -44,6 +44,8 @@ void KeptJail::begin(EmptyJail& jail) {
 
 SetupError KeptJail::renew(std::uint32_t worker_id, EmptyJail& out) {
   UniqueFd inner;
+  out.worker_id = worker_id;
+  out.made_for = made_for_;
   PYEXEC_TRY(make_pair(out.lifeline, inner, 20));
   PYEXEC_TRY(make_pair(out.server_job, out.worker_job, 21));
   const std::array fds = {inner.get(), out.server_job.get()};
@@ -51,8 +53,6 @@ SetupError KeptJail::renew(std::uint32_t worker_id, EmptyJail& out) {
     return fail(Step::fork, errno, 22);
   out.init_pidfd.reset(::fcntl(init_pidfd_.get(), F_DUPFD_CLOEXEC, 0));
   if (!out.init_pidfd) return fail(Step::fork, errno, 23);
-  out.worker_id = worker_id;
-  out.made_for = made_for_;
   return ok();
 }
 

@@ -32,8 +32,11 @@ class KeptJail {
   // The verdict on the last job; anything but `untouched` has dropped the jail. Not blocking only
   // when readable.
   Verdict hear();
-  // The worker that the jail was made for: its host uid stays that worker's.
-  std::uint32_t made_for() const { return made_for_; }
+  // Whether this worker can have the jail. It gets the host uid of the jail's first worker, and ids
+  // that are far apart may share one (Plan::host_job_uid).
+  bool suits(std::uint32_t worker_id, const Plan& plan) const {
+    return worker_id - made_for_ < plan.job_uids() / 2;
+  }
 
  private:
   UniqueFd init_pidfd_, control_;

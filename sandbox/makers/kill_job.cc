@@ -25,20 +25,19 @@ int exit_at_once(void*) {
 // The processes of a job that has to end.
 class JobProcesses {
  public:
-  explicit JobProcesses(int last_pid) : last_pid_(last_pid) {}
+  JobProcesses(int last_pid, Numbering numbering) : last_pid_(last_pid), numbering_(numbering) {}
 
   // Stops them.
   void stop() {
     if (worker_ && sys::pidfd_send_signal(worker_.get(), SIGSTOP) == 0 &&
-        next_number() == kSecond) {
+        is_counter_unmoved()) {
       is_alone_ = true;
       return;
     }
     ::kill(-1, SIGSTOP);
-    is_alone_ = !worker_ && next_number() == kSecond;
+    is_alone_ = !worker_ && is_counter_unmoved();
   }
-  // Whether the job had made no process and no thread when it was stopped: the worker has the first
-  // number after the init's.
+  // Whether the job had made no process and no thread when it was stopped.
   bool is_alone() const { return is_alone_; }
 
   // Returns 0, or -1 with ESRCH if nobody is left that is known. A worker counts until the zygote,
@@ -59,27 +58,30 @@ class JobProcesses {
   // of a worker that was woken again (by a timer of its own), got its number later. Called once the
   // worker is reaped: from then on nobody new gets one. `kill` kills the others then.
   bool has_others() {
-    if (!is_alone_ || next_number() == kSecond) return false;
+    if (!is_alone_ || is_counter_unmoved()) return false;
     is_alone_ = false;
     return true;
   }
 
  private:
-  static constexpr int kWorker = 2, kSecond = kWorker + 1;
+  static constexpr int kInit = 1, kWorker = 2;
   static constexpr int kMostHandleUses = 50;  // of up to 5 ms (kill_known)
 
-  // Returns the number that the next process of this pid namespace would have if this object had
-  // made none, or -1. Numbers ascend, and once past 300 never become low again.
-  int next_number() {
+  // Whether nobody but the worker got a number in this pid namespace. Numbers ascend, and once past
+  // 300 never become low again.
+  bool is_counter_unmoved() {
     char text[16] = {};
-    if (::pread(last_pid_, text, sizeof text - 1, 0) > 0) return std::atoi(text) + 1;
+    if (::pread(last_pid_, text, sizeof text - 1, 0) > 0)
+      return std::atoi(text) == (numbering_ == Numbering::chosen ? kInit : kWorker);
+    if (numbering_ == Numbering::chosen) return false;
     // Without the kernel's counter: the number of a process that is made now, and ends at once.
     alignas(64) static char stack[4096];  // nobody waits for the process that runs on it
     const int number = ::clone(exit_at_once, stack + sizeof stack, CLONE_VM | SIGCHLD, nullptr);
-    return number == -1 ? -1 : number - made_++;
+    return number != -1 && number - made_++ == kWorker + 1;
   }
 
   const int last_pid_;
+  const Numbering numbering_;
   const UniqueFd worker_{sys::pidfd_open(kWorker)};
   int made_ = 0, handle_uses_ = 0;
   bool is_alone_ = false;
@@ -108,20 +110,13 @@ bool kill_known(JobProcesses& job) {
 
 }  // namespace
 
-KilledJob kill_job(int lifeline, int last_pid) {
-  JobProcesses job(last_pid);
+KilledJob kill_job(int lifeline, int last_pid, Numbering numbering) {
+  JobProcesses job(last_pid, numbering);
   stop_job(job, lifeline);
   bool is_gone = kill_known(job);
   if (is_gone && job.has_others()) is_gone = kill_known(job);
   if (is_gone) sys::send_all(lifeline, &kJailEmpty, 1);
   return {is_gone, job.is_alone()};
-}
-
-bool set_counter_back(int last_pid) {
-  constexpr char kInit = '1';
-  char text[16] = {};
-  return ::pwrite(last_pid, &kInit, 1, 0) == 1 && ::pread(last_pid, text, sizeof text - 1, 0) > 0 &&
-         std::strcmp(text, "1\n") == 0;
 }
 
 }  // namespace pyexec::sandbox

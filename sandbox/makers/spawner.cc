@@ -97,7 +97,8 @@ SetupError Spawner::fork_into(EmptyJail& jail, pid_t& pid) {
 // Joins the pid namespace, forks, and returns to its own: only a child enters a pid namespace.
 SetupError Spawner::fork_joined(EmptyJail& jail, pid_t& pid) {
   PYEXEC_TRY(check(sys::join_namespaces(jail.init_pidfd.get(), CLONE_NEWPID), Step::fork, 2));
-  pid = ::fork();
+  constexpr pid_t kFirst = 2;  // after the init
+  pid = plan_.reuse == Reuse::never ? ::fork() : sys::fork_numbered(kFirst);
   if (pid == 0) return ok();
   const int fork_error = errno;
   // A zygote that cannot return would fork into another job's jail, so it exits.

@@ -291,11 +291,6 @@ EXPORT ssize_t pread(int fd, void* data, size_t size, off_t at) {
   return lies("counter_unread") ? (errno = EIO, -1) : REAL(pread)(fd, data, size, at);
 }
 
-EXPORT ssize_t pwrite(int fd, const void* data, size_t size, off_t at) {
-  if (fails("pwrite", -1)) return -1;
-  return lies("counter_stays") ? (ssize_t)size : REAL(pwrite)(fd, data, size, at);
-}
-
 EXPORT int mknod(const char* path, mode_t mode, dev_t device) {
   if (fails("mknod", -1)) return -1;
   if (lies("refuse_mknod")) return errno = EPERM, -1;

@@ -189,7 +189,7 @@ SetupError Slots::fork_worker(sandbox::EmptyJail& jail, const Readiness& readine
 bool Slots::fork_in_kept_jail(std::uint32_t worker_id, const Readiness& readiness,
                               SetupError& error) {
   const auto suits = [&](std::size_t i) {
-    // Its uid is its first worker's, and ids that are so far apart may share one (worker_ids.h).
+    // As KeptJail::suits.
     const auto& first = slots_[i].kept_for;
     return first.has_value() && worker_id - *first < plan_.job_uids() / 2;
   };

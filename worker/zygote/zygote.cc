@@ -26,6 +26,7 @@
 #include "sandbox/policy/bpf.h"
 #include "sandbox/policy/python_policy.h"
 #include "worker/zygote/forker.h"
+#include "worker/zygote/kept_jails.h"
 #include "worker/zygote/slots.h"
 
 namespace pyexec {
@@ -53,8 +54,8 @@ Hello hello(const Interpreter& interpreter, std::uint32_t level) {
 
 class Zygote {
  public:
-  Zygote(Forker& forker, sandbox::Spawner& spawner, Slots* slots)
-      : forker_(forker), spawner_(spawner), slots_(slots) {}
+  Zygote(Forker& forker, const sandbox::Plan& plan, sandbox::Spawner& spawner, Slots* slots)
+      : forker_(forker), spawner_(spawner), slots_(slots), kept_(plan) {}
 
   // Returns true while the server, the jailer and all slots are there.
   bool serve_once() {
@@ -62,13 +63,14 @@ class Zygote {
                                    {spawner_.jails(), POLLIN, 0},
                                    {forker_.children(), POLLIN, 0},
                                    {spawner_.exits(), POLLIN, 0}};
-    if (slots_ != nullptr) slots_->add_sources(sources);
+    slots_ != nullptr ? slots_->add_sources(sources) : kept_.add_sources(sources);
     if (sys::retry([&] { return ::poll(sources.data(), sources.size(), -1); }) == -1) return false;
     // Dead workers come first: a jail's last process must be reaped before the jail counts as
     // gone.
     if (sources[2].revents != 0 && !forker_.reap()) return false;
     if (sources[3].revents != 0 && !take_exit()) return false;
-    if (slots_ != nullptr && !slots_->hear(std::span(sources).subspan(4))) return false;
+    const auto others = std::span(sources).subspan(4);
+    if (!(slots_ != nullptr ? slots_->hear(others) : kept_.hear(others))) return false;
     if (sources[0].revents != 0 && !take_request()) return false;
     if (sources[1].revents != 0 && !take_jail()) return false;
     return true;
@@ -82,6 +84,8 @@ class Zygote {
     SetupError error;
     if (slots_ != nullptr && slots_->fork_in_kept_jail(spawn->worker_id, spawn->readiness, error))
       return !error.failed() || tell_server(SpawnFailed{spawn->worker_id, error});
+    sandbox::EmptyJail jail;
+    if (slots_ == nullptr && kept_.renew(spawn->worker_id, jail)) return fork(jail, spawn->readiness);
     wanted_[spawn->worker_id] = spawn->readiness;
     return spawner_.request(spawn->worker_id);
   }
@@ -91,10 +95,16 @@ class Zygote {
     if (!spawner_.take(jail)) return false;
     const auto wanted = wanted_.extract(jail.worker_id);
     if (wanted.empty()) return false;
+    return fork(jail, wanted.mapped());
+  }
+
+  bool fork(sandbox::EmptyJail& jail, const Readiness& readiness) {
     if (!jail.error.failed())
-      jail.error = slots_ != nullptr ? slots_->fork_worker(jail, wanted.mapped())
-                                     : forker_.fork_worker(jail, wanted.mapped());
-    return !jail.error.failed() || tell_server(SpawnFailed{jail.worker_id, jail.error});
+      jail.error = slots_ != nullptr ? slots_->fork_worker(jail, readiness)
+                                     : forker_.fork_worker(jail, readiness);
+    if (jail.error.failed()) return tell_server(SpawnFailed{jail.worker_id, jail.error});
+    if (slots_ == nullptr) kept_.add(jail);
+    return true;
   }
 
   bool take_exit() {
@@ -106,6 +116,7 @@ class Zygote {
   Forker& forker_;
   sandbox::Spawner& spawner_;
   Slots* slots_;  // null unless control groups bound a job
+  KeptJails kept_;  // without slots
   FdMessage message_;
   std::map<std::uint32_t, Readiness> wanted_;  // for the workers that wait for their jail
 };
@@ -154,7 +165,7 @@ int zygote_main(const Configure& configure, const sandbox::Plan& plan, std::uint
                                 configure.no_image == 1 ? MemoryForm::pages : MemoryForm::image);
   Forker forker(interpreter, configure, plan, spawner);
   Slots slots(forker, plan, job_limits(configure), generation);
-  Zygote zygote(forker, spawner, plan.cgroup == sandbox::Cgroup::none ? nullptr : &slots);
+  Zygote zygote(forker, plan, spawner, plan.cgroup == sandbox::Cgroup::none ? nullptr : &slots);
   if (!tell_server(hello(interpreter, plan.level))) return 1;
   while (zygote.serve_once()) {
   }

@@ -1,0 +1,49 @@
+// Runs in the zygote.
+#include "worker/zygote/kept_jails.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "worker/zygote/forker.h"
+
+namespace pyexec {
+
+void KeptJails::add(sandbox::EmptyJail& jail) {
+  if (!jail.control) return;
+  jails_.push_back({{}, jail.worker_id});
+  jails_.back().jail.begin(jail);
+}
+
+bool KeptJails::renew(std::uint32_t worker_id, sandbox::EmptyJail& out) {
+  const auto free = std::find_if(jails_.begin(), jails_.end(), [&](const Entry& entry) {
+    return entry.is_free && entry.jail.suits(worker_id, plan_);
+  });
+  if (free == jails_.end()) return false;
+  out.error = free->jail.renew(worker_id, out);
+  free->worker_id = worker_id;
+  free->is_free = false;
+  if (out.error.failed()) free->jail.drop();
+  // The one that has waited for longest is next.
+  std::rotate(free, free + 1, jails_.end());
+  return true;
+}
+
+void KeptJails::add_sources(std::vector<pollfd>& sources) const {
+  for (const Entry& entry : jails_) sources.push_back({entry.jail.control(), POLLIN, 0});
+}
+
+bool KeptJails::hear(std::span<const pollfd> sources) {
+  bool told = true;
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    if (sources[i].revents == 0) continue;
+    Entry& entry = jails_[i];
+    const sandbox::Verdict verdict = entry.jail.hear();
+    if (verdict != sandbox::Verdict::untouched && !entry.is_free)
+      told = told && tell_server(JailLost{entry.worker_id, verdict});
+    entry.is_free = true;
+  }
+  std::erase_if(jails_, [](const Entry& entry) { return entry.jail.control() == -1; });
+  return told;
+}
+
+}  // namespace pyexec

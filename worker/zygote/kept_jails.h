@@ -1,0 +1,39 @@
+// The jails that a zygote without slots keeps for further jobs. (A slot keeps its own, slots.h.)
+#pragma once
+
+#include <poll.h>
+
+#include <span>
+#include <vector>
+
+#include "sandbox/makers/kept_jail.h"
+#include "worker/protocol/control.h"
+
+namespace pyexec {
+
+class KeptJails {
+ public:
+  explicit KeptJails(const sandbox::Plan& plan) : plan_(plan) {}
+
+  // Takes from a jail with a worker what a later job needs, if the plan keeps jails.
+  void add(sandbox::EmptyJail& jail);
+  // Makes of a free jail one for the next worker. Returns false if there is none.
+  bool renew(std::uint32_t worker_id, sandbox::EmptyJail& out);
+
+  // add_sources adds the descriptors to poll. hear takes them after the poll, in the same order,
+  // and returns false if the server is gone.
+  void add_sources(std::vector<pollfd>& sources) const;
+  bool hear(std::span<const pollfd> sources);
+
+ private:
+  struct Entry {
+    sandbox::KeptJail jail;
+    std::uint32_t worker_id;  // the last
+    bool is_free = false;
+  };
+
+  const sandbox::Plan& plan_;
+  std::vector<Entry> jails_;
+};
+
+}  // namespace pyexec
