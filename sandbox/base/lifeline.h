@@ -15,8 +15,8 @@ namespace pyexec::sandbox {
 // fork that was under way may end in another process, which is killed before `kJailEmpty`; but
 // nobody reads their output any more.)
 inline constexpr char kWorkerStopped = 'K';
-// No process of the job is left, not even as a zombie. The last byte on a lifeline. (The jail itself
-// may live on, for another job: sandbox/makers/kept_jail.h.)
+// No process of the job is left, not even as a zombie. The last byte on a lifeline. (The jail
+// itself may live on, for another job: sandbox/makers/kept_jail.h.)
 inline constexpr char kJailEmpty = 'E';
 
 }  // namespace pyexec::sandbox

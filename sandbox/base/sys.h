@@ -27,18 +27,18 @@ auto retry(Call call) {
 // cached thread id is the parent's.
 pid_t clone_namespaces(std::uint64_t flags, int* pidfd);
 
-// fork in which the child gets this number in its own pid namespace. Needs CAP_CHECKPOINT_RESTORE or
-// CAP_SYS_ADMIN over that namespace, and a kernel that knows where a thread's id is kept. Runs no
-// handlers of pthread_atfork. EEXIST: the number is taken.
+// fork in which the child gets this number in its own pid namespace. Needs CAP_CHECKPOINT_RESTORE
+// or CAP_SYS_ADMIN over that namespace, and a kernel that knows where a thread's id is kept. Runs
+// no handlers of pthread_atfork. EEXIST: the number is taken.
 pid_t fork_numbered(pid_t number);
 
 // As waitpid(2) of a child that shares the caller's memory and runs `act` on another stack, while
 // the caller waits. Returns its wait status, or -1.
 int wait_for_light_child(int (*act)(void*), void* stack_top, void* argument);
 
-// Runs `act` in such a child: many times cheaper than a fork. What the child changes of itself (ids,
-// limits) is its own; it ends by returning its exit code. The caller must be single-threaded and,
-// if the child takes another uid, not dumpable.
+// Runs `act` in such a child: many times cheaper than a fork. What the child changes of itself
+// (ids, limits) is its own; it ends by returning its exit code. The caller must be single-threaded
+// and, if the child takes another uid, not dumpable.
 template <std::size_t kStackBytes, typename Act>
 int run_in_light_child(Act act) {
   alignas(64) char stack[kStackBytes];

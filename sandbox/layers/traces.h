@@ -1,5 +1,5 @@
-// What a job can leave in its jail, apart from processes and memory: traces in the file systems that
-// are the jail's own, and that it may write to or whose times it may set.
+// What a job can leave in its jail, apart from processes and memory: traces in the file systems
+// that are the jail's own, and that it may write to or whose times it may set.
 //
 // The kernel notes each change of a file or directory in its time of change (ctime), which nobody
 // can set, and counts a file system's blocks and files. So a jail whose directories have the same

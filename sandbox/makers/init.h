@@ -20,8 +20,8 @@ struct InitFds {
 // CAP_KILL, and reports a SetupError on `lifeline`. Then it holds the namespaces until the other
 // end of `lifeline` is shut down or closed, or the other end of `job` is shut down. Then it kills
 // every process of the jail, reports that (base/lifeline.h), waits until none is left, reports that
-// too, and exits, or waits for another job in a jail that is untouched. If it dies in any other way, the kernel kills the rest of the jail. Uses system
-// calls only: it runs after a raw clone.
+// too, and exits, or waits for another job in a jail that is untouched. If it dies in any other
+// way, the kernel kills the rest of the jail. Uses system calls only: it runs after a raw clone.
 [[noreturn]] void run_init(const InitFds& fds, const Plan& plan, const Limits& limits);
 
 // The same for the init of an unshare jail (unshared_jail.h), which is a fork of the zygote. The

@@ -104,8 +104,8 @@ SetupError start_init(const Plan& plan, const Limits& limits, std::uint32_t work
   UniqueFd control;
   if (plan.reuse != Reuse::never) {
     int pair[2];
-    PYEXEC_TRY(check(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair),
-                     Step::namespaces, 2));
+    PYEXEC_TRY(
+        check(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), Step::namespaces, 2));
     jail.control.reset(pair[0]);
     control.reset(pair[1]);
   }

@@ -32,8 +32,8 @@ struct JailReply {
   JailTimes times;
   SetupError
       error;  // with none, descriptors come along: the pidfd of the init or supervisor and the
-              // lifeline; with an init also the server's and the worker's end of the job socket, and
-              // the forker's end of its control if the plan keeps jails (kept_jail.h)
+              // lifeline; with an init also the server's and the worker's end of the job socket,
+              // and the forker's end of its control if the plan keeps jails (kept_jail.h)
 };
 
 // Forks the jailer and waits until its root image is built. On success `socket` is the zygote's end

@@ -23,8 +23,7 @@ constexpr std::uint64_t kLongestNs = 600'000'000'000;
 
 SetupError make_pair(UniqueFd& one, UniqueFd& other, std::uint32_t index) {
   int pair[2];
-  PYEXEC_TRY(
-      check(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), Step::fork, index));
+  PYEXEC_TRY(check(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), Step::fork, index));
   one.reset(pair[0]);
   other.reset(pair[1]);
   return ok();

@@ -29,8 +29,7 @@ class JobProcesses {
 
   // Stops them.
   void stop() {
-    if (worker_ && sys::pidfd_send_signal(worker_.get(), SIGSTOP) == 0 &&
-        is_counter_unmoved()) {
+    if (worker_ && sys::pidfd_send_signal(worker_.get(), SIGSTOP) == 0 && is_counter_unmoved()) {
       is_alone_ = true;
       return;
     }

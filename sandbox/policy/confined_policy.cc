@@ -61,16 +61,16 @@ std::vector<Alternative> private_futexes() {
 
 std::vector<SyscallRule> named_file_rules() {
   return {
-      {{SYS_openat},
-       {{Condition{2, Test::no_bits_of, kUnnamedFile}}},
-       EOPNOTSUPP,
-       "files without a name leave no trace in a directory, and are in nobody's count of it; "
-       "tempfile makes named ones"},
+    {{SYS_openat},
+     {{Condition{2, Test::no_bits_of, kUnnamedFile}}},
+     EOPNOTSUPP,
+     "files without a name leave no trace in a directory, and are in nobody's count of it; "
+     "tempfile makes named ones"},
 #if defined(__x86_64__)
-      {{SYS_open},
-       {{Condition{1, Test::no_bits_of, kUnnamedFile}}},
-       EOPNOTSUPP,
-       "older name of openat"},
+        {{SYS_open},
+         {{Condition{1, Test::no_bits_of, kUnnamedFile}}},
+         EOPNOTSUPP,
+         "older name of openat"},
 #endif
   };
 }

@@ -140,15 +140,15 @@ Metrics::Families::Families() {
                "many workers (jobs) or was as old (age) as configured");
   for (std::size_t i = 0; i < this->replaced.size(); ++i)
     this->replaced[i] = &replaced_family.Add({{"reason", kReplacedReasons[i]}});
-  auto& jails_family =
-      counters(this->registry, "pyexec_jails_total",
-               "Jails that workers got: made for them, or kept after a job that left them untouched");
+  auto& jails_family = counters(
+      this->registry, "pyexec_jails_total",
+      "Jails that workers got: made for them, or kept after a job that left them untouched");
   for (std::size_t i = 0; i < this->jails.size(); ++i)
     this->jails[i] = &jails_family.Add({{"jail", kJails[i]}});
-  auto& lost_family =
-      counters(this->registry, "pyexec_jails_lost_total",
-               "Jails that might have been kept, but their job made processes or threads, or files, "
-               "or its worker ended by itself (ended); or the jail's counter or its init failed");
+  auto& lost_family = counters(
+      this->registry, "pyexec_jails_lost_total",
+      "Jails that might have been kept, but their job made processes or threads, or files, "
+      "or its worker ended by itself (ended); or the jail's counter or its init failed");
   for (std::size_t i = 1; i < this->jails_lost.size(); ++i)
     this->jails_lost[i] = &lost_family.Add({{"reason", sandbox::kVerdictNames[i]}});
   auto& messages_family =

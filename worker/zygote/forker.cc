@@ -93,7 +93,8 @@ SetupError Forker::fork_worker(sandbox::EmptyJail& jail, const Readiness& readin
   const std::array<int, kWorkerFds> fds = {jail.server_job.get(), server_out.get(),
                                            server_errors.get(), jail.lifeline.get(),
                                            jail.init_pidfd.get()};
-  if (!tell_server(WorkerSpawned{jail.worker_id, pid, jail.made_for, 0, jail.times, fork_ns}, fds)) ::_exit(1);
+  if (!tell_server(WorkerSpawned{jail.worker_id, pid, jail.made_for, 0, jail.times, fork_ns}, fds))
+    ::_exit(1);
   return sandbox::ok();
 }
 

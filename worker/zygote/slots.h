@@ -53,8 +53,8 @@ class Slots {
   struct SlotProcess {
     UniqueFd socket;  // none: it has ended
     std::uint32_t worker_id = kNoWorker;
-    bool is_told = false;         // whether the server knows of the worker
-    std::uint32_t made_for = 0;   // first worker of its last jail
+    bool is_told = false;                   // whether the server knows of the worker
+    std::uint32_t made_for = 0;             // first worker of its last jail
     std::optional<std::uint32_t> kept_for;  // the same, if the next job can have that jail
   };
 

@@ -85,7 +85,8 @@ class Zygote {
     if (slots_ != nullptr && slots_->fork_in_kept_jail(spawn->worker_id, spawn->readiness, error))
       return !error.failed() || tell_server(SpawnFailed{spawn->worker_id, error});
     sandbox::EmptyJail jail;
-    if (slots_ == nullptr && kept_.renew(spawn->worker_id, jail)) return fork(jail, spawn->readiness);
+    if (slots_ == nullptr && kept_.renew(spawn->worker_id, jail))
+      return fork(jail, spawn->readiness);
     wanted_[spawn->worker_id] = spawn->readiness;
     return spawner_.request(spawn->worker_id);
   }
@@ -115,7 +116,7 @@ class Zygote {
 
   Forker& forker_;
   sandbox::Spawner& spawner_;
-  Slots* slots_;  // null unless control groups bound a job
+  Slots* slots_;    // null unless control groups bound a job
   KeptJails kept_;  // without slots
   FdMessage message_;
   std::map<std::uint32_t, Readiness> wanted_;  // for the workers that wait for their jail

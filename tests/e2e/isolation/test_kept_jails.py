@@ -177,7 +177,7 @@ def test_nothing_of_a_job_is_there_for_the_next_one(service, in_new_jails, name)
         assert not differences(in_new_jails, probe(service))
 
 
-@pytest.mark.parametrize("service", ["root"], indirect=True)
+@pytest.mark.parametrize("service", ["root"], indirect=True, scope="module")
 def test_a_jail_is_not_used_for_ever(service):
     for _ in range(SLOTS):
         service.execute(PLAIN)
@@ -192,7 +192,7 @@ TARGET = {"secret": "s", "secret_file": "/etc/hostname", "tcp_port": 9, "abstrac
           "host_files": {path: [os.stat(path).st_dev, os.stat(path).st_ino] for path in ("/usr/lib/os-release", "/dev/null", "/dev/zero")}}
 
 
-@pytest.mark.parametrize("service", ["root"], indirect=True)
+@pytest.mark.parametrize("service", ["root"], indirect=True, scope="module")
 @pytest.mark.parametrize("path", ATTACKS, ids=[p.stem for p in ATTACKS])
 def test_nothing_of_an_attack_is_there_for_the_next_job(service, in_new_jails, path):
     for _ in range(SLOTS):

@@ -39,6 +39,22 @@ TEST_CASE("while every uid is taken there is no id", "[worker_ids]") {
   CHECK_FALSE(ids.take());
 }
 
+TEST_CASE("an id in the jail of another has the uids of both", "[worker_ids]") {
+  WorkerIds ids;
+  ids.limit(3);
+  const std::uint32_t first = ids.take().value();
+  ids.release(first);
+  const std::uint32_t second = ids.take().value();
+  ids.share(first, second);
+  CHECK(ids.take() == 2u);
+  CHECK_FALSE(ids.take());  // the uid of `first` is in use
+  ids.release(second);
+  ids.release(second);
+  CHECK(ids.take() == 3u);
+  CHECK(ids.take() == 4u);
+  CHECK_FALSE(ids.take());
+}
+
 TEST_CASE("where jobs have no uids there is always an id", "[worker_ids]") {
   WorkerIds ids;
   for (std::uint32_t i = 0; i < 1000; ++i) CHECK(ids.take() == i);
