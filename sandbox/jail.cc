@@ -15,6 +15,7 @@
 
 #include "sandbox/base/sys.h"
 #include "sandbox/base/unique_fd.h"
+#include "sandbox/layers/in_flight.h"
 #include "sandbox/layers/landlock.h"
 #include "sandbox/layers/namespaces.h"
 #include "sandbox/layers/privileges.h"
@@ -156,6 +157,12 @@ SetupError join_namespaces(const JailEntry& entry) {
   return !entry.plan.namespaces() || ::getpid() == 2 ? ok() : fail(Step::join_namespaces, 0, 6);
 }
 
+// The jail may have had a job before. Where all jobs have one uid, they can lock nothing.
+SetupError settle(const Plan& plan) {
+  if (plan.users == Users::two_mapped) PYEXEC_TRY(settle_in_flight());
+  return settle_traces();
+}
+
 SetupError change_root(const Plan& plan) {
   if (plan.root != Root::chroot || plan.namespaces()) return ok();
   return enter_prepared_root();
@@ -184,7 +191,7 @@ SetupError enter_jail(const JailEntry& entry) {
   PYEXEC_TRY(forbid_new_privileges(Step::no_new_privileges));
   PYEXEC_TRY(close_the_file_system(entry));  // needs no_new_privs
   PYEXEC_TRY(verify_unwritable());
-  if (plan.reuse == Reuse::if_untouched) PYEXEC_TRY(settle_traces());
+  if (plan.reuse == Reuse::if_untouched) PYEXEC_TRY(settle(plan));
   return filter_system_calls(entry);  // last: the steps above need what it refuses
 }
 

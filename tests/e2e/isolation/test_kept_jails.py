@@ -188,6 +188,29 @@ def test_a_jail_is_not_used_for_ever(service):
     assert 1 <= news["made"] - news.get("ended", 0) <= 2 * SLOTS, news
 
 
+LOCKS_FOR_LATER = """
+import array, fcntl, socket
+def main():
+    for path in ("/usr/lib/os-release", "/etc/ld.so.cache", "/dev/null"):
+        file = open(path)
+        fcntl.flock(file, fcntl.LOCK_EX)
+        for _ in range(20):
+            one, other = socket.socketpair()
+            one.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [file.fileno(), one.fileno(), other.fileno()]))])
+    return "sent"
+"""
+
+
+def test_a_descriptor_that_was_sent_to_nobody_holds_no_lock_in_the_next_job(service, in_new_jails):
+    """A socket that was sent over itself outlives its process, with what was sent along, until the kernel collects it."""
+    if not service.health()["isolation"]["features"]["file_locks"]:
+        pytest.skip("no job can lock a file here")
+    for _ in range(5):
+        assert service.execute(LOCKS_FOR_LATER).body["result"] == "sent"
+        for _ in range(SLOTS):
+            assert not differences(in_new_jails, probe(service))
+
+
 TARGET = {"secret": "s", "secret_file": "/etc/hostname", "tcp_port": 9, "abstract_name": "pyexec-none", "victim_pid": 1,
           "host_files": {path: [os.stat(path).st_dev, os.stat(path).st_ino] for path in ("/usr/lib/os-release", "/dev/null", "/dev/zero")}}
 
