@@ -240,6 +240,7 @@ int main(int argc, char** argv) {
   const SetupError grouped = argc > 2 ? make_cgroups(plan, locks) : ok();
   settle_sessions(plan);
   disarm();
+  if (argc > 2) plan.reuse = Reuse::if_untouched;
   if (grouped.failed()) return say(grouped), 1;
 
   const pid_t pid = ::fork();
