@@ -30,15 +30,22 @@ pid_t clone_namespaces(std::uint64_t flags, int* pidfd) {
 }
 
 pid_t fork_numbered(pid_t number) {
-  int* thread_id = nullptr;  // where the C library keeps it; the child's is put there as in fork
+  // What the C library does for the child of a fork: its thread's number is put where that is kept,
+  // and the kernel is told of its list of robust locks.
+  int* thread_id = nullptr;
+  void* robust_locks = nullptr;
+  std::size_t size = 0;
   if (::prctl(PR_GET_TID_ADDRESS, &thread_id) == -1) return -1;
+  if (::syscall(SYS_get_robust_list, 0, &robust_locks, &size) == -1) return -1;
   struct clone_args args = {};
   args.flags = CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID;
   args.child_tid = reinterpret_cast<std::uintptr_t>(thread_id);
   args.exit_signal = SIGCHLD;
   args.set_tid = reinterpret_cast<std::uintptr_t>(&number);
   args.set_tid_size = 1;
-  return static_cast<pid_t>(::syscall(SYS_clone3, &args, sizeof args));
+  const auto pid = static_cast<pid_t>(::syscall(SYS_clone3, &args, sizeof args));
+  if (pid == 0 && robust_locks != nullptr) ::syscall(SYS_set_robust_list, robust_locks, size);
+  return pid;
 }
 
 int wait_for_light_child(int (*act)(void*), void* stack_top, void* argument) {

@@ -81,6 +81,8 @@ class Bench:
         said, cpu = self.pyexec_load(script, "closed", "--connections", 8, "--seconds", self.options.seconds)
         self.series.note("closed loop, jobs/s", "pyexec", script, said["ok"] / said["seconds"])
         self.series.note("of it the server's, us", "pyexec", script, said["server_cpu_s"] / said["ok"] * 1e6)
+        if said["kept_jails_percent"] is not None:
+            self.series.note("in kept jails, %", "pyexec", script, said["kept_jails_percent"])
         measured(self.series, "pyexec", script, said, cpu, "closed loop")
 
     def sequential(self, script):

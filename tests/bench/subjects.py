@@ -81,7 +81,9 @@ class Counters:
                     mean = grown[f"pyexec_{of}_phase_seconds_sum", *label] / grown[name, *label]
                     phases[f"{of}: {label[0]}"] = mean * 1e6
         hits, misses = (grown["pyexec_worker_acquisitions_total", result] for result in ("hit", "miss"))
-        return {"phases_us": phases, "server_cpu_s": grown["process_cpu_seconds_total",], "hit_rate": hits / (hits + misses) if hits + misses else None}
+        jails = {name: grown.get(("pyexec_jails_total", name), 0) for name in ("kept", "made")}
+        kept = 100 * jails["kept"] / sum(jails.values()) if any(jails.values()) else None
+        return {"kept_jails_percent": kept, "phases_us": phases, "server_cpu_s": grown["process_cpu_seconds_total",], "hit_rate": hits / (hits + misses) if hits + misses else None}
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
-// pyexec-one-jail CANDIDATE [cgroup]: makes one jail by that row of sandbox/plan/plan.cc, enters it
-// with a process that is no interpreter, and has that say what it sees. Without Python, so that a
-// test can do it some thousand times, each with another call failing (tests/support/saboteur.c).
+// pyexec-one-jail CANDIDATE [cgroup]: makes one jail by that row of sandbox/plan/plan.cc (in
+// control groups: one that may be kept), enters it with a process that is no interpreter, and has
+// that say what it sees. Without Python, so that a test can do it some thousand times, each with
+// another call failing (tests/support/saboteur.c).
 //
 // Prints "user code ran: ..." if a worker got through `enter_jail`, then waits for end of file on
 // its stdin, so that one can look at the worker from outside; at last "set up: ok" or which step
