@@ -191,7 +191,7 @@ SetupError enter_jail(const JailEntry& entry) {
   PYEXEC_TRY(forbid_new_privileges(Step::no_new_privileges));
   PYEXEC_TRY(close_the_file_system(entry));  // needs no_new_privs
   PYEXEC_TRY(verify_unwritable());
-  if (plan.reuse == Reuse::if_untouched) PYEXEC_TRY(settle(plan));
+  if (plan.reuse == Reuse::if_untouched && plan.namespaces()) PYEXEC_TRY(settle(plan));
   return filter_system_calls(entry);  // last: the steps above need what it refuses
 }
 

@@ -1,6 +1,7 @@
 // Runs in the launcher and in short-lived children of it.
 #include "sandbox/host/probe.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -97,6 +98,11 @@ SetupError make_one_jail(const Plan& plan, const Limits& limits, std::uint32_t w
   sys::retry([&] { return ::waitpid(pid, nullptr, 0); });
   char word = 0, last = 0;
   while (sys::read_all(jail.lifeline.get(), &word, 1)) last = word;
+  if (jail.control) {  // a jail that waits for another job
+    jail.control.reset();
+    pollfd ended = {jail.init_pidfd.get(), POLLIN, 0};
+    sys::retry([&] { return ::poll(&ended, 1, -1); });
+  }
   if (!result.failed() && last != kJailEmpty) return fail(Step::verify, 0, 20);
   return result;
 }
@@ -111,11 +117,12 @@ bool is_tried(const Plan& plan, const ProbeLimits& wanted, const Probe& probe) {
   return true;
 }
 
-// A jail can be kept if the kernel lets its worker's number be chosen, and tells how many processes
-// there were. Whether it does is found out by trying the plan.
+// A jail with namespaces can be kept if the kernel lets its worker's number be chosen, and tells
+// how many processes there were. Whether it does is found out by trying the plan.
 bool may_be_kept(const Plan& plan) {
   int* thread_id = nullptr;
-  return plan.builder == Builder::setns && ::access("/proc/sys/kernel/ns_last_pid", R_OK) == 0 &&
+  if (plan.builder != Builder::setns) return plan.builder == Builder::supervised;
+  return ::access("/proc/sys/kernel/ns_last_pid", R_OK) == 0 &&
          ::prctl(PR_GET_TID_ADDRESS, &thread_id) == 0;
 }
 

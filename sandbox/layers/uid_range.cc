@@ -70,6 +70,14 @@ Space own_space() {
   ::_exit(0);
 }
 
+}  // namespace
+
+bool is_alone_under_its_uid() {
+  const rlimit two = {2, 2};
+  if (::setrlimit(RLIMIT_NPROC, &two) == -1) return false;
+  return sys::run_in_light_child<16 << 10>([] { return 0; }) == 0;
+}
+
 SetupError look_whether_unused(uid_t uid, Step step) {
   constexpr int kCannotBecome = 1, kIsUsed = 2;
   const int status = sys::run_in_light_child<48 << 10>([&] {
@@ -80,14 +88,6 @@ SetupError look_whether_unused(uid_t uid, Step step) {
   if (!WIFEXITED(status)) return fail(step, ECHILD, 41);
   if (WEXITSTATUS(status) == 0) return ok();
   return fail(step, WEXITSTATUS(status) == kIsUsed ? EUSERS : EPERM, 42);
-}
-
-}  // namespace
-
-bool is_alone_under_its_uid() {
-  const rlimit two = {2, 2};
-  if (::setrlimit(RLIMIT_NPROC, &two) == -1) return false;
-  return sys::run_in_light_child<16 << 10>([] { return 0; }) == 0;
 }
 
 SetupError verify_unused(uid_t uid, Step step) {

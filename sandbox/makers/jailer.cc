@@ -95,27 +95,25 @@ SetupError prepare(const Plan& plan) {
   return enter_root_image(plan);
 }
 
-SetupError start_init(const Plan& plan, const Limits& limits, std::uint32_t worker_id, int lifeline,
+// The descriptors of the init or supervisor.
+struct Inner {
+  int lifeline, control;
+};
+
+SetupError start_init(const Plan& plan, const Limits& limits, std::uint32_t worker_id, Inner inner,
                       Jail& jail) {
   int job[2];
   PYEXEC_TRY(check(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, job), Step::namespaces, 1));
   jail.server_job.reset(job[0]);
   jail.worker_job.reset(job[1]);
-  UniqueFd control;
-  if (plan.reuse != Reuse::never) {
-    int pair[2];
-    PYEXEC_TRY(
-        check(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), Step::namespaces, 2));
-    jail.control.reset(pair[0]);
-    control.reset(pair[1]);
-  }
   if (plan.files == Files::own) PYEXEC_TRY(make_device_nodes());
   int pidfd = -1;
   const pid_t pid = sys::clone_namespaces(kNamespaces, &pidfd);
   if (pid == -1) return fail(Step::namespaces, errno);
   if (pid == 0) {
     jail.lifeline.reset();
-    run_init({lifeline, jail.server_job.get(), kLastPid, control.get()}, plan, limits);
+    jail.control.reset();
+    run_init({inner.lifeline, jail.server_job.get(), kLastPid, inner.control}, plan, limits);
   }
   jail.init_pidfd.reset(pidfd);
   PYEXEC_TRY(write_id_maps(plan, kProc, pidfd, worker_id));
@@ -125,12 +123,13 @@ SetupError start_init(const Plan& plan, const Limits& limits, std::uint32_t work
 }
 
 SetupError start_supervisor(const Plan& plan, const Limits& limits, std::uint32_t worker_id,
-                            int lifeline, Jail& jail) {
+                            Inner inner, Jail& jail) {
   const pid_t pid = ::fork();
   if (pid == -1) return fail(Step::supervisor, errno);
   if (pid == 0) {
     jail.lifeline.reset();
-    run_supervisor(lifeline, plan, limits, worker_id);
+    jail.control.reset();
+    run_supervisor(inner.lifeline, inner.control, plan, limits, worker_id);
   }
   jail.init_pidfd.reset(sys::pidfd_open(pid));
   return jail.init_pidfd ? ok() : fail(Step::supervisor, errno);
@@ -141,12 +140,20 @@ SetupError build_jail(const Plan& plan, const Limits& limits, std::uint32_t work
   PYEXEC_TRY(
       check(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, lifeline), Step::namespaces));
   jail.lifeline.reset(lifeline[0]);
-  UniqueFd inner(lifeline[1]);
+  UniqueFd inner(lifeline[1]), inner_control;
+  if (plan.reuse != Reuse::never) {
+    int control[2];
+    PYEXEC_TRY(check(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control),
+                     Step::namespaces, 2));
+    jail.control.reset(control[0]);
+    inner_control.reset(control[1]);
+  }
   Lap lap;
-  PYEXEC_TRY((plan.namespaces() ? start_init : start_supervisor)(plan, limits, worker_id,
-                                                                 inner.get(), jail));
+  PYEXEC_TRY((plan.namespaces() ? start_init : start_supervisor)(
+      plan, limits, worker_id, {inner.get(), inner_control.get()}, jail));
   jail.times.namespaces_ns = lap.ns();
   inner.reset();
+  inner_control.reset();
   SetupError result;
   if (!sys::read_all(jail.lifeline.get(), &result, sizeof result))
     return fail(Step::init_identity, EPIPE);
@@ -168,9 +175,11 @@ SetupError build_jail(const Plan& plan, const Limits& limits, std::uint32_t work
       if (!error.failed()) error = unlinked;
     }
     const JailReply reply = {request.worker_id, jail.times, error};
-    const std::array fds = {jail.init_pidfd.get(), jail.lifeline.get(), jail.server_job.get(),
-                            jail.worker_job.get(), jail.control.get()};
-    const std::size_t sent = error.failed() ? 0 : jail.control ? 5 : jail.server_job ? 4 : 2;
+    std::array<int, 5> fds;
+    std::size_t sent = 0;
+    for (const UniqueFd* fd :
+         {&jail.init_pidfd, &jail.lifeline, &jail.server_job, &jail.worker_job, &jail.control})
+      if (*fd && !error.failed()) fds[sent++] = fd->get();
     const std::span<const int> sent_fds(fds.data(), sent);
     if (!send_message(kSocket, std::as_bytes(std::span(&reply, 1)), sent_fds)) ::_exit(1);
   }

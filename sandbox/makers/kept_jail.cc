@@ -31,8 +31,9 @@ SetupError make_pair(UniqueFd& one, UniqueFd& other, std::uint32_t index) {
 
 }  // namespace
 
-void KeptJail::begin(EmptyJail& jail) {
+void KeptJail::begin(EmptyJail& jail, const Plan& plan) {
   drop();
+  has_namespaces_ = plan.namespaces();
   if (!jail.control) return;
   control_ = std::move(jail.control);
   init_pidfd_.reset(::fcntl(jail.init_pidfd.get(), F_DUPFD_CLOEXEC, 0));
@@ -50,17 +51,24 @@ SetupError KeptJail::renew(std::uint32_t worker_id, EmptyJail& out) {
   const std::array fds = {inner.get(), out.server_job.get()};
   if (!send_message(control_.get(), std::span(&kNextJob, 1), fds))
     return fail(Step::fork, errno, 22);
+  if (!has_namespaces_ && receive_verdict() != Verdict::untouched)
+    return fail(Step::supervisor, EUSERS, 42);
   out.init_pidfd.reset(::fcntl(init_pidfd_.get(), F_DUPFD_CLOEXEC, 0));
   if (!out.init_pidfd) return fail(Step::fork, errno, 23);
   return ok();
 }
 
-Verdict KeptJail::hear() {
+Verdict KeptJail::receive_verdict() {
   FdMessage message;
   Verdict verdict = Verdict::lost;
   if (receive_message(control_.get(), message) == ReceiveResult::message &&
       message.size == sizeof verdict)
     std::memcpy(&verdict, message.bytes.data(), sizeof verdict);
+  return verdict;
+}
+
+Verdict KeptJail::hear() {
+  const Verdict verdict = receive_verdict();
   const bool is_old = ++jobs_ >= kMostJobs || monotonic_ns() - since_ns_ >= kLongestNs;
   if (verdict != Verdict::untouched || is_old) drop();
   return verdict;
@@ -72,7 +80,8 @@ bool await_next_job(int control, int lifeline, int job) {
       message.size != 1 || message.bytes[0] != kNextJob)
     return false;
   // The lowest free numbers, in their order.
-  return message.fds[0].release() == lifeline && message.fds[1].release() == job;
+  const bool is_placed = message.fds[0].release() == lifeline;
+  return is_placed && (job == -1 || message.fds[1].release() == job);
 }
 
 }  // namespace pyexec::sandbox

@@ -6,6 +6,9 @@
 //   init ── Verdict ──▶ forker     after each job
 //        ◀─ NextJob + [lifeline, server's end of the job socket] ──
 //
+// Without namespaces, a supervisor takes the place of the init, and answers with a second Verdict
+// before the worker is forked: whether the job's uid is still nobody else's.
+//
 // The jail lives until either side closes its end, or the jailer dies.
 #pragma once
 
@@ -21,8 +24,9 @@ namespace pyexec::sandbox {
 class KeptJail {
  public:
   // Takes from a new jail what a later job needs. Does nothing if the plan keeps none.
-  void begin(EmptyJail& jail);
-  // Makes of it a jail for the next job.
+  void begin(EmptyJail& jail, const Plan& plan);
+  // Makes of it a jail for the next job. A failure costs the jail, not the job: EUSERS, say, if
+  // somebody else has taken the uid meanwhile.
   SetupError renew(std::uint32_t worker_id, EmptyJail& out);
   // Ends it, unless it has ended.
   void drop() { control_.reset(), init_pidfd_.reset(); }
@@ -39,13 +43,17 @@ class KeptJail {
   }
 
  private:
+  Verdict receive_verdict();
+
+  bool has_namespaces_ = false;
   UniqueFd init_pidfd_, control_;
   std::uint32_t made_for_ = 0, jobs_ = 0;
   std::uint64_t since_ns_ = 0;
 };
 
 // The init's side. `control` is its own descriptor. Places the next job's lifeline and job socket
-// there, whose numbers must be free. Returns false if there is no next job.
+// there, whose numbers must be the lowest free ones. job: -1 if it is not wanted. Returns false if
+// there is no next job.
 bool await_next_job(int control, int lifeline, int job);
 
 }  // namespace pyexec::sandbox

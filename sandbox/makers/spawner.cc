@@ -71,14 +71,14 @@ bool Spawner::take_from_maker(EmptyJail& jail) {
   if (reply.error.failed()) return true;
   const bool has_init = plan_.builder == Builder::setns;
   const bool is_kept = plan_.reuse != Reuse::never;
-  if (message.fd_count != (is_kept ? 5 : has_init ? 4 : 2)) return false;
+  if (message.fd_count != 2u + (has_init ? 2 : 0) + (is_kept ? 1 : 0)) return false;
   jail.init_pidfd = std::move(message.fds[0]);
   jail.lifeline = std::move(message.fds[1]);
   if (has_init) {
     jail.server_job = std::move(message.fds[2]);
     jail.worker_job = std::move(message.fds[3]);
-    if (is_kept) jail.control = std::move(message.fds[4]);
   }
+  if (is_kept) jail.control = std::move(message.fds[message.fd_count - 1]);
   return true;
 }
 

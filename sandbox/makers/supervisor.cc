@@ -20,9 +20,11 @@
 #include "sandbox/base/fd_message.h"
 #include "sandbox/base/lifeline.h"
 #include "sandbox/base/sys.h"
+#include "sandbox/base/unique_fd.h"
 #include "sandbox/layers/privileges.h"
 #include "sandbox/layers/scratch.h"
 #include "sandbox/layers/uid_range.h"
+#include "sandbox/makers/kept_jail.h"
 
 namespace pyexec::sandbox {
 namespace {
@@ -61,20 +63,57 @@ SetupError set_up(const Plan& plan, std::uint32_t worker_id) {
   return forbid_tracing();
 }
 
+// The scratch directory of one job after the other. Nothing of it is closed before this process
+// exits, after the last byte is sent: closing an inotify descriptor takes the kernel 4 to 20 ms (it
+// waits until no processor can be looking at the watch).
+class Scratch {
+ public:
+  // path: "" if there is none.
+  explicit Scratch(const ScratchPath& path)
+      : path_(path),
+        events_(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)),
+        is_watched_(::inotify_add_watch(events_.get(), path.text, IN_CREATE | IN_MOVED_TO) != -1) {
+    look(before_);
+  }
+
+  const char* path() const { return path_.text; }
+  int events() const { return events_.get(); }
+  // Whether its events tell nothing: out of watches for its uid.
+  bool is_unwatched() const { return path_.text[0] != '\0' && !is_watched_; }
+
+  // Whether a job has left it as it was: nothing was ever made in it, and its rights, owner and
+  // times are the same.
+  bool is_untouched() const {
+    if (path_.text[0] == '\0') return true;
+    struct stat now;
+    look(now);
+    pollfd source = {events_.get(), POLLIN, 0};
+    return is_watched_ && ::poll(&source, 1, 0) == 0 &&
+           std::memcmp(&now, &before_, sizeof now) == 0;
+  }
+
+ private:
+  void look(struct stat& state) const {
+    std::memset(&state, 0, sizeof state);
+    if (::lstat(path_.text, &state) == -1) state = {};
+  }
+
+  const ScratchPath path_;
+  UniqueFd events_;
+  bool is_watched_;
+  struct stat before_;
+};
+
 // Returns once the lifeline is shut down or closed. Checks the scratch directory from the first
-// event in it. This process's exit closes the inotify descriptor, after the last byte is sent:
-// the close takes the kernel 4 to 20 ms (it waits until no processor can be looking at the
-// watch).
-void watch(int lifeline, int worker, const char* scratch, const Limits& limits) {
-  const int events = ::inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-  const int watched = ::inotify_add_watch(events, scratch, IN_CREATE | IN_MOVED_TO);
-  pollfd sources[] = {{lifeline, POLLIN, 0}, {events, POLLIN, 0}};
-  bool used = scratch[0] != '\0' && watched == -1;  // out of watches for its uid: from the start
+// event in it.
+void watch(int lifeline, int worker, const Scratch& scratch, const Limits& limits) {
+  pollfd sources[] = {{lifeline, POLLIN, 0}, {scratch.events(), POLLIN, 0}};
+  bool used = scratch.is_unwatched();
   for (;;) {
     if (::poll(sources, used ? 1 : 2, used ? kScratchCheckMs : -1) == -1 && errno != EINTR) return;
     if (sources[0].revents != 0) return;
     used |= sources[1].revents != 0;
-    if (used && outgrew(scratch, limits)) sys::pidfd_send_signal(worker, SIGKILL);
+    if (used && outgrew(scratch.path(), limits)) sys::pidfd_send_signal(worker, SIGKILL);
   }
 }
 
@@ -123,6 +162,23 @@ void stop_worker(int worker, int lifeline) {
   ::nanosleep(&head_start, nullptr);
 }
 
+// The supervisor's descriptors, beside that of its directory's events.
+constexpr int kLeash = 0, kControl = 1;
+
+void keep_only(int lifeline, int control) {
+  const int high = control == -1 ? -1 : ::fcntl(control, F_DUPFD_CLOEXEC, 16);
+  if (::dup2(lifeline, kLeash) == -1) ::_exit(1);
+  if (high == -1)
+    ::close(kControl);
+  else if (::dup2(high, kControl) == -1)
+    ::_exit(1);
+  if (sys::close_range(kControl + 1, ~0u) == -1) ::_exit(1);
+}
+
+bool remove_tree_of(const Scratch& scratch) {
+  return scratch.path()[0] == '\0' || remove_tree(scratch.path());
+}
+
 // Returns true if the worker is gone. It counts until the zygote, its parent, has reaped it.
 bool kill_worker(int worker) {
   ::prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);  // from here on, nothing else ends the worker
@@ -130,6 +186,40 @@ bool kill_worker(int worker) {
   while (sys::pidfd_send_signal(worker, SIGKILL) == 0 || (errno != ESRCH && ++failures < 10))
     ::nanosleep(&kPause, nullptr);
   return failures < 10;
+}
+
+// Returns once no process of the job is left. Otherwise exits, with a status that ends the jailer
+// and so the zygote: a host on which a job cannot be cleaned up gets no further job.
+void serve_job(const Plan& plan, const Limits& limits, std::uint32_t worker_id,
+               const Scratch& scratch) {
+  FdMessage message;
+  const ReceiveResult received = receive_message(kLeash, message);
+  const bool has_worker = received == ReceiveResult::message && message.fd_count == 1;
+  if (!has_worker && received != ReceiveResult::closed) ::_exit(1);  // a worker is out of reach
+  if (has_worker) {
+    watch(kLeash, message.fds[0].get(), scratch, limits);
+    stop_worker(message.fds[0].get(), kLeash);
+    if (!kill_worker(message.fds[0].get())) ::_exit(1);
+  }
+  if (plan.users == Users::own_host && !sweep(plan.host_job_uid(worker_id))) ::_exit(1);
+  if (!scratch.is_untouched() && !remove_tree_of(scratch)) ::_exit(1);
+  sys::send_all(kLeash, &kJailEmpty, 1);
+}
+
+bool tell(Verdict verdict) {
+  return sys::send_all(kControl, &verdict, sizeof verdict) && verdict == Verdict::untouched;
+}
+
+// Returns true if there is another job, and nobody has its uid.
+bool await_next(const Plan& plan, std::uint32_t worker_id, const Scratch& scratch) {
+  if (die_with_parent(Step::supervisor).failed()) return false;  // kill_worker lifted it
+  ::close(kLeash);
+  if (!tell(scratch.is_untouched() ? Verdict::untouched : Verdict::files)) return false;
+  if (!await_next_job(kControl, kLeash, -1)) return false;
+  const bool is_free =
+      plan.users != Users::own_host ||
+      !look_whether_unused(plan.host_job_uid(worker_id), Step::supervisor).failed();
+  return tell(is_free ? Verdict::untouched : Verdict::lost);
 }
 
 }  // namespace
@@ -149,32 +239,18 @@ SetupError hand_to_supervisor(int lifeline, pid_t worker) {
   return send_message(lifeline, {&nothing, 1}, fds) ? ok() : fail(Step::supervisor, errno, 2);
 }
 
-void run_supervisor(int lifeline, const Plan& plan, const Limits& limits, std::uint32_t worker_id) {
+void run_supervisor(int lifeline, int control, const Plan& plan, const Limits& limits,
+                    std::uint32_t worker_id) {
   const SetupError result = set_up(plan, worker_id);
-  if (::dup2(lifeline, 0) == -1 || sys::close_range(1, ~0u) == -1) ::_exit(1);
-  lifeline = 0;
-  const ScratchPath scratch = scratch_of(plan, worker_id);
-  if (!sys::send_all(lifeline, &result, sizeof result) || result.failed()) {
-    remove_tree(scratch.text);
+  keep_only(lifeline, control);
+  const Scratch scratch(scratch_of(plan, worker_id));
+  if (!sys::send_all(kLeash, &result, sizeof result) || result.failed()) {
+    remove_tree(scratch.path());
     ::_exit(result.failed() ? 0 : 1);
   }
-
-  FdMessage message;
-  const ReceiveResult received = receive_message(lifeline, message);
-  const bool has_worker = received == ReceiveResult::message && message.fd_count == 1;
-  if (!has_worker && received != ReceiveResult::closed) ::_exit(1);  // a worker is out of reach
-  if (has_worker) {
-    watch(lifeline, message.fds[0].get(), scratch.text, limits);
-    stop_worker(message.fds[0].get(), lifeline);
-    if (!kill_worker(message.fds[0].get())) ::_exit(1);
-  }
-  const bool swept = plan.users != Users::own_host || sweep(plan.host_job_uid(worker_id));
-  const bool removed = scratch.text[0] == '\0' || remove_tree(scratch.text);
-  // Exits without sending kJailEmpty, and with a status that ends the jailer and so the zygote: a
-  // host on which a job cannot be cleaned up gets no further job.
-  if (!swept || !removed) ::_exit(1);
-  sys::send_all(lifeline, &kJailEmpty, 1);
-  ::_exit(0);
+  do serve_job(plan, limits, worker_id, scratch);
+  while (control != -1 && await_next(plan, worker_id, scratch));
+  ::_exit(remove_tree_of(scratch) ? 0 : 1);
 }
 
 }  // namespace pyexec::sandbox

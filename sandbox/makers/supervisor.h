@@ -1,6 +1,7 @@
 // Runs as a job's supervisor if there are no namespaces: a small process outside the job, in place
 // of a jail's init. It makes the job's scratch directory. When its lifeline closes, it ends the
-// job, kills all processes of its uid, and removes the directory.
+// job and kills all processes of its uid. If the directory is as it was, the next job may have both
+// (kept_jail.h); else it removes the directory and exits.
 #pragma once
 
 #include <cstdint>
@@ -11,10 +12,11 @@
 
 namespace pyexec::sandbox {
 
-// Reports a SetupError on `lifeline`, then waits there for the worker's pidfd
+// control: kept_jail.h; -1: for one job. Reports a SetupError on `lifeline`, then waits there for
+// the worker's pidfd
 // (`hand_to_supervisor`), then for end of file. Sends the bytes of base/lifeline.h. Kills a job
 // within kScratchCheckMs if its scratch directory exceeds `limits`.
-[[noreturn]] void run_supervisor(int lifeline, const Plan& plan, const Limits& limits,
+[[noreturn]] void run_supervisor(int lifeline, int control, const Plan& plan, const Limits& limits,
                                  std::uint32_t worker_id);
 inline constexpr int kScratchCheckMs = 100;
 

@@ -75,7 +75,7 @@ SetupError Forker::fork_worker(sandbox::EmptyJail& jail, const Readiness& readin
   if (pid == 0) {
     jail.server_job.reset();  // or it would not notice that the server closed its end
     const sandbox::JailEntry entry = {plan_,
-                                      jail.worker_id,
+                                      jail.made_for,
                                       jail.init_pidfd.get(),
                                       worker_out.get(),
                                       worker_errors.get(),

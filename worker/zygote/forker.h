@@ -35,6 +35,7 @@ class Forker {
   int children() const { return children_.get(); }
   bool reap();
   std::size_t alive() const { return workers_.size(); }
+  const sandbox::Plan& plan() const { return plan_; }
   std::uint32_t last() const { return last_; }  // the last worker
 
   // Makes this process a slot process. The slot's group tells why a worker was killed.

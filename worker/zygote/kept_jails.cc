@@ -11,7 +11,7 @@ namespace pyexec {
 void KeptJails::add(sandbox::EmptyJail& jail) {
   if (!jail.control) return;
   jails_.push_back({{}, jail.worker_id});
-  jails_.back().jail.begin(jail);
+  jails_.back().jail.begin(jail, plan_);
 }
 
 bool KeptJails::renew(std::uint32_t worker_id, sandbox::EmptyJail& out) {
@@ -19,10 +19,13 @@ bool KeptJails::renew(std::uint32_t worker_id, sandbox::EmptyJail& out) {
     return entry.is_free && entry.jail.suits(worker_id, plan_);
   });
   if (free == jails_.end()) return false;
-  out.error = free->jail.renew(worker_id, out);
+  if (free->jail.renew(worker_id, out).failed()) {
+    jails_.erase(free);
+    out = {};
+    return false;
+  }
   free->worker_id = worker_id;
   free->is_free = false;
-  if (out.error.failed()) free->jail.drop();
   // The one that has waited for longest is next.
   std::rotate(free, free + 1, jails_.end());
   return true;

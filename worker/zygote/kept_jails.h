@@ -17,7 +17,7 @@ class KeptJails {
 
   // Takes from a jail with a worker what a later job needs, if the plan keeps jails.
   void add(sandbox::EmptyJail& jail);
-  // Makes of a free jail one for the next worker. Returns false if there is none.
+  // Makes of a free jail one for the next worker. Returns false if there is none, or it is lost.
   bool renew(std::uint32_t worker_id, sandbox::EmptyJail& out);
 
   // add_sources adds the descriptors to poll. hear takes them after the poll, in the same order,

@@ -29,8 +29,8 @@ bool say(int zygote, char word) {
 }
 
 // A new jail, if descriptors came along.
-SetupError take_jail(const SlotRequest& request, FdMessage& message, sandbox::KeptJail& kept,
-                     sandbox::EmptyJail& jail) {
+SetupError take_jail(const SlotRequest& request, FdMessage& message, const sandbox::Plan& plan,
+                     sandbox::KeptJail& kept, sandbox::EmptyJail& jail) {
   if (message.fd_count == 0) return kept.renew(request.worker_id, jail);
   jail.worker_id = jail.made_for = request.worker_id;
   jail.times = request.times;
@@ -39,7 +39,7 @@ SetupError take_jail(const SlotRequest& request, FdMessage& message, sandbox::Ke
   jail.server_job = std::move(message.fds[2]);
   jail.worker_job = std::move(message.fds[3]);
   jail.control = std::move(message.fds[4]);
-  kept.begin(jail);
+  kept.begin(jail, plan);
   return sandbox::ok();
 }
 
@@ -52,7 +52,7 @@ bool serve_jail(int zygote, Forker& forker, sandbox::KeptJail& kept) {
     ::_exit(0);
   std::memcpy(&request, message.bytes.data(), sizeof request);
   sandbox::EmptyJail jail;
-  SetupError error = take_jail(request, message, kept, jail);
+  SetupError error = take_jail(request, message, forker.plan(), kept, jail);
   if (!error.failed()) error = forker.fork_worker(jail, request.readiness);
   if (error.failed()) kept.drop();
   if (error.failed() && !tell_server(SpawnFailed{request.worker_id, error})) ::_exit(1);
