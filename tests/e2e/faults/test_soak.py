@@ -44,20 +44,28 @@ def footprint(service):
     zygote = service.zygote_pid()
     processes = descendants_of(service.process.pid)
     states = [open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[0] for pid in processes]
-    owners = [service.process.pid, zygote, jailer_pid(service)]
+    jailer = jailer_pid(service)
+    owners = [service.process.pid, zygote, jailer]
     # There are as many as were ever needed at once; the zygote holds a descriptor of each.
     slots = sum(open(f"/proc/{pid}/comm").read() == "pyexec-slot\n" for pid in processes)
     assert slots <= MOST_SLOTS
+    # So are there kept jails, with an init each: not more than slots.
+    inits = sum(parent_of(pid) == jailer for pid in processes)
+    assert inits <= MOST_SLOTS
     with open(f"/proc/{zygote}/mountinfo") as mounts:
         mount_count = len(mounts.readlines())
     return {
-        "processes": len(processes) - slots,
+        "processes": len(processes) - slots - inits,
         "zombies": states.count("Z"),
         "mounts": mount_count,
         "descriptors": [len(os.listdir(f"/proc/{pid}/fd")) - slots * (pid == zygote) for pid in owners],
         "files": sorted(glob.glob("/tmp/script*") + os.listdir(f"/proc/{service.process.pid}/root/dev/shm")),
         "sysv": subprocess.check_output(["nsenter", f"--ipc=/proc/{service.process.pid}/ns/ipc", "ipcs"]).count(b"\n"),
     }
+
+
+def parent_of(pid):
+    return int(open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[1])
 
 
 def run_share(service, numbers):

@@ -151,7 +151,9 @@ def _look_at(pid):
     seen = {key: status.get(key) for key in ("Groups", "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs",
                                              "Seccomp", "Seccomp_filters", "Threads", "SigBlk", "SigCgt")}
     for key in ("Uid", "Gid"):
-        seen[key] = " ".join("own" if int(n) >= 0x70000002 else n for n in status.get(key, "").split())
+        # A job's own; the first two of a range are the holder's and the front end's (plan.h).
+        seen[key] = " ".join("own" if int(n) >= FIRST_UID and (int(n) - FIRST_UID) % RANGE >= 2 else n
+                             for n in status.get(key, "").split())
     for kind in NAMESPACES:
         seen[kind] = "own" if os.readlink(f"/proc/{pid}/ns/{kind}") != os.readlink(f"/proc/1/ns/{kind}") else "shared"
     seen["oom_score_adj"] = Path(f"/proc/{pid}/oom_score_adj").read_text().strip()
