@@ -15,9 +15,11 @@ void KeptJails::add(sandbox::EmptyJail& jail) {
 }
 
 bool KeptJails::renew(std::uint32_t worker_id, sandbox::EmptyJail& out) {
-  const auto free = std::find_if(jails_.begin(), jails_.end(), [&](const Entry& entry) {
-    return entry.is_free && entry.jail.suits(worker_id, plan_);
+  std::erase_if(jails_, [&](const Entry& entry) {
+    return entry.is_free && !entry.jail.suits(worker_id, plan_);
   });
+  const auto free =
+      std::find_if(jails_.begin(), jails_.end(), [](const Entry& entry) { return entry.is_free; });
   if (free == jails_.end()) return false;
   if (free->jail.renew(worker_id, out).failed()) {
     jails_.erase(free);

@@ -169,11 +169,16 @@ SetupError Slots::add_slot(sandbox::EmptyJail& waiting) {
   return entered;
 }
 
+// As KeptJail::suits.
+bool Slots::has_jail_for(const SlotProcess& slot, std::uint32_t worker_id) const {
+  return slot.kept_for.has_value() && worker_id - *slot.kept_for < plan_.job_uids() / 2;
+}
+
 SetupError Slots::fork_worker(sandbox::EmptyJail& jail, const Readiness& readiness) {
   // A jail that is kept stays for the next job: all were in use when this one was requested.
   const auto find = [&] {
     return std::find_if(free_.begin(), free_.end(),
-                        [&](std::size_t i) { return !slots_[i].kept_for.has_value(); });
+                        [&](std::size_t i) { return !has_jail_for(slots_[i], jail.worker_id); });
   };
   auto chosen = find();
   if (chosen == free_.end()) {
@@ -188,12 +193,9 @@ SetupError Slots::fork_worker(sandbox::EmptyJail& jail, const Readiness& readine
 
 bool Slots::fork_in_kept_jail(std::uint32_t worker_id, const Readiness& readiness,
                               SetupError& error) {
-  const auto suits = [&](std::size_t i) {
-    // As KeptJail::suits.
-    const auto& first = slots_[i].kept_for;
-    return first.has_value() && worker_id - *first < plan_.job_uids() / 2;
-  };
-  const auto chosen = std::find_if(free_.begin(), free_.end(), suits);
+  const auto chosen = std::find_if(free_.begin(), free_.end(), [&](std::size_t i) {
+    return has_jail_for(slots_[i], worker_id);
+  });
   if (chosen == free_.end()) return false;
   error = hand_over(chosen, {worker_id, readiness, {}}, {});
   return true;

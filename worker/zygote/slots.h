@@ -59,6 +59,7 @@ class Slots {
   };
 
   sandbox::SetupError add_slot(sandbox::EmptyJail& waiting);
+  bool has_jail_for(const SlotProcess& slot, std::uint32_t worker_id) const;
   sandbox::SetupError hand_over(std::deque<std::size_t>::iterator chosen,
                                 const SlotRequest& request, std::span<const int> fds);
   bool lose(std::size_t index);

@@ -164,13 +164,14 @@ def main():
 FEW = Path(__file__).parents[1] / "support/small_users.py"
 
 
-def test_jobs_at_the_same_time_have_uids_of_their_own_where_there_are_few(programs):
+@pytest.mark.parametrize("keep_jails", ["off", "auto"])
+def test_jobs_at_the_same_time_have_uids_of_their_own_where_there_are_few(programs, keep_jails):
     """The worker that was made first is taken last: after so many jobs that every uid was given more than once."""
     command = [sys.executable, "-B", FEW, "60", programs / "pyexec-server"]
-    with Service(command=command, max_level=2, pool=4, running=4, keep_jails="off") as service:
+    with Service(command=command, max_level=2, pool=4, running=4, keep_jails=keep_jails) as service:
         assert service.health()["isolation"]["jail"] == "a uid for each job, and Landlock"
         uids = set()
-        for _ in range(60):
+        for _ in range(60 if keep_jails == "off" else 300):
             service.wait_full()
             uids.add(result_of(service, "import os\ndef main(): return os.getuid()"))
         assert 10 < len(uids) < 30
