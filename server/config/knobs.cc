@@ -134,8 +134,9 @@ const std::vector<TextKnob>& text_knobs() {
        "PYEXEC_KEEP_JAILS",
        &Config::keep_jails,
        "auto",
-       "auto: at levels 4 and 3, a jail that a job has provably left untouched gets the next one, "
-       "which is faster; off: a new jail for each job",
+       "auto: a jail that a job has provably left untouched gets the next one, which is faster; "
+       "off: "
+       "a new jail for each job",
        {"auto", "off"}},
       {"--worker", "PYEXEC_WORKER", &Config::worker_path, "",
        "path of pyexec-worker; by default the one beside this program"},
