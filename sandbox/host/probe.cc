@@ -16,6 +16,7 @@
 #include "sandbox/host/probe_layers.h"
 #include "sandbox/host/shortage.h"
 #include "sandbox/jail.h"
+#include "sandbox/layers/jail_root.h"
 #include "sandbox/layers/root_image.h"
 #include "sandbox/layers/scratch.h"
 #include "sandbox/layers/slot.h"
@@ -126,6 +127,12 @@ bool may_be_kept(const Plan& plan) {
          ::prctl(PR_GET_TID_ADDRESS, &thread_id) == 0;
 }
 
+// Whether the plan may work if no jail is kept.
+bool is_about_keeping(const SetupError& error) {
+  if (error.step == Step::jail_root) return error.index == kUnfixedNumbers;
+  return error.step == Step::fork && (error.error == EPERM || error.error == EINVAL);
+}
+
 // Groups made by the launcher are useless if the zygote, in its outer user namespace, cannot make
 // slots in them.
 SetupError try_slot(const Plan& plan, const Limits& limits) {
@@ -218,9 +225,7 @@ Probe probe_host(const Limits& limits, const ProbeLimits& wanted, Plan& plan) {
       return short_of == 0 ? error : fail(error.step, short_of, error.index);
     };
     SetupError error = without_shortage(patience, try_it);
-    const bool is_refused =
-        error.step == Step::fork && (errno_of(error) == EPERM || errno_of(error) == EINVAL);
-    if (is_refused && plan.reuse != Reuse::never) {
+    if (plan.reuse != Reuse::never && is_about_keeping(error)) {
       plan.reuse = Reuse::never;
       error = without_shortage(patience, try_it);
     }

@@ -9,13 +9,19 @@
 // them, so a job can lock files as it likes and no other job can notice.
 #pragma once
 
+#include <cstdint>
+
 #include "sandbox/base/step.h"
+#include "sandbox/plan/plan.h"
 
 namespace pyexec::sandbox {
 
 // Runs as pid 1 of a jail, in the root that the jailer has prepared (enter_root_image), as the root
 // of the jail's user namespace; system calls only. Leaves the process in the jail's root, read
-// back, with no path to the directories it is made of.
-SetupError enter_jail_root();
+// back, with no path to the directories it is made of. kUnfixedNumbers, as the error's index: a
+// jail that may be kept would tell the next job by the numbers of its directories which of them
+// were looked at.
+SetupError enter_jail_root(Reuse reuse);
+inline constexpr std::uint32_t kUnfixedNumbers = 400;
 
 }  // namespace pyexec::sandbox

@@ -26,6 +26,7 @@ SLOTS = 4  # of a service with one parked worker: the parked one, the running on
 UNTOUCHED = {
     "returns": "def main(): return 1",
     "reads": PLAIN,
+    "looks around": "import os\ndef main():\n    for top in ('/usr/lib', '/usr/share', '/usr/bin'):\n        for at, _, _ in list(os.walk(top))[:300:-1]: os.stat(at)",
     "raises": "def main(): 1 / 0",
     "exits": "import sys\ndef main(): sys.exit(3)",
     "prints": "def main(): print('x' * 100_000)",

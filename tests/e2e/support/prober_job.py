@@ -32,8 +32,6 @@ def entry(path):
     number = state.st_ino
     if stat.S_ISCHR(state.st_mode):
         number = None  # the device nodes of all jails are in one file system
-    elif stat.S_ISDIR(state.st_mode) and path not in ("/tmp", "/dev/shm", "/etc"):
-        number = None  # an overlay makes one up when the directory is first looked at
     if path == "/etc":
         times = [times[1] == times[2]]
     elif number is None and stat.S_ISCHR(state.st_mode):
@@ -46,7 +44,7 @@ def entry(path):
 
 def tree():
     found = {}
-    for top, depth in (("/", 1), ("/etc", 3), ("/dev", 2), ("/tmp", 3), ("/usr", 1), ("/usr/local", 2), ("/usr/share", 1)):
+    for top, depth in (("/", 1), ("/etc", 3), ("/dev", 2), ("/tmp", 3), ("/usr", 1), ("/usr/local", 2), ("/usr/share", 1), ("/usr/lib", 1)):
         for folder, folders, names in os.walk(top):
             level = folder.rstrip("/").count("/") - top.rstrip("/").count("/")
             for name in [".", *names, *folders]:
