@@ -120,7 +120,8 @@ bool is_tried(const Plan& plan, const ProbeLimits& wanted, const Probe& probe) {
 
 // A jail with namespaces can be kept if the kernel lets its worker's number be chosen, and tells
 // how many processes there were. Whether it does is found out by trying the plan.
-bool may_be_kept(const Plan& plan) {
+bool may_be_kept(const Plan& plan, Keep keep) {
+  if (keep == Keep::none || (keep != Keep::all && plan.files == Files::own)) return false;
   int* thread_id = nullptr;
   if (plan.builder != Builder::setns) return plan.builder == Builder::supervised;
   return ::access("/proc/sys/kernel/ns_last_pid", R_OK) == 0 &&
@@ -213,7 +214,7 @@ Probe probe_host(const Limits& limits, const ProbeLimits& wanted, Plan& plan) {
     plan = candidate.plan;
     plan.landlock_abi = probe.landlock_abi;
     probe.uids.give_to(plan);
-    if (may_be_kept(plan)) plan.reuse = wanted.reuse;
+    if (may_be_kept(plan, wanted.keep)) plan.reuse = Reuse::if_untouched;
     const bool wants_scratch = !plan.namespaces() && plan.root != Root::chroot;
     const auto try_it = [&]() -> SetupError {
       errno = 0;

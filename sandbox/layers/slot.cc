@@ -60,10 +60,14 @@ bool Slot::is_empty() const {
 // to wait.
 bool Slot::is_memory_free() const {
   constexpr std::uint64_t kLeft = kOwnBytes / 2;
-  if (std::strtoull(read_text(memory_use_.get()).c_str(), nullptr, 10) <= kLeft) return true;
+  if (memory_bytes() <= kLeft) return true;
   const std::string kinds = read_text(memory_kinds_.get());
   const bool is_v2 = kinds.compare(0, 5, "anon ") == 0;
   return number_after(kinds, is_v2 ? "anon " : "rss ") + number_after(kinds, "shmem ") <= kLeft;
+}
+
+std::uint64_t Slot::memory_bytes() const {
+  return std::strtoull(read_text(memory_use_.get()).c_str(), nullptr, 10);
 }
 
 std::uint64_t Slot::memory_kills() const {

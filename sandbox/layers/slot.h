@@ -27,6 +27,8 @@ class Slot {
   // Whether the caller is the only process left and the memory of the last job has been freed:
   // files of a tmpfs stay charged to their writer until the kernel has freed the last of them.
   bool is_empty() const;
+  // All memory that is charged to the slot.
+  std::uint64_t memory_bytes() const;
   // Returns how many processes the kernel has killed here for lack of memory.
   std::uint64_t memory_kills() const;
 

@@ -81,7 +81,7 @@ bool is_alone_under_its_uid() {
 SetupError look_whether_unused(uid_t uid, Step step) {
   constexpr int kCannotBecome = 1, kIsUsed = 2;
   const int status = sys::run_in_light_child<48 << 10>([&] {
-    if (become(uid, step).failed()) return kCannotBecome;
+    if (become(uid, step).failed() || forbid_tracing().failed()) return kCannotBecome;
     return is_alone_under_its_uid() ? 0 : kIsUsed;
   });
   if (status == -1) return fail(step, errno, 40);

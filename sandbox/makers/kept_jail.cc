@@ -17,9 +17,7 @@ namespace {
 
 constexpr std::byte kNextJob{'n'};
 
-// A jail is not used for ever, whatever is proven of it.
 constexpr std::uint32_t kMostJobs = 1'000;
-constexpr std::uint64_t kLongestNs = 600'000'000'000;
 
 SetupError make_pair(UniqueFd& one, UniqueFd& other, std::uint32_t index) {
   int pair[2];
@@ -69,9 +67,13 @@ Verdict KeptJail::receive_verdict() {
 
 Verdict KeptJail::hear() {
   const Verdict verdict = receive_verdict();
-  const bool is_old = ++jobs_ >= kMostJobs || monotonic_ns() - since_ns_ >= kLongestNs;
-  if (verdict != Verdict::untouched || is_old) drop();
+  ++jobs_;
+  if (verdict != Verdict::untouched || is_old()) drop();
   return verdict;
+}
+
+bool KeptJail::is_old() const {
+  return jobs_ >= kMostJobs || monotonic_ns() - since_ns_ >= kLongestNs;
 }
 
 bool await_next_job(int control, int lifeline, int job) {

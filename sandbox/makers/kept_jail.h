@@ -39,11 +39,14 @@ class KeptJail {
   // Whether this worker can have the jail. It gets the host uid of the jail's first worker, and ids
   // that are far apart may share one (Plan::host_job_uid).
   bool suits(std::uint32_t worker_id, const Plan& plan) const {
-    return worker_id - made_for_ < plan.job_uids() / 2;
+    return worker_id - made_for_ < plan.job_uids() / 2 && !is_old();
   }
+  // A jail is not used for ever, whatever is proven of it. In ns of CLOCK_MONOTONIC.
+  static constexpr std::uint64_t kLongestNs = 600'000'000'000;
 
  private:
   Verdict receive_verdict();
+  bool is_old() const;
 
   bool has_namespaces_ = false;
   UniqueFd init_pidfd_, control_;

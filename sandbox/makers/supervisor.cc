@@ -122,7 +122,7 @@ void watch(int lifeline, int worker, const Scratch& scratch, const Limits& limit
 // left.
 bool sweep(uid_t uid) {
   return sys::run_in_light_child<48 << 10>([&] {
-           if (become(uid, Step::supervisor).failed()) return 1;
+           if (become(uid, Step::supervisor).failed() || forbid_tracing().failed()) return 1;
            for (int tries = 0; tries < 10'000; ++tries) {
              if (is_alone_under_its_uid()) return 0;
              ::kill(-1, SIGKILL);  // also returns 0 if it could signal nobody

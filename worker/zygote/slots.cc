@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "sandbox/base/sys.h"
+#include "sandbox/base/times.h"
 #include "sandbox/layers/privileges.h"
 #include "sandbox/makers/kept_jail.h"
 
@@ -23,6 +24,8 @@ using sandbox::Step;
 constexpr char kTold = 't';  // the server has been told of the worker
 constexpr char kFree = 'f';
 constexpr char kFreeWithJail = 'j';  // which the next job can have
+
+constexpr std::uint64_t kMostKeptBytes = 64 << 20;  // of a free slot, with a jail
 
 bool say(int zygote, char word) {
   return sys::send_all(zygote, &word, 1);
@@ -100,9 +103,10 @@ class SlotLoop {
       if (sources[1].revents != 0) reap();
       if (sources[2].revents != 0) hear_verdict();
       if (sources[0].revents != 0) serve();
-      if (is_judged_ && remains_.are_gone(slot_) &&
-          !say(zygote_, kept_.control() == -1 ? kFree : kFreeWithJail))
-        ::_exit(1);
+      if (!is_judged_ || !remains_.are_gone(slot_)) continue;
+      // The kernel's own memory for a jail (names that were looked up, say) goes with the jail.
+      if (slot_.memory_bytes() > kMostKeptBytes) kept_.drop();
+      if (!say(zygote_, kept_.control() == -1 ? kFree : kFreeWithJail)) ::_exit(1);
     }
   }
 
@@ -171,7 +175,8 @@ SetupError Slots::add_slot(sandbox::EmptyJail& waiting) {
 
 // As KeptJail::suits.
 bool Slots::has_jail_for(const SlotProcess& slot, std::uint32_t worker_id) const {
-  return slot.kept_for.has_value() && worker_id - *slot.kept_for < plan_.job_uids() / 2;
+  return slot.kept_for.has_value() && worker_id - *slot.kept_for < plan_.job_uids() / 2 &&
+         sandbox::monotonic_ns() - slot.made_ns < sandbox::KeptJail::kLongestNs;
 }
 
 SetupError Slots::fork_worker(sandbox::EmptyJail& jail, const Readiness& readiness) {
@@ -205,7 +210,7 @@ SetupError Slots::hand_over(std::deque<std::size_t>::iterator chosen, const Slot
                             std::span<const int> fds) {
   SlotProcess& slot = slots_[*chosen];
   free_.erase(chosen);
-  if (!fds.empty()) slot.made_for = request.worker_id;
+  if (!fds.empty()) slot.made_for = request.worker_id, slot.made_ns = sandbox::monotonic_ns();
   slot.kept_for.reset();
   if (!send_message(slot.socket.get(), std::as_bytes(std::span(&request, 1)), fds))
     return sandbox::fail(Step::cgroup, errno, 12);  // `hear` notices that the slot has ended

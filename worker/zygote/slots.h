@@ -55,6 +55,7 @@ class Slots {
     std::uint32_t worker_id = kNoWorker;
     bool is_told = false;                   // whether the server knows of the worker
     std::uint32_t made_for = 0;             // first worker of its last jail
+    std::uint64_t made_ns = 0;              // when, by CLOCK_MONOTONIC
     std::optional<std::uint32_t> kept_for;  // the same, if the next job can have that jail
   };
 
