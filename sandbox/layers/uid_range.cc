@@ -8,7 +8,6 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -70,7 +69,17 @@ Space own_space() {
   ::_exit(0);
 }
 
-SetupError look_whether_unused(uid_t uid, Step step) {
+}  // namespace
+
+bool is_alone_under_its_uid() {
+  const rlimit two = {2, 2};
+  if (::setrlimit(RLIMIT_NPROC, &two) == -1) return false;
+  const pid_t pid = ::fork();
+  if (pid == 0) ::_exit(0);
+  return pid != -1 && sys::retry([&] { return ::waitpid(pid, nullptr, 0); }) == pid;
+}
+
+SetupError verify_unused(uid_t uid, Step step) {
   constexpr int kCannotBecome = 1, kIsUsed = 2;
   const pid_t pid = ::fork();
   if (pid == -1) return fail(step, errno, 40);
@@ -83,27 +92,6 @@ SetupError look_whether_unused(uid_t uid, Step step) {
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return ok();
   if (!WIFEXITED(status)) return fail(step, ECHILD, 41);
   return fail(step, WEXITSTATUS(status) == kIsUsed ? EUSERS : EPERM, 42);
-}
-
-}  // namespace
-
-bool is_alone_under_its_uid() {
-  const rlimit two = {2, 2};
-  if (::setrlimit(RLIMIT_NPROC, &two) == -1) return false;
-  const pid_t pid = ::fork();
-  if (pid == 0) ::_exit(0);
-  return pid != -1 && sys::retry([&] { return ::waitpid(pid, nullptr, 0); }) == pid;
-}
-
-SetupError verify_unused(uid_t uid, Step step) {
-  constexpr int kMostLooks = 100;
-  constexpr timespec kPause = {0, 50'000'000};
-  SetupError result = look_whether_unused(uid, step);
-  for (int i = 1; i < kMostLooks && result.error == EUSERS; ++i) {
-    ::nanosleep(&kPause, nullptr);
-    result = look_whether_unused(uid, step);
-  }
-  return result;
 }
 
 SetupError UidRange::hold(uid_t first) {
