@@ -8,7 +8,6 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -78,7 +77,7 @@ bool is_alone_under_its_uid() {
   return sys::run_in_light_child<16 << 10>([] { return 0; }) == 0;
 }
 
-SetupError look_whether_unused(uid_t uid, Step step) {
+SetupError verify_unused(uid_t uid, Step step) {
   constexpr int kCannotBecome = 1, kIsUsed = 2;
   const int status = sys::run_in_light_child<48 << 10>([&] {
     if (become(uid, step).failed() || forbid_tracing().failed()) return kCannotBecome;
@@ -88,17 +87,6 @@ SetupError look_whether_unused(uid_t uid, Step step) {
   if (!WIFEXITED(status)) return fail(step, ECHILD, 41);
   if (WEXITSTATUS(status) == 0) return ok();
   return fail(step, WEXITSTATUS(status) == kIsUsed ? EUSERS : EPERM, 42);
-}
-
-SetupError verify_unused(uid_t uid, Step step) {
-  constexpr int kMostLooks = 100;
-  constexpr timespec kPause = {0, 50'000'000};
-  SetupError result = look_whether_unused(uid, step);
-  for (int i = 1; i < kMostLooks && result.error == EUSERS; ++i) {
-    ::nanosleep(&kPause, nullptr);
-    result = look_whether_unused(uid, step);
-  }
-  return result;
 }
 
 SetupError UidRange::hold(uid_t first) {

@@ -43,11 +43,8 @@ class UidRange {
 // exceed it.
 bool is_alone_under_its_uid();
 
-// The same for another uid, in a child that takes it. EUSERS if another process has it.
-SetupError look_whether_unused(uid_t uid, Step step);
-// The same, but waits for its processes to end: EUSERS if another process has it for longer
-// than five seconds: the jobs of a service that was killed, or whose holder was, count until the
-// kernel has dismantled them.
+// The same for another uid, in a child that takes it. EUSERS if another process has it: the job of
+// a service that was killed, say, until the kernel has dismantled it.
 SetupError verify_unused(uid_t uid, Step step);
 
 }  // namespace pyexec::sandbox

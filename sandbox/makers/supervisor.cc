@@ -218,7 +218,7 @@ bool await_next(const Plan& plan, std::uint32_t worker_id, const Scratch& scratc
   if (!await_next_job(kControl, kLeash, -1)) return false;
   const bool is_free =
       plan.users != Users::own_host ||
-      !look_whether_unused(plan.host_job_uid(worker_id), Step::supervisor).failed();
+      !verify_unused(plan.host_job_uid(worker_id), Step::supervisor).failed();
   return tell(is_free ? Verdict::untouched : Verdict::lost);
 }
 

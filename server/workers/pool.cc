@@ -26,7 +26,8 @@ Pool::Pool(net::any_io_executor executor, const PoolLimits& limits, LauncherClie
                     [this](const SpawnFailed& failed) {
                       starting_.erase(failed.worker_id);
                       ids_.release(failed.worker_id);
-                      worker_failed("cannot build a jail: " + sandbox::describe(failed.error));
+                      worker_failed("cannot build a jail: " + sandbox::describe(failed.error),
+                                    failed.error.error);
                     },
                 .on_exited = [this](const WorkerExited& exited) { worker_exited(exited); },
                 .on_lost = [this](const std::set<std::uint32_t>& workers,
@@ -177,9 +178,11 @@ void Pool::wake(Waiters& waiters) {
   for (const auto& waiting : std::exchange(waiters, {})) waiting->set();
 }
 
-void Pool::worker_failed(const std::string& why) {
+void Pool::worker_failed(const std::string& why, std::int32_t error) {
   ++worker_failures_;
-  if (!started_) {
+  // The jobs of a service that was just killed may still have uids. The next worker gets another.
+  const bool is_taken = error == EUSERS && ++taken_uids_ <= kMostTakenUids;
+  if (!started_ && !is_taken) {
     if (!start_problem_) start_problem_ = why;
     start_decided_.set();
     return;

@@ -101,7 +101,8 @@ class Pool {
   void accept_worker(const WorkerSpawned& spawned, FdMessage& message);
   awaitable<void> await_ready(std::shared_ptr<WorkerHandle> worker);
   bool is_full() const { return parked_.size() >= limits_.workers; }
-  void worker_failed(const std::string& why);
+  // error: an errno value, if there is one that tells why.
+  void worker_failed(const std::string& why, std::int32_t error = 0);
   void worker_exited(const WorkerExited& exited);
   void zygote_lost(const std::set<std::uint32_t>& workers, Zygotes::Events::Was was);
 
@@ -109,6 +110,7 @@ class Pool {
   // pages from the caches: 16 cost up to a tenth of the throughput.
   static constexpr std::uint64_t kMaxStarting = 4;
   static constexpr std::chrono::milliseconds kRefillDelay{5};
+  static constexpr std::uint64_t kMostTakenUids = 32;  // until the pool is full for the first time
   static constexpr std::chrono::milliseconds kFirstPause{50}, kLongestPause{5000};
 
   net::any_io_executor executor_;
@@ -127,7 +129,7 @@ class Pool {
   };
   std::map<std::uint32_t, Starting> starting_;  // not ready yet, by id
   PreloadForecast forecast_;
-  std::uint64_t running_ = 0, worker_failures_ = 0;
+  std::uint64_t running_ = 0, worker_failures_ = 0, taken_uids_ = 0;
   std::chrono::milliseconds pause_ = kFirstPause;
   net::steady_timer retry_;
   net::steady_timer refill_;

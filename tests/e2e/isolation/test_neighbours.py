@@ -67,6 +67,26 @@ def test_a_service_whose_range_of_uids_is_lost_ends_and_the_next_one_has_it(prog
         service.wait_until(lambda: service.process.poll() is not None or service.health()["status"] != "healthy")
 
 
+FIRST_UID, RANGE, OF_JOBS = 0x70000000, 65538, 2  # sandbox/layers/uid_range.cc, sandbox/plan/plan.h
+
+
+def test_uids_that_others_still_have_are_passed_over_at_the_start(programs, shm):
+    """Of the first jobs, in each range that the service may get: it makes other workers, and harms nobody."""
+    uids = [FIRST_UID + n * RANGE + OF_JOBS + job for n in range(4) for job in range(3)]
+    others = [subprocess.Popen(["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "sleep", "1000"]) for uid in uids]
+    try:
+        while any(os.stat(f"/proc/{other.pid}").st_uid != uid for other, uid in zip(others, uids)):
+            assert all(other.poll() is None for other in others)
+        with start_kind("root-2", programs, shm) as service:
+            assert service.health()["pool"]["worker_failures"] > 0
+            assert result_of(service, "import os\ndef main(): return os.getuid()") not in uids
+            assert all(other.poll() is None for other in others)
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+
+
 # Memory of a slot
 
 
