@@ -16,6 +16,7 @@
 #include "sandbox/base/sys.h"
 #include "sandbox/base/unique_fd.h"
 #include "sandbox/layers/in_flight.h"
+#include "sandbox/layers/jail_root.h"
 #include "sandbox/layers/landlock.h"
 #include "sandbox/layers/namespaces.h"
 #include "sandbox/layers/privileges.h"
@@ -27,6 +28,8 @@
 
 namespace pyexec::sandbox {
 namespace {
+
+constexpr auto kNoChange = static_cast<uid_t>(-1);
 
 // If memory runs out, the kernel kills a worker before the zygote or the server.
 SetupError volunteer_for_oom_kill(const Plan& plan) {
@@ -157,10 +160,15 @@ SetupError join_namespaces(const JailEntry& entry) {
   return !entry.plan.namespaces() || ::getpid() == 2 ? ok() : fail(Step::join_namespaces, 0, 6);
 }
 
-// The jail may have had a job before. Where all jobs have one uid, they can lock nothing.
-SetupError settle(const Plan& plan) {
-  if (plan.users == Users::two_mapped) PYEXEC_TRY(settle_in_flight());
-  return settle_traces();
+// Ends what the kernel keeps of a job beyond its processes: open files on their way to nobody, and
+// the names that it looked up. Where all jobs have one uid, they can lock nothing, and they look
+// names up in the same mounts as all others.
+SetupError forget_last_job(const JailEntry& entry) {
+  if (!entry.was_used || entry.plan.users != Users::two_mapped) return ok();
+  // The kernel counts for the real user. The effective one keeps its rights.
+  PYEXEC_TRY(check(::setresuid(entry.plan.job_uid(), kNoChange, kNoChange), Step::identity, 1));
+  PYEXEC_TRY(settle_in_flight());
+  return entry.plan.files == Files::own ? forget_names() : ok();
 }
 
 SetupError change_root(const Plan& plan) {
@@ -184,6 +192,7 @@ SetupError enter_jail(const JailEntry& entry) {
   PYEXEC_TRY(place_descriptors(entry));
   PYEXEC_TRY(apply_rlimits(plan, entry.limits));
   PYEXEC_TRY(close_the_bounding_set(plan));  // before CAP_SETPCAP is dropped
+  PYEXEC_TRY(forget_last_job(entry));
   PYEXEC_TRY(take_identity(entry));
   PYEXEC_TRY(keep_capabilities(0, Step::capabilities));
   PYEXEC_TRY(forbid_tracing());  // after the ids change, which resets it
@@ -191,7 +200,7 @@ SetupError enter_jail(const JailEntry& entry) {
   PYEXEC_TRY(forbid_new_privileges(Step::no_new_privileges));
   PYEXEC_TRY(close_the_file_system(entry));  // needs no_new_privs
   PYEXEC_TRY(verify_unwritable());
-  if (plan.reuse == Reuse::if_untouched && plan.namespaces()) PYEXEC_TRY(settle(plan));
+  if (plan.reuse == Reuse::if_untouched && plan.namespaces()) PYEXEC_TRY(settle_traces());
   return filter_system_calls(entry);  // last: the steps above need what it refuses
 }
 

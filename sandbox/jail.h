@@ -19,6 +19,7 @@ inline constexpr int kJobFd = 3;
 struct JailEntry {
   const Plan& plan;
   std::uint32_t worker_id;  // the first of the jail: uid and scratch directory are that one's
+  bool was_used;            // the jail has had a job
   int init_pidfd;  // setns: owner of the namespaces; the worker is already in its pid namespace
   int stdout_fd;   // becomes kStdoutFd
   int stderr_fd;   // becomes kStderrFd

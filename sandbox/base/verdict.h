@@ -12,8 +12,11 @@ enum class Verdict : std::uint32_t {
   ended,      // its worker had ended, or closed its job socket, before it was killed
   processes,  // it made a process or a thread
   files,      // it made a file, or changed a directory
+  memory,     // the kernel's own memory for it has grown
+  age,        // it has had its number of jobs, or its time
   lost,       // its init has ended
 };
-inline constexpr std::array kVerdictNames = {"untouched", "ended", "processes", "files", "lost"};
+inline constexpr std::array kVerdictNames = {"untouched", "ended", "processes", "files",
+                                             "memory",    "age",   "lost"};
 
 }  // namespace pyexec::sandbox

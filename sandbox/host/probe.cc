@@ -79,8 +79,8 @@ SetupError make_one_jail(const Plan& plan, const Limits& limits, std::uint32_t w
     outer.reset();
     int socket = inner.get();
     if (!result.failed()) {
-      result = enter_jail({plan, worker_id, jail.init_pidfd.get(), write_end.get(), write_end.get(),
-                           socket, limits, program});
+      result = enter_jail({plan, worker_id, false, jail.init_pidfd.get(), write_end.get(),
+                           write_end.get(), socket, limits, program});
       if (result.step > Step::descriptors || !result.failed()) socket = kJobFd;
     }
     // The probe must also show that a jail can be ended, and with more than one process in it:
@@ -120,8 +120,7 @@ bool is_tried(const Plan& plan, const ProbeLimits& wanted, const Probe& probe) {
 
 // A jail with namespaces can be kept if the kernel lets its worker's number be chosen, and tells
 // how many processes there were. Whether it does is found out by trying the plan.
-bool may_be_kept(const Plan& plan, Keep keep) {
-  if (keep == Keep::none || (keep != Keep::all && plan.files == Files::own)) return false;
+bool may_be_kept(const Plan& plan) {
   int* thread_id = nullptr;
   if (plan.builder != Builder::setns) return plan.builder == Builder::supervised;
   return ::access("/proc/sys/kernel/ns_last_pid", R_OK) == 0 &&
@@ -214,7 +213,7 @@ Probe probe_host(const Limits& limits, const ProbeLimits& wanted, Plan& plan) {
     plan = candidate.plan;
     plan.landlock_abi = probe.landlock_abi;
     probe.uids.give_to(plan);
-    if (may_be_kept(plan, wanted.keep)) plan.reuse = Reuse::if_untouched;
+    if (may_be_kept(plan)) plan.reuse = wanted.reuse;
     const bool wants_scratch = !plan.namespaces() && plan.root != Root::chroot;
     const auto try_it = [&]() -> SetupError {
       errno = 0;

@@ -33,7 +33,8 @@ struct ProbeLimits {
   // Whether a jail that is only a system call filter is acceptable, for one job at a time.
   enum class Weak { refused, allowed } weak;
   std::uint32_t max_level;
-  Keep keep = Keep::none;
+  // Whether a jail may get another job, where that can be proven harmless.
+  Reuse reuse = Reuse::never;
 };
 
 // Tries layers and candidates; retries for some seconds those that fail for a shortage. plan.level

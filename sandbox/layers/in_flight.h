@@ -8,9 +8,9 @@
 
 namespace pyexec::sandbox {
 
-// Waits until no descriptor that was sent under the caller's uid is on its way, by the kernel's own
-// count. Called by the worker once it has its job's uid, which nobody else has, and no right to
-// exceed limits; before it gets a job.
+// Waits until no descriptor that was sent under the caller's real uid is on its way, by the
+// kernel's own count. Called by the worker once that is its job's uid, which nobody else has, and
+// it has no right on the host to exceed limits; before it gets a job.
 SetupError settle_in_flight();
 
 }  // namespace pyexec::sandbox

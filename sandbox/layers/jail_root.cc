@@ -106,6 +106,13 @@ SetupError make_entry(const RootEntry& entry, std::uint32_t row, Reuse reuse) {
   return fail(Step::jail_root, EINVAL, row);
 }
 
+// Any remount drops what is cached of the file system's names and is not in use
+// (reconfigure_super).
+SetupError forget_names_of(const char* overlay, std::uint32_t row) {
+  return check(::mount("pyexec-root", overlay, nullptr, MS_REMOUNT | kReadOnly, nullptr),
+               Step::jail_root, 500 + row);
+}
+
 // Verifies the file system type and the mount flags of every row that a job could write to or
 // lock.
 SetupError verify_entry(const RootEntry& entry, std::uint32_t row) {
@@ -146,6 +153,16 @@ SetupError each_row(Act act) {
 }
 
 }  // namespace
+
+SetupError forget_names() {
+  PYEXEC_TRY(forget_names_of("/", 100));
+  PYEXEC_TRY(each_row([](const RootEntry& entry, std::uint32_t row) {
+    if (entry.kind != Entry::bind) return ok();
+    const SetupError result = forget_names_of(entry.path, row);
+    return result.error == ENOENT && entry.presence == Presence::if_on_host ? ok() : result;
+  }));
+  return each_row(verify_entry);
+}
 
 SetupError enter_jail_root(Reuse reuse) {
   PYEXEC_TRY(add_overlay(kLowerRoot, kJailRoot, reuse, 100));

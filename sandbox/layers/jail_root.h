@@ -7,6 +7,10 @@
 //
 // A lock is taken on an inode. A file that two jails can both open has a separate inode in each of
 // them, so a job can lock files as it likes and no other job can notice.
+//
+// The kernel caches the names that were looked up in an overlay, those of missing files too, until
+// the overlay ends, and charges them to the job's group. Where a jail is kept, `forget_names` ends
+// that cache between two jobs.
 #pragma once
 
 #include <cstdint>
@@ -23,5 +27,10 @@ namespace pyexec::sandbox {
 // were looked at.
 SetupError enter_jail_root(Reuse reuse);
 inline constexpr std::uint32_t kUnfixedNumbers = 400;
+
+// Empties the cache of names of each overlay of the jail's root; the caller is in it, has the
+// rights of its user namespace's root, and nobody has a file of it open: a name in use stays. 36 us
+// a mount.
+SetupError forget_names();
 
 }  // namespace pyexec::sandbox

@@ -17,7 +17,9 @@ namespace {
 
 constexpr std::byte kNextJob{'n'};
 
+// A jail is not used for ever, whatever is proven of it.
 constexpr std::uint32_t kMostJobs = 1'000;
+constexpr std::uint64_t kLongestMs = 600'000;
 
 SetupError make_pair(UniqueFd& one, UniqueFd& other, std::uint32_t index) {
   int pair[2];
@@ -66,14 +68,18 @@ Verdict KeptJail::receive_verdict() {
 }
 
 Verdict KeptJail::hear() {
-  const Verdict verdict = receive_verdict();
+  Verdict verdict = receive_verdict();
   ++jobs_;
-  if (verdict != Verdict::untouched || is_old()) drop();
+  if (verdict == Verdict::untouched && is_old()) verdict = Verdict::age;
+  if (verdict != Verdict::untouched) drop();
   return verdict;
 }
 
-bool KeptJail::is_old() const {
-  return jobs_ >= kMostJobs || monotonic_ns() - since_ns_ >= kLongestNs;
+int KeptJail::ms_left() const {
+  if (!control_) return -1;
+  const std::uint64_t age_ms = (monotonic_ns() - since_ns_) / 1'000'000;
+  if (jobs_ >= kMostJobs || age_ms >= kLongestMs) return 0;
+  return static_cast<int>(kLongestMs - age_ms);
 }
 
 bool await_next_job(int control, int lifeline, int job) {

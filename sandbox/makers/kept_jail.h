@@ -36,17 +36,18 @@ class KeptJail {
   // The verdict on the last job; anything but `untouched` has dropped the jail. Not blocking only
   // when readable.
   Verdict hear();
+  // Whether it is too old to be used again. How long until then, in ms, for poll(2); -1: there is
+  // no jail.
+  bool is_old() const { return ms_left() == 0; }
+  int ms_left() const;
   // Whether this worker can have the jail. It gets the host uid of the jail's first worker, and ids
   // that are far apart may share one (Plan::host_job_uid).
   bool suits(std::uint32_t worker_id, const Plan& plan) const {
     return worker_id - made_for_ < plan.job_uids() / 2 && !is_old();
   }
-  // A jail is not used for ever, whatever is proven of it. In ns of CLOCK_MONOTONIC.
-  static constexpr std::uint64_t kLongestNs = 600'000'000'000;
 
  private:
   Verdict receive_verdict();
-  bool is_old() const;
 
   bool has_namespaces_ = false;
   UniqueFd init_pidfd_, control_;

@@ -216,9 +216,8 @@ bool await_next(const Plan& plan, std::uint32_t worker_id, const Scratch& scratc
   ::close(kLeash);
   if (!tell(scratch.is_untouched() ? Verdict::untouched : Verdict::files)) return false;
   if (!await_next_job(kControl, kLeash, -1)) return false;
-  const bool is_free =
-      plan.users != Users::own_host ||
-      !verify_unused(plan.host_job_uid(worker_id), Step::supervisor).failed();
+  const bool is_free = plan.users != Users::own_host ||
+                       !verify_unused(plan.host_job_uid(worker_id), Step::supervisor).failed();
   return tell(is_free ? Verdict::untouched : Verdict::lost);
 }
 

@@ -52,14 +52,6 @@ enum class Reuse : std::uint32_t {
   if_untouched,  // after a job that left it as it was, by the kernel's own counters (traces.h)
 };
 
-// Which jails may be kept.
-enum class Keep : std::uint32_t {
-  none,
-  without_caches,  // those whose files are the host's own, as for all jobs at once
-  all,  // those with overlays of their own too, whose cache of names a later job can measure by
-        // time
-};
-
 // Where the zygote lives.
 enum class OuterUserns : std::uint32_t {
   none,

@@ -40,9 +40,7 @@ Configure worker_configuration(const Config& config) {
           .allow_weak = static_cast<std::uint32_t>(config.allow_weak),
           .max_level = static_cast<std::uint32_t>(config.max_level),
           .no_image = config.memory_image == "off" ? 1u : 0u,
-          .keep_jails = config.keep_jails == "off"   ? 0u
-                        : config.keep_jails == "all" ? 2u
-                                                     : 1u,
+          .fresh_jails = config.keep_jails == "off" ? 1u : 0u,
           .reserved = 0,
           .memory_bytes = config.memory_mb * kMiB,
           // All cores for the whole time: a backstop for anything that outlives the wall-clock

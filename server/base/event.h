@@ -1,6 +1,8 @@
 // Events that coroutines wait for. On the server's thread.
 #pragma once
 
+#include <list>
+#include <memory>
 #include <utility>
 
 #include "server/base/asio.h"
@@ -54,6 +56,27 @@ class Signal {
  private:
   net::steady_timer timer_;
   bool set_ = false;
+};
+
+// A repeating event that any number of coroutines wait for.
+class Broadcast {
+ public:
+  explicit Broadcast(net::any_io_executor executor) : executor_(std::move(executor)) {}
+
+  void set() {
+    for (const auto& waiting : std::exchange(waiting_, {})) waiting->set();
+  }
+  // Returns once it happens, or at `deadline`.
+  awaitable<void> wait_until(Deadline deadline) {
+    const auto turn = std::make_shared<Event>(executor_);
+    waiting_.push_back(turn);
+    co_await turn->wait_until(deadline);
+    waiting_.remove(turn);
+  }
+
+ private:
+  net::any_io_executor executor_;
+  std::list<std::shared_ptr<Event>> waiting_;
 };
 
 }  // namespace pyexec

@@ -18,7 +18,7 @@ struct Config {
   std::string push_results;
   std::string trace_project;
   std::string memory_image;  // auto or off
-  std::string keep_jails;    // auto, off or all
+  std::string keep_jails;    // auto or off
   std::uint64_t port;
   std::uint64_t pool_workers;
   std::uint64_t running_jobs;

@@ -134,11 +134,10 @@ const std::vector<TextKnob>& text_knobs() {
        "PYEXEC_KEEP_JAILS",
        &Config::keep_jails,
        "auto",
-       "auto: a jail that a job has provably left untouched gets the next one, which is faster, "
-       "but "
-       "not where jails have files of their own; all: there too, and a job can measure which files "
-       "the one before looked for; off: a new jail for each job",
-       {"auto", "all", "off"}},
+       "auto: a jail that a job has provably left untouched gets the next one, which is faster; "
+       "off: "
+       "a new jail for each job",
+       {"auto", "off"}},
       {"--worker", "PYEXEC_WORKER", &Config::worker_path, "",
        "path of pyexec-worker; by default the one beside this program"},
   };

@@ -34,7 +34,9 @@ Pool::Pool(net::any_io_executor executor, const PoolLimits& limits, LauncherClie
                                   Zygotes::Events::Was was) { zygote_lost(workers, was); }}),
       retry_(executor),
       refill_(executor),
-      start_decided_(executor) {}
+      start_decided_(executor),
+      full_(executor),
+      idle_(executor) {}
 
 awaitable<std::optional<std::string>> Pool::start(std::uint32_t job_uids) {
   ids_.limit(job_uids);
@@ -127,7 +129,11 @@ void Pool::accept_worker(const WorkerSpawned& spawned, FdMessage& message) {
     if (wants_id_) net::post(executor_, [this] { fill(); });
   };
   workers_[spawned.worker_id] = worker;
-  if (spawned.made_for != spawned.worker_id) ids_.share(spawned.made_for, spawned.worker_id);
+  if (!ids_.share(spawned.made_for, spawned.worker_id)) {
+    starting_.erase(spawned.worker_id);
+    discard(std::move(worker));
+    return worker_failed("a jail was kept for longer than its uid");
+  }
   metrics_.count_jail(spawned.made_for == spawned.worker_id ? Metrics::Jail::made
                                                             : Metrics::Jail::kept);
   metrics_.observe(spawned.jail_times);
@@ -156,26 +162,15 @@ awaitable<void> Pool::await_ready(std::shared_ptr<WorkerHandle> worker) {
   }
   hand_out();
   fill();
-  if (is_full()) wake(awaiting_full_);
+  if (is_full()) full_.set();
 }
 
 awaitable<void> Pool::wait_full(Deadline deadline) {
-  if (!is_full()) co_await wait_among(awaiting_full_, deadline);
+  if (!is_full()) co_await full_.wait_until(deadline);
 }
 
 awaitable<void> Pool::wait_idle(Deadline deadline) {
-  if (running_ > 0) co_await wait_among(awaiting_idle_, deadline);
-}
-
-awaitable<void> Pool::wait_among(Waiters& waiters, Deadline deadline) {
-  const auto turn = std::make_shared<Event>(executor_);
-  waiters.push_back(turn);
-  co_await turn->wait_until(deadline);
-  waiters.remove(turn);
-}
-
-void Pool::wake(Waiters& waiters) {
-  for (const auto& waiting : std::exchange(waiters, {})) waiting->set();
+  if (running_ > 0) co_await idle_.wait_until(deadline);
 }
 
 void Pool::worker_failed(const std::string& why, std::int32_t error) {
@@ -286,7 +281,7 @@ void Pool::refill_soon() {
 }
 
 void Pool::give_back() {
-  if (--running_ == 0) wake(awaiting_idle_);
+  if (--running_ == 0) idle_.set();
   hand_out();
   refill_.cancel();
 }

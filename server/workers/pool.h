@@ -3,7 +3,6 @@
 
 #include <deque>
 #include <functional>
-#include <list>
 #include <map>
 #include <optional>
 #include <string>
@@ -137,11 +136,7 @@ class Pool {
   bool started_ = false, closed_ = false;
   std::optional<std::string> start_problem_;
   Event start_decided_;
-  using Waiters = std::list<std::shared_ptr<Event>>;
-  awaitable<void> wait_among(Waiters& waiters, Deadline deadline);
-  static void wake(Waiters& waiters);
-
-  Waiters awaiting_full_, awaiting_idle_;
+  Broadcast full_, idle_;
 };
 
 }  // namespace pyexec

@@ -9,8 +9,11 @@ std::optional<std::uint32_t> WorkerIds::take() {
   return next_++;
 }
 
-void WorkerIds::share(std::uint32_t first, std::uint32_t id) {
-  if (uids_ > 0 && taken_.try_emplace(first % uids_, id).second) shared_[id] = first % uids_;
+bool WorkerIds::share(std::uint32_t first, std::uint32_t id) {
+  if (uids_ == 0 || first % uids_ == id % uids_) return true;
+  if (!taken_.try_emplace(first % uids_, id).second) return false;
+  shared_[id] = first % uids_;
+  return true;
 }
 
 void WorkerIds::release(std::uint32_t id) {

@@ -17,7 +17,8 @@ class WorkerIds {
   // Returns the next id whose uid is free. Returns nullopt while there is none.
   std::optional<std::uint32_t> take();
   // `id` has the uid of `first` as well, until it is released: its jail was made for `first`.
-  void share(std::uint32_t first, std::uint32_t id);
+  // Returns false if another has that uid.
+  bool share(std::uint32_t first, std::uint32_t id);
   // To be called once no process has the id's uid. Does nothing if it was released before.
   void release(std::uint32_t id);
 

@@ -75,7 +75,8 @@ TEST_CASE("a jail whose init is gone cannot be entered", "[jail]") {
   CHECK_FALSE(sys::read_all(jail.lifeline.get(), &word, 1));
   const pid_t pid = ::fork();
   if (pid == 0) {
-    const SetupError error = enter_jail({kPlan, 7, jail.init_pidfd.get(), 1, 2, 1, kLimits, {}});
+    const SetupError error =
+        enter_jail({kPlan, 7, false, jail.init_pidfd.get(), 1, 2, 1, kLimits, {}});
     ::_exit(error.step == Step::join_namespaces ? 0 : 1);
   }
   int status;

@@ -194,8 +194,8 @@ SetupError make_one_jail(const Plan& plan) {
     outer.reset();
     int socket = inner.get();
     if (!result.failed()) {
-      result = enter_jail({plan, kWorkerId, jail.init_pidfd.get(), STDOUT_FILENO, STDERR_FILENO,
-                           socket, kLimits, program});
+      result = enter_jail({plan, kWorkerId, false, jail.init_pidfd.get(), STDOUT_FILENO,
+                           STDERR_FILENO, socket, kLimits, program});
       if (result.step > Step::descriptors || !result.failed()) socket = kJobFd;
     }
     disarm();

@@ -86,7 +86,7 @@ inline std::pair<Inside, pid_t> start(Jail& jail, const Limits& limits,
   REQUIRE(sys::join_namespaces(jail.init_pidfd.get(), CLONE_NEWPID) == 0);
   const pid_t pid = ::fork();
   if (pid == 0) {
-    const SetupError error = enter_jail({kPlan, 7, jail.init_pidfd.get(), write_end.get(),
+    const SetupError error = enter_jail({kPlan, 7, false, jail.init_pidfd.get(), write_end.get(),
                                          STDERR_FILENO, inner.get(), limits, filter});
     const int socket = error.failed() && error.step <= Step::descriptors ? inner.get() : kJobFd;
     sys::send_all(socket, &error, sizeof error);

@@ -164,9 +164,9 @@ int launcher_main() {
 
   sandbox::Plan plan = {};
   using Weak = sandbox::ProbeLimits::Weak;
-  const sandbox::ProbeLimits wanted = {configure->allow_weak == 1 ? Weak::allowed : Weak::refused,
-                                       configure->max_level,
-                                       static_cast<sandbox::Keep>(configure->keep_jails)};
+  const sandbox::ProbeLimits wanted = {
+      configure->allow_weak == 1 ? Weak::allowed : Weak::refused, configure->max_level,
+      configure->fresh_jails == 1 ? sandbox::Reuse::never : sandbox::Reuse::if_untouched};
   sandbox::Probe probe = sandbox::probe_host(job_limits(*configure), wanted, plan);
   Launcher launcher(*configure, plan, probe.uids);
   if (send_message(kControlFd, encode_control(describe_host(probe, plan)), {}))

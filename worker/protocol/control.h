@@ -38,10 +38,10 @@ enum class ControlType : std::uint32_t {
 struct Configure {
   static constexpr auto kType = ControlType::configure;
   std::uint32_t protocol_version;
-  std::uint32_t allow_weak;  // 1: a jail that is only a system call filter is acceptable
-  std::uint32_t max_level;   // of the plans that are tried
-  std::uint32_t no_image;    // 1: the interpreter's memory stays as the system laid it out
-  std::uint32_t keep_jails;  // sandbox::Keep
+  std::uint32_t allow_weak;   // 1: a jail that is only a system call filter is acceptable
+  std::uint32_t max_level;    // of the plans that are tried
+  std::uint32_t no_image;     // 1: the interpreter's memory stays as the system laid it out
+  std::uint32_t fresh_jails;  // 1: no jail gets a second job
   std::uint32_t reserved;
   std::uint64_t memory_bytes;  // on top of the warm interpreter
   std::uint64_t cpu_seconds;

@@ -76,6 +76,7 @@ SetupError Forker::fork_worker(sandbox::EmptyJail& jail, const Readiness& readin
     jail.server_job.reset();  // or it would not notice that the server closed its end
     const sandbox::JailEntry entry = {plan_,
                                       jail.made_for,
+                                      jail.made_for != jail.worker_id,
                                       jail.init_pidfd.get(),
                                       worker_out.get(),
                                       worker_errors.get(),

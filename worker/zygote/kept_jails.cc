@@ -14,10 +14,19 @@ void KeptJails::add(sandbox::EmptyJail& jail) {
   jails_.back().jail.begin(jail, plan_);
 }
 
-bool KeptJails::renew(std::uint32_t worker_id, sandbox::EmptyJail& out) {
+template <typename Test>
+bool KeptJails::drop_if(Test is_too_old) {
+  bool told = true;
   std::erase_if(jails_, [&](const Entry& entry) {
-    return entry.is_free && !entry.jail.suits(worker_id, plan_);
+    if (!entry.is_free || !is_too_old(entry)) return false;
+    told = told && tell_server(JailLost{entry.worker_id, sandbox::Verdict::age});
+    return true;
   });
+  return told;
+}
+
+bool KeptJails::renew(std::uint32_t worker_id, sandbox::EmptyJail& out) {
+  drop_if([&](const Entry& entry) { return !entry.jail.suits(worker_id, plan_); });
   const auto free =
       std::find_if(jails_.begin(), jails_.end(), [](const Entry& entry) { return entry.is_free; });
   if (free == jails_.end()) return false;
@@ -43,12 +52,26 @@ bool KeptJails::hear(std::span<const pollfd> sources) {
     if (sources[i].revents == 0) continue;
     Entry& entry = jails_[i];
     const sandbox::Verdict verdict = entry.jail.hear();
-    if (verdict != sandbox::Verdict::untouched && !entry.is_free)
+    if (verdict != sandbox::Verdict::untouched)
       told = told && tell_server(JailLost{entry.worker_id, verdict});
     entry.is_free = true;
   }
   std::erase_if(jails_, [](const Entry& entry) { return entry.jail.control() == -1; });
   return told;
+}
+
+bool KeptJails::drop_old() {
+  return drop_if([](const Entry& entry) { return entry.jail.is_old(); });
+}
+
+int KeptJails::ms_left() const {
+  int least = -1;
+  for (const Entry& entry : jails_) {
+    if (!entry.is_free) continue;
+    const int left = entry.jail.ms_left();
+    if (least == -1 || left < least) least = left;
+  }
+  return least;
 }
 
 }  // namespace pyexec

@@ -24,6 +24,10 @@ class KeptJails {
   // and returns false if the server is gone.
   void add_sources(std::vector<pollfd>& sources) const;
   bool hear(std::span<const pollfd> sources);
+  // Ends those that nobody uses and that are too old. Returns false if the server is gone.
+  bool drop_old();
+  // How long until there may be such a one, in ms, for poll(2).
+  int ms_left() const;
 
  private:
   struct Entry {
@@ -31,6 +35,9 @@ class KeptJails {
     std::uint32_t worker_id;  // the last
     bool is_free = false;
   };
+
+  template <typename Test>
+  bool drop_if(Test is_too_old);
 
   const sandbox::Plan& plan_;
   std::vector<Entry> jails_;

@@ -10,7 +10,6 @@
 #include <cstring>
 
 #include "sandbox/base/sys.h"
-#include "sandbox/base/times.h"
 #include "sandbox/layers/privileges.h"
 #include "sandbox/makers/kept_jail.h"
 
@@ -24,6 +23,8 @@ using sandbox::Step;
 constexpr char kTold = 't';  // the server has been told of the worker
 constexpr char kFree = 'f';
 constexpr char kFreeWithJail = 'j';  // which the next job can have
+constexpr char kJailGone = 'g';      // of a free slot
+constexpr char kNoJail = 'n';        // for the worker that was asked for; the slot is free
 
 constexpr std::uint64_t kMostKeptBytes = 64 << 20;  // of a free slot, with a jail
 
@@ -42,12 +43,17 @@ SetupError take_jail(const SlotRequest& request, FdMessage& message, const sandb
   jail.server_job = std::move(message.fds[2]);
   jail.worker_job = std::move(message.fds[3]);
   jail.control = std::move(message.fds[4]);
+  // The uid of one that is still there is too far from this worker's.
+  if (kept.control() != -1 && !tell_server(JailLost{request.worker_id, sandbox::Verdict::age}))
+    ::_exit(1);
   kept.begin(jail, plan);
   return sandbox::ok();
 }
 
-// Returns true if there is a worker now.
-bool serve_jail(int zygote, Forker& forker, sandbox::KeptJail& kept) {
+// What came of a request.
+enum class Served { worker, failure, no_jail };
+
+Served serve_jail(int zygote, Forker& forker, sandbox::KeptJail& kept) {
   FdMessage message;
   SlotRequest request;
   if (receive_message(zygote, message) != ReceiveResult::message ||
@@ -56,11 +62,12 @@ bool serve_jail(int zygote, Forker& forker, sandbox::KeptJail& kept) {
   std::memcpy(&request, message.bytes.data(), sizeof request);
   sandbox::EmptyJail jail;
   SetupError error = take_jail(request, message, forker.plan(), kept, jail);
+  if (error.failed() && message.fd_count == 0) return Served::no_jail;
   if (!error.failed()) error = forker.fork_worker(jail, request.readiness);
   if (error.failed()) kept.drop();
   if (error.failed() && !tell_server(SpawnFailed{request.worker_id, error})) ::_exit(1);
   if (!error.failed() && !say(zygote, kTold)) ::_exit(1);
-  return !error.failed();
+  return error.failed() ? Served::failure : Served::worker;
 }
 
 // Checks whether the rest of a job is gone, counted since its worker was reaped. The first check
@@ -97,23 +104,44 @@ class SlotLoop {
     for (;;) {
       pollfd sources[] = {
           {zygote_, POLLIN, 0}, {forker_.children(), POLLIN, 0}, {kept_.control(), POLLIN, 0}};
-      const int wait_ms = is_judged_ ? remains_.wait_ms() : -1;
+      const int wait_ms = !is_judged_ ? -1 : is_free_ ? kept_.ms_left() : remains_.wait_ms();
       if (sys::retry([&] { return ::poll(sources, std::size(sources), wait_ms); }) == -1)
         ::_exit(1);
       if (sources[1].revents != 0) reap();
       if (sources[2].revents != 0) hear_verdict();
       if (sources[0].revents != 0) serve();
-      if (!is_judged_ || !remains_.are_gone(slot_)) continue;
-      // The kernel's own memory for a jail (names that were looked up, say) goes with the jail.
-      if (slot_.memory_bytes() > kMostKeptBytes) kept_.drop();
-      if (!say(zygote_, kept_.control() == -1 ? kFree : kFreeWithJail)) ::_exit(1);
+      if (is_free_ && kept_.is_old()) lose_jail(sandbox::Verdict::age);
+      if (is_judged_ && remains_.are_gone(slot_)) become_free();
     }
   }
 
  private:
   void serve() {
-    if (!serve_jail(zygote_, forker_, kept_)) remains_.begin();
+    const Served served = serve_jail(zygote_, forker_, kept_);
+    if (served == Served::no_jail) {
+      if (kept_.control() != -1) drop_jail(sandbox::Verdict::lost);
+      if (!say(zygote_, kNoJail)) ::_exit(1);
+      return;
+    }
+    is_free_ = false;
+    if (served == Served::failure) remains_.begin();
     is_judged_ = kept_.control() == -1;
+  }
+  void become_free() {
+    is_free_ = true;
+    // The kernel's own memory for a jail (names that were looked up, say) goes with the jail.
+    if (kept_.control() != -1 && slot_.memory_bytes() > kMostKeptBytes)
+      drop_jail(sandbox::Verdict::memory);
+    if (!say(zygote_, kept_.control() == -1 ? kFree : kFreeWithJail)) ::_exit(1);
+  }
+  void drop_jail(sandbox::Verdict why) {
+    kept_.drop();
+    if (!tell_server(JailLost{forker_.last(), why})) ::_exit(1);
+  }
+  // While the slot is free.
+  void lose_jail(sandbox::Verdict why) {
+    drop_jail(why);
+    if (!say(zygote_, kJailGone)) ::_exit(1);
   }
   void reap() {
     const std::size_t before = forker_.alive();
@@ -121,10 +149,9 @@ class SlotLoop {
     if (before > 0 && forker_.alive() == 0) remains_.begin();
   }
   void hear_verdict() {
+    if (is_free_) return lose_jail(sandbox::Verdict::lost);  // it has nothing else to say
     const sandbox::Verdict verdict = kept_.hear();
-    if (verdict != sandbox::Verdict::untouched && !is_judged_ &&
-        !tell_server(JailLost{forker_.last(), verdict}))
-      ::_exit(1);
+    if (verdict != sandbox::Verdict::untouched) drop_jail(verdict);
     is_judged_ = true;
   }
 
@@ -134,6 +161,7 @@ class SlotLoop {
   sandbox::KeptJail kept_;
   Remains remains_;
   bool is_judged_ = true;  // whether the init has said what becomes of the jail
+  bool is_free_ = true;    // and the zygote knows it
 };
 
 [[noreturn]] void run_slot(int zygote, Forker& forker, const sandbox::Plan& plan,
@@ -175,8 +203,7 @@ SetupError Slots::add_slot(sandbox::EmptyJail& waiting) {
 
 // As KeptJail::suits.
 bool Slots::has_jail_for(const SlotProcess& slot, std::uint32_t worker_id) const {
-  return slot.kept_for.has_value() && worker_id - *slot.kept_for < plan_.job_uids() / 2 &&
-         sandbox::monotonic_ns() - slot.made_ns < sandbox::KeptJail::kLongestNs;
+  return slot.kept_for.has_value() && worker_id - *slot.kept_for < plan_.job_uids() / 2;
 }
 
 SetupError Slots::fork_worker(sandbox::EmptyJail& jail, const Readiness& readiness) {
@@ -210,11 +237,12 @@ SetupError Slots::hand_over(std::deque<std::size_t>::iterator chosen, const Slot
                             std::span<const int> fds) {
   SlotProcess& slot = slots_[*chosen];
   free_.erase(chosen);
-  if (!fds.empty()) slot.made_for = request.worker_id, slot.made_ns = sandbox::monotonic_ns();
+  if (!fds.empty()) slot.made_for = request.worker_id;
   slot.kept_for.reset();
   if (!send_message(slot.socket.get(), std::as_bytes(std::span(&request, 1)), fds))
     return sandbox::fail(Step::cgroup, errno, 12);  // `hear` notices that the slot has ended
   slot.worker_id = request.worker_id;
+  slot.readiness = request.readiness;
   slot.is_told = false;
   return sandbox::ok();
 }
@@ -232,7 +260,10 @@ bool Slots::hear(std::span<const pollfd> sources) {
       if (!lose(i)) return false;
     } else if (word == kTold) {
       slot.is_told = true;
+    } else if (word == kJailGone) {
+      slot.kept_for.reset();
     } else {
+      if (word == kNoJail) jailless_[slot.worker_id] = slot.readiness;
       slot.worker_id = kNoWorker;
       if (word == kFreeWithJail) slot.kept_for = slot.made_for;
       free_.push_back(i);

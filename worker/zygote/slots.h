@@ -5,7 +5,7 @@
 //          ◀─ told ─┘   ... ◀─ free ── once nobody and nothing of the job is left in them
 //
 // A slot process keeps the jail of a job that left it untouched (sandbox/makers/kept_jail.h), and
-// the next job is forked into it.
+// the next job is forked into it. If that jail has ended by then, the zygote requests another.
 //
 // Moving a process into a group takes the kernel between half a millisecond and fifteen; this way
 // no job waits for it. A slot process is a copy of the zygote, announces its workers to the server
@@ -16,7 +16,9 @@
 #include <poll.h>
 
 #include <deque>
+#include <map>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "worker/zygote/forker.h"
@@ -44,6 +46,9 @@ class Slots {
   bool fork_in_kept_jail(std::uint32_t worker_id, const Readiness& readiness,
                          sandbox::SetupError& error);
 
+  // The workers that wait for a new jail, because the one that was kept for them is lost.
+  std::map<std::uint32_t, Readiness> take_jailless() { return std::exchange(jailless_, {}); }
+
   // add_sources adds the descriptors to poll. hear takes them after the poll, in the same order,
   // and returns false if the server is gone.
   void add_sources(std::vector<pollfd>& sources) const;
@@ -53,9 +58,9 @@ class Slots {
   struct SlotProcess {
     UniqueFd socket;  // none: it has ended
     std::uint32_t worker_id = kNoWorker;
+    Readiness readiness = {};               // that the worker was asked to have
     bool is_told = false;                   // whether the server knows of the worker
     std::uint32_t made_for = 0;             // first worker of its last jail
-    std::uint64_t made_ns = 0;              // when, by CLOCK_MONOTONIC
     std::optional<std::uint32_t> kept_for;  // the same, if the next job can have that jail
   };
 
@@ -71,6 +76,7 @@ class Slots {
   const std::uint32_t generation_;
   std::vector<SlotProcess> slots_;
   std::deque<std::size_t> free_;
+  std::map<std::uint32_t, Readiness> jailless_;
 };
 
 }  // namespace pyexec

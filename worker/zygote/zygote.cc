@@ -64,13 +64,16 @@ class Zygote {
                                    {forker_.children(), POLLIN, 0},
                                    {spawner_.exits(), POLLIN, 0}};
     slots_ != nullptr ? slots_->add_sources(sources) : kept_.add_sources(sources);
-    if (sys::retry([&] { return ::poll(sources.data(), sources.size(), -1); }) == -1) return false;
+    const int ms_left = slots_ != nullptr ? -1 : kept_.ms_left();
+    if (sys::retry([&] { return ::poll(sources.data(), sources.size(), ms_left); }) == -1)
+      return false;
     // Dead workers come first: a jail's last process must be reaped before the jail counts as
     // gone.
     if (sources[2].revents != 0 && !forker_.reap()) return false;
     if (sources[3].revents != 0 && !take_exit()) return false;
     const auto others = std::span(sources).subspan(4);
     if (!(slots_ != nullptr ? slots_->hear(others) : kept_.hear(others))) return false;
+    if (!kept_.drop_old() || !request_again()) return false;
     if (sources[0].revents != 0 && !take_request()) return false;
     if (sources[1].revents != 0 && !take_jail()) return false;
     return true;
@@ -87,8 +90,20 @@ class Zygote {
     sandbox::EmptyJail jail;
     if (slots_ == nullptr && kept_.renew(spawn->worker_id, jail))
       return fork(jail, spawn->readiness);
-    wanted_[spawn->worker_id] = spawn->readiness;
-    return spawner_.request(spawn->worker_id);
+    return request(spawn->worker_id, spawn->readiness);
+  }
+
+  bool request(std::uint32_t worker_id, const Readiness& readiness) {
+    wanted_[worker_id] = readiness;
+    return spawner_.request(worker_id);
+  }
+
+  // The workers whose slot has lost the jail that it had kept for them.
+  bool request_again() {
+    if (slots_ == nullptr) return true;
+    for (const auto& [worker_id, readiness] : slots_->take_jailless())
+      if (!request(worker_id, readiness)) return false;
+    return true;
   }
 
   bool take_jail() {

@@ -14,17 +14,14 @@ import pytest
 from jailed_attack import JAILED
 from processes import descendants_of
 from levels import can_have, can_have_level_4, programs, shm, start_kind  # noqa: F401
-from service import BUILD, Service
-from state import Scrape
+from kept import MOST_JOBS, RETURNS, SLOTS, Jails
 
 PROBER = (Path(__file__).parents[1] / "support/prober_job.py").read_text()
 ATTACKS = sorted((Path(__file__).parents[2] / "attacks").glob("*.py"))
 PLAIN = "import os\ndef main():\n    os.listdir('/etc'), os.listdir('/tmp'), os.stat('/usr/lib/os-release')\n    return open('/etc/ld.so.cache', 'rb').read(1) and 42"
-MOST_JOBS = 1_000  # of a jail (sandbox/makers/kept_jail.cc)
-SLOTS = 4  # of a service with one parked worker: the parked one, the running one, one that is being emptied
 
 UNTOUCHED = {
-    "returns": "def main(): return 1",
+    "returns": RETURNS,
     "reads": PLAIN,
     "looks around": "import os\ndef main():\n    for top in ('/usr/lib', '/usr/share', '/usr/bin'):\n        for at, _, _ in list(os.walk(top))[:300:-1]: os.stat(at)",
     "raises": "def main(): 1 / 0",
@@ -73,39 +70,10 @@ def main():
 def service(request, programs, shm):  # noqa: F811
     if not can_have(request.param, programs):
         pytest.skip("this host gives less")
-    with start_kind(request.param, programs, shm, pool=1, running=1, timeout_ms=300, keep_jails="all") as running:
+    with start_kind(request.param, programs, shm, pool=1, running=1, timeout_ms=300) as running:
         if not running.health()["isolation"]["keeps_jails"]:
             pytest.skip("this host lets no jail be kept")
         yield running
-
-
-class Jails:
-    """Which jails a service makes and keeps. The worker that is parked was made after the last job."""
-
-    def __init__(self, service):
-        self.service = service
-        self.counts = self.read()
-
-    def read(self):
-        self.service.wait_full()
-        samples = Scrape(self.service).samples
-        return {key[1:]: value for key, value in samples.items() if key[0] in ("pyexec_jails_total", "pyexec_jails_lost_total")}
-
-    def news(self):
-        """What was counted since the last call."""
-        before, self.counts = self.counts, self.read()
-        return {key[0]: int(value - before[key]) for key, value in self.counts.items() if value != before[key]}
-
-    def lost(self):
-        """The reasons for which jails were thrown away since the last call; waits for one."""
-        found = {}
-        def some():
-            for name, count in self.news().items():
-                if name not in ("made", "kept"):
-                    found[name] = found.get(name, 0) + count
-            return found
-        self.service.wait_until(some)
-        return found
 
 
 def probe(service):
@@ -138,7 +106,7 @@ def in_new_jails(service):
 @pytest.mark.parametrize("name", UNTOUCHED)
 def test_a_jail_that_is_left_untouched_is_kept(service, name):
     for _ in range(SLOTS):  # jails without a job before them
-        service.execute(UNTOUCHED["returns"])
+        service.execute(RETURNS)
     jails = Jails(service)
     for _ in range(2 * SLOTS):
         service.execute(UNTOUCHED[name])
@@ -152,7 +120,7 @@ def test_a_jail_that_is_touched_is_thrown_away(service, name):
     if service.kind == "user" and "link" in name and "/etc" in statement:
         pytest.skip("all jails have one /etc there (SECURITY.md)")
     for _ in range(SLOTS):
-        service.execute(UNTOUCHED["returns"])
+        service.execute(RETURNS)
     jails = Jails(service)
     service.execute(TOUCHING.format(statement=statement))
     assert jails.lost() == {reason: 1}
@@ -178,17 +146,6 @@ def test_nothing_of_a_job_is_there_for_the_next_one(service, in_new_jails, name)
         service.execute(UNTOUCHED[name])
     for _ in range(SLOTS):
         assert not differences(in_new_jails, probe(service))
-
-
-@pytest.mark.parametrize("service", ["root"], indirect=True, scope="module")
-def test_a_jail_is_not_used_for_ever(service):
-    for _ in range(SLOTS):
-        service.execute(PLAIN)
-    jails = Jails(service)
-    for _ in range((MOST_JOBS + 2) * SLOTS):
-        service.execute(UNTOUCHED["returns"])
-    news = jails.news()
-    assert 1 <= news["made"] - news.get("ended", 0) <= 2 * SLOTS, news
 
 
 LOCKS_FOR_LATER = """
@@ -226,117 +183,3 @@ def test_nothing_of_an_attack_is_there_for_the_next_job(service, in_new_jails, p
     service.execute(JAILED.format(source=path.read_text(), target=TARGET))
     for _ in range(SLOTS):
         assert not differences(in_new_jails, probe(service))
-
-
-@pytest.mark.parametrize("lie,reason", [("counter_unread", "processes"),
-                                        ("inode_unread", "files"), ("room_unread", "files")])
-def test_without_a_proof_no_jail_is_kept(programs, tmp_path, lie, reason):  # noqa: F811
-    if not can_have_level_4(programs):
-        pytest.skip("this host lets no control group be made")
-    worker = tmp_path / "pyexec-worker"
-    worker.write_text(f"#!/bin/sh\nexport LD_PRELOAD={BUILD}/libsaboteur.so SABOTAGE=init/{lie}\nexec {BUILD}/pyexec-worker\n")
-    worker.chmod(0o755)
-    tmp_path.chmod(0o755)
-    with Service(pool=1, running=1, worker=worker, keep_jails="all") as running:
-        assert running.health()["isolation"]["keeps_jails"]
-        jails = Jails(running)
-        for _ in range(2 * SLOTS):
-            assert running.execute(UNTOUCHED["returns"]).body["result"] == 1
-        running.wait_until(lambda: jails.read()[(reason,)] >= 2 * SLOTS)
-        assert jails.read()[("kept",)] == 0
-
-
-@pytest.mark.parametrize("keep_jails", ["off", "auto"])
-def test_no_jail_with_files_of_its_own_is_kept_if_that_is_not_wanted(programs, keep_jails):  # noqa: F811
-    """A later job could measure which names the one before looked up: they are in the caches of the jail's overlays."""
-    with Service(pool=1, keep_jails=keep_jails) as running:
-        if not running.health()["isolation"]["features"]["file_locks"] and keep_jails == "auto":
-            pytest.skip("jails have no files of their own here")
-        assert running.health()["isolation"]["keeps_jails"] is False
-        jails = Jails(running)
-        for _ in range(SLOTS):
-            running.execute(UNTOUCHED["returns"])
-        assert jails.news() == {"made": SLOTS}
-
-
-# Without namespaces: the uid, the directory and the supervisor are kept
-
-DIRECTORY = """
-import os
-import subprocess
-def main():
-    path = os.environ["TMPDIR"]
-    state = os.stat(path)
-    return [os.listdir(path), oct(state.st_mode), state.st_uid == os.getuid(), state.st_size, state.st_nlink,
-            state.st_mtime_ns == state.st_ctime_ns, os.getpriority(os.PRIO_PROCESS, 0)]
-"""
-CONFINED_UNTOUCHED = {
-    "returns": "def main(): return 1",
-    "dies": "import os\ndef main(): os.kill(os.getpid(), 9)",
-    "runs out of time": "def main():\n    while True: pass",
-    "has threads": "import threading\ndef main():\n    t = threading.Thread(target=int); t.start(); t.join()\n    return 1",
-}
-CONFINED_TOUCHED = {
-    "a file": "open(path + '/x', 'w')",
-    "a file that is gone again": "open(path + '/x', 'w'); os.unlink(path + '/x')",
-    "a directory": "os.mkdir(path + '/x'); os.rmdir(path + '/x')",
-    "a link": "os.symlink('a', path + '/x')",
-}
-
-
-@pytest.fixture(scope="module", params=["root-2", "root-1", "user-1"])
-def confined(request, programs, shm):  # noqa: F811
-    if request.param.startswith("user") and not can_have(request.param, programs):
-        pytest.skip("this host gives an ordinary user less")
-    with start_kind(request.param, programs, shm, pool=1, running=1, timeout_ms=300) as running:
-        assert running.health()["isolation"]["keeps_jails"]
-        yield running
-
-
-@pytest.mark.parametrize("name", CONFINED_UNTOUCHED)
-def test_a_directory_that_is_left_untouched_is_kept(confined, name):
-    for _ in range(SLOTS):
-        confined.execute(UNTOUCHED["returns"])
-    jails = Jails(confined)
-    for _ in range(2 * SLOTS):
-        confined.execute(CONFINED_UNTOUCHED[name])
-    news = jails.news()
-    assert news["kept"] > SLOTS and news.keys() <= {"kept", "made"}, news
-
-
-@pytest.mark.parametrize("name", CONFINED_TOUCHED)
-def test_a_directory_that_is_touched_is_removed(confined, name):
-    new = confined.execute(DIRECTORY).body["result"]
-    assert new[:3] == [[], "0o40700", True]
-    jails = Jails(confined)
-    script = f"import os\ndef main():\n    path = os.environ['TMPDIR']\n    {CONFINED_TOUCHED[name]}\n    return path"
-    path = confined.execute(script).body["result"]
-    assert jails.lost() == {"files": 1}
-    assert not os.path.exists(confined.shm.path(path))
-    for _ in range(SLOTS):
-        assert confined.execute(DIRECTORY).body["result"] == new
-
-
-WHOSE = "import os\ndef main(): return os.getuid()"
-
-
-def test_a_uid_that_somebody_else_takes_meanwhile_is_given_to_no_job(programs, shm):  # noqa: F811
-    with start_kind("root-2", programs, shm, pool=1, running=1) as running:
-        uids = {running.execute(WHOSE).body["result"] for _ in range(2 * SLOTS)}
-        running.wait_full()
-        parked = {os.stat(f"/proc/{pid}").st_uid for pid in descendants_of(running.process.pid)
-                  if Path(f"/proc/{pid}/comm").read_text() == "pyexec-worker\n"}
-        taken = uids - parked
-        assert taken
-        others = [subprocess.Popen(["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "sleep", "1000"]) for uid in taken]
-        try:
-            for other, uid in zip(others, taken):
-                running.wait_until(lambda pid=other.pid, uid=uid: os.stat(f"/proc/{pid}").st_uid == uid)
-            answers = [running.execute(WHOSE) for _ in range(3 * SLOTS)]
-            assert [answer.outcome for answer in answers] == ["ok"] * len(answers)
-            assert not {answer.body["result"] for answer in answers} & taken
-            assert all(other.poll() is None for other in others)  # and nobody's process is killed
-        finally:
-            for other in others:
-                other.kill()
-                other.wait()

@@ -81,7 +81,7 @@ const std::vector<Choice> kChoices = {
     {"PYEXEC_LOG", &Config::log, {"auto", "json", "text", "quiet"}},
     {"PYEXEC_PUSH_RESULTS", &Config::push_results, {"none", "log"}},
     {"PYEXEC_MEMORY_IMAGE", &Config::memory_image, {"auto", "off"}},
-    {"PYEXEC_KEEP_JAILS", &Config::keep_jails, {"auto", "all", "off"}},
+    {"PYEXEC_KEEP_JAILS", &Config::keep_jails, {"auto", "off"}},
 };
 
 std::string flag_of(const std::string& variable) {

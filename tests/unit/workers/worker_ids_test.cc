@@ -45,12 +45,24 @@ TEST_CASE("an id in the jail of another has the uids of both", "[worker_ids]") {
   const std::uint32_t first = ids.take().value();
   ids.release(first);
   const std::uint32_t second = ids.take().value();
-  ids.share(first, second);
+  CHECK(ids.share(first, second));
   CHECK(ids.take() == 2u);
   CHECK_FALSE(ids.take());  // the uid of `first` is in use
   ids.release(second);
   ids.release(second);
   CHECK(ids.take() == 3u);
+  CHECK(ids.take() == 4u);
+  CHECK_FALSE(ids.take());
+}
+
+TEST_CASE("a uid that another has meanwhile is not shared", "[worker_ids]") {
+  WorkerIds ids;
+  ids.limit(3);
+  ids.release(ids.take().value());
+  for (std::uint32_t i = 1; i < 4; ++i) CHECK(ids.take() == i);
+  CHECK_FALSE(ids.share(0, 1));
+  CHECK(ids.share(4, 1));  // its own
+  ids.release(1);
   CHECK(ids.take() == 4u);
   CHECK_FALSE(ids.take());
 }

@@ -1,0 +1,154 @@
+"""What a service does not keep of a jail that its job left untouched, and which such jails it throws away all the same."""
+
+import os
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+
+from kept import MOST_JOBS, RETURNS, SLOTS, Jails
+from levels import can_have, can_have_level_4, programs, shm, start_kind  # noqa: F401
+from processes import descendants_of, name_of
+from service import BUILD, Service
+from state import Scrape, pool_of
+
+
+def looks_up(count, length):
+    """A script that asks for that many files that are not there, and then waits to be stopped."""
+    return f"""
+import os
+def main():
+    for i in range({count}):
+        os.path.exists("/usr/lib/" + str(i).zfill({length}))
+    while True: pass
+"""
+
+
+@pytest.fixture
+def at_level_4(programs):  # noqa: F811
+    if not can_have_level_4(programs):
+        pytest.skip("this host lets no control group be made")
+    with Service(pool=1, running=1, timeout_ms=3000) as running:
+        yield running
+
+
+def cached_names():
+    """How many names the kernel has cached, in all file systems."""
+    return int(Path("/proc/sys/fs/dentry-state").read_text().split()[0])
+
+
+def test_names_that_a_job_looked_up_are_forgotten_before_the_next(at_level_4):
+    """A later job could measure which they were."""
+    if not at_level_4.health()["isolation"]["features"]["file_locks"]:
+        pytest.skip("jails have no overlays of their own here: names are cached for all jobs at once")
+    count = 150_000
+    for _ in range(SLOTS):
+        at_level_4.execute(RETURNS)
+    jails = Jails(at_level_4)
+    before = most = cached_names()
+    job = threading.Thread(target=at_level_4.execute, args=[looks_up(count, 8)])
+    job.start()
+    while job.is_alive():
+        most = max(most, cached_names())
+    assert most > before + 0.9 * count
+    for _ in range(2 * SLOTS):
+        at_level_4.execute(RETURNS)
+    assert jails.news().keys() <= {"kept", "made"}  # and none is thrown away
+    at_level_4.wait_until(lambda: cached_names() < most - 0.9 * count)  # the file system below keeps its own
+
+
+def test_a_jail_whose_names_fill_the_slots_memory_is_thrown_away(at_level_4):
+    for _ in range(SLOTS):
+        at_level_4.execute(RETURNS)
+    jails = Jails(at_level_4)
+    assert at_level_4.execute(looks_up(300_000, 250)).outcome == "time_limit"
+    assert jails.lost() == {"memory": 1}
+
+
+def test_a_jail_is_not_used_for_ever(at_level_4):
+    for _ in range(SLOTS):
+        at_level_4.execute(RETURNS)
+    jails = Jails(at_level_4)
+    for _ in range((MOST_JOBS + 2) * SLOTS):
+        at_level_4.execute(RETURNS)
+    news = jails.news()
+    assert 1 <= news["age"] <= news["made"] <= 2 * SLOTS, news
+
+
+@pytest.mark.parametrize("lie,reason", [("counter_unread", "processes"), ("inode_unread", "files"), ("room_unread", "files")])
+def test_without_a_proof_no_jail_is_kept(programs, tmp_path, lie, reason):  # noqa: F811
+    if not can_have_level_4(programs):
+        pytest.skip("this host lets no control group be made")
+    worker = tmp_path / "pyexec-worker"
+    worker.write_text(f"#!/bin/sh\nexport LD_PRELOAD={BUILD}/libsaboteur.so SABOTAGE=init/{lie}\nexec {BUILD}/pyexec-worker\n")
+    worker.chmod(0o755)
+    tmp_path.chmod(0o755)
+    with Service(pool=1, running=1, worker=worker) as running:
+        assert running.health()["isolation"]["keeps_jails"]
+        jails = Jails(running)
+        for _ in range(2 * SLOTS):
+            assert running.execute(RETURNS).body["result"] == 1
+        running.wait_until(lambda: jails.read()[(reason,)] >= 2 * SLOTS)
+        assert jails.read()[("kept",)] == 0
+
+
+def test_no_jail_is_kept_if_that_is_not_wanted():
+    with Service(pool=1, keep_jails="off") as running:
+        assert running.health()["isolation"]["keeps_jails"] is False
+        jails = Jails(running)
+        for _ in range(SLOTS):
+            running.execute(RETURNS)
+        assert jails.news() == {"made": SLOTS}
+
+
+def field_of(pid, name):
+    """The words of that line of the process's status; none if it has ended."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+    return next((line.split()[1:] for line in lines if line.startswith(name + ":")), [])
+
+
+def idle_inits(service):
+    """The inits that are alone in their jail."""
+    numbers = {pid: field_of(pid, "NSpid") for pid in descendants_of(service.process.pid)}
+    inits = [pid for pid, at in numbers.items() if len(at) > 1 and at[-1] == "1"]
+    jails = {pid: os.readlink(f"/proc/{pid}/ns/pid") for pid, at in numbers.items() if len(at) > 1}
+    return [init for init in inits if list(jails.values()).count(jails[init]) == 1]
+
+
+def slots_of(service):
+    return [pid for pid in descendants_of(service.process.pid) if name_of(pid) == "pyexec-slot"]
+
+
+@pytest.mark.parametrize("when", ["before it is chosen", "once it is chosen"])
+@pytest.mark.parametrize("kind", ["root", "root-3"])
+def test_a_kept_jail_that_ends_costs_no_worker(programs, shm, kind, when):  # noqa: F811
+    if not can_have(kind, programs):
+        pytest.skip("this host gives less")
+    with start_kind(kind, programs, shm, pool=1, running=1) as running:
+        for _ in range(2 * SLOTS):
+            running.execute(RETURNS)
+        running.wait_full()
+        jails = Jails(running)
+        running.wait_until(lambda: idle_inits(running))
+        ended = idle_inits(running)
+        # A slot that is stopped cannot tell that its jail has ended, so the zygote chooses it.
+        stopped = slots_of(running) if when == "once it is chosen" else []
+        for pid in stopped:
+            os.kill(pid, signal.SIGSTOP)
+        for pid in ended:
+            os.kill(pid, signal.SIGKILL)
+        running.wait_until(lambda: not any(field_of(pid, "NSpid") for pid in ended))
+        assert running.execute(RETURNS).body["result"] == 1
+        if stopped:
+            running.wait_until(lambda: pool_of(running)["starting"] == 1)
+        for pid in stopped:
+            os.kill(pid, signal.SIGCONT)
+        for _ in range(2 * SLOTS):
+            assert running.execute(RETURNS).body["result"] == 1
+        news = jails.news()
+        assert news["lost"] == len(ended) and 1 <= news["made"] <= SLOTS, news
+        assert Scrape(running)[("pyexec_worker_failures_total",)] == 0
