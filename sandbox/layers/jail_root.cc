@@ -9,6 +9,7 @@
 
 #include <cstdio>
 #include <cstring>
+#include <string>
 
 #include "sandbox/base/sys.h"
 #include "sandbox/layers/root_table.h"
@@ -78,6 +79,7 @@ int link_guarded(const char* name, const char* target) {
 }
 
 SetupError make_entry(const RootEntry& entry, std::uint32_t row, Reuse reuse) {
+  constexpr std::size_t tree_size = std::char_traits<char>::length(kTree);
   const Path target = join(kJailRoot, entry.path);
   if (const char* name = guarded_name(entry)) {
     const bool is_there =
@@ -88,9 +90,12 @@ SetupError make_entry(const RootEntry& entry, std::uint32_t row, Reuse reuse) {
     case Entry::guarded:
       return check(mount_guarded(target.text), Step::jail_root, row);
     case Entry::bind: {
-      const Path source = source_of(row);
-      if (::access(source.text, F_OK) == -1 && entry.presence == Presence::if_on_host) return ok();
-      return add_overlay(source.text, target.text, reuse, row);
+      const Path source = source_of(row), shown = join(kTreeOverlay, entry.path + tree_size);
+      if (::access(source.text, F_OK) == 0)
+        return add_overlay(source.text, target.text, reuse, row);
+      if (::access(target.text, F_OK) == -1 && entry.presence == Presence::if_on_host) return ok();
+      return check(::mount(shown.text, target.text, nullptr, MS_BIND, nullptr), Step::jail_root,
+                   row);
     }
     case Entry::device: {
       const Path node = join(kJailNodes, std::strrchr(entry.path, '/'));
@@ -156,16 +161,24 @@ SetupError each_row(Act act) {
 
 SetupError forget_names() {
   PYEXEC_TRY(forget_names_of("/", 100));
-  PYEXEC_TRY(each_row([](const RootEntry& entry, std::uint32_t row) {
+  dev_t tree = 0;  // the overlay of the first row that is bound
+  PYEXEC_TRY(each_row([&](const RootEntry& entry, std::uint32_t row) {
+    struct stat state = {};
     if (entry.kind != Entry::bind) return ok();
-    const SetupError result = forget_names_of(entry.path, row);
-    return result.error == ENOENT && entry.presence == Presence::if_on_host ? ok() : result;
+    if (::stat(entry.path, &state) == -1)
+      return errno == ENOENT && entry.presence == Presence::if_on_host
+                 ? ok()
+                 : fail(Step::jail_root, errno, 500 + row);
+    if (state.st_dev == tree) return ok();
+    if (tree == 0) tree = state.st_dev;
+    return forget_names_of(entry.path, row);
   }));
   return each_row(verify_entry);
 }
 
 SetupError enter_jail_root(Reuse reuse) {
   PYEXEC_TRY(add_overlay(kLowerRoot, kJailRoot, reuse, 100));
+  PYEXEC_TRY(add_overlay(kTreeSource, kTreeOverlay, reuse, 105));
   PYEXEC_TRY(each_row(
       [&](const RootEntry& entry, std::uint32_t row) { return make_entry(entry, row, reuse); }));
   PYEXEC_TRY(check(::chdir(kJailRoot), Step::jail_root, 101));

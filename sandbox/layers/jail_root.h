@@ -1,9 +1,9 @@
 // The root of one jail with files of its own (Files::own).
 //
 //   /          overlay of what the jailer has prepared       /tmp, /dev/shm   its scratch (init.cc)
-//   /usr/bin,  an overlay of the host's directory each       /dev/null, ...   device nodes that no
-//   /usr/lib,                                                                 other jail has
-//   ...                                                      /etc             a tmpfs with links
+//   /usr/bin,  parts of one overlay of the host's /usr; an   /dev/null, ...   device nodes that no
+//   /usr/lib,  overlay each where the host has mounted                        other jail has
+//   ...        another file system there                     /etc             a tmpfs with links
 //
 // A lock is taken on an inode. A file that two jails can both open has a separate inode in each of
 // them, so a job can lock files as it likes and no other job can notice.

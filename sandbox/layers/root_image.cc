@@ -88,6 +88,15 @@ int make_plain(const RootEntry& entry, const std::string& target) {
   }
 }
 
+// Whether the host's directory is of the tree's mount: no other mount is above it.
+bool is_of_the_tree(const char* path) {
+  if (std::strncmp(path, kTree, std::strlen(kTree)) != 0) return false;
+  struct statx here = {}, tree = {};
+  return ::statx(AT_FDCWD, path, 0, STATX_MNT_ID, &here) == 0 &&
+         ::statx(AT_FDCWD, kTree, 0, STATX_MNT_ID, &tree) == 0 &&
+         (here.stx_mask & STATX_MNT_ID) != 0 && here.stx_mnt_id == tree.stx_mnt_id;
+}
+
 // Makes the sources of a jail's own files (jail_root.h) in the staging tree.
 int make_source(const RootEntry& entry, std::uint32_t row) {
   const std::string lower = std::string(kStaging) + kLowerRoot;
@@ -98,8 +107,10 @@ int make_source(const RootEntry& entry, std::uint32_t row) {
       return ::mkdir(target.c_str(), 0755) == -1 ? -1
                                                  : ::mkdir((lower + kGuardedFiles).c_str(), 0755);
     case Entry::bind: {
+      if (::mkdir(target.c_str(), 0755) == -1) return -1;
+      if (is_of_the_tree(entry.path)) return 0;
       const std::string source = kStaging + (kSources + std::to_string(row));
-      if (::mkdir(target.c_str(), 0755) == -1 || ::mkdir(source.c_str(), 0755) == -1) return -1;
+      if (::mkdir(source.c_str(), 0755) == -1) return -1;
       return bind(entry.path, source.c_str(), MS_RDONLY | MS_NODEV);
     }
     case Entry::device:
@@ -113,15 +124,18 @@ int make_source(const RootEntry& entry, std::uint32_t row) {
 SetupError prepare_sources() {
   constexpr std::uint32_t kFirst = 100;
   const std::string staging = kStaging;
-  for (const char* directory : {kLowerRoot, kEmptyRoot, kSources, kNodes, kJailNodes, kJailRoot})
+  for (const char* directory :
+       {kLowerRoot, kEmptyRoot, kTreeSource, kTreeOverlay, kSources, kNodes, kJailNodes, kJailRoot})
     PYEXEC_TRY(check(::mkdir((staging + directory).c_str(), 0755), Step::root_entry, kFirst));
   // A node lasts as long as its jail: five for each live jail.
   constexpr const char* kBound = "mode=0755,size=4k,nr_inodes=512k";
   const std::string nodes = staging + kNodes, shown = staging + kJailNodes;
   PYEXEC_TRY(check(::mount("pyexec-devices", nodes.c_str(), "tmpfs", MS_NOSUID | MS_NOEXEC, kBound),
                    Step::root_entry, kFirst + 1));
-  return check(bind(nodes.c_str(), shown.c_str(), MS_RDONLY | MS_NOEXEC), Step::root_entry,
-               kFirst + 2);
+  PYEXEC_TRY(check(bind(nodes.c_str(), shown.c_str(), MS_RDONLY | MS_NOEXEC), Step::root_entry,
+                   kFirst + 2));
+  return check(bind(kTree, (staging + kTreeSource).c_str(), MS_RDONLY | MS_NODEV), Step::root_entry,
+               kFirst + 3);
 }
 
 int make_entry(const Plan& plan, const RootEntry& entry) {

@@ -33,9 +33,13 @@ std::span<const RootEntry> root_table();
 const char* guarded_name(const RootEntry& entry);
 
 // Files::own: the directories that the jailer prepares, as the inits see them.
-inline constexpr const char* kLowerRoot = "/lower";       // all but what is bound
-inline constexpr const char* kEmptyRoot = "/empty";       // an overlay takes two directories
-inline constexpr const char* kSources = "/sources/";      // bound directories of the host, by row
+inline constexpr const char* kLowerRoot = "/lower";  // all but what is bound
+inline constexpr const char* kEmptyRoot = "/empty";  // an overlay takes two directories
+inline constexpr const char* kTree =
+    "/usr";  // of the host; what is bound from its mount has one overlay
+inline constexpr const char* kTreeSource = "/tree";
+inline constexpr const char* kTreeOverlay = "/tree-overlay";
+inline constexpr const char* kSources = "/sources/";      // other bound directories, by row
 inline constexpr const char* kNodes = "/nodes";           // device nodes of one jail
 inline constexpr const char* kJailNodes = "/jail-nodes";  // the same, read-only
 inline constexpr const char* kJailRoot = "/jail";         // where an init assembles its root

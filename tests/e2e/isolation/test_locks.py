@@ -6,6 +6,7 @@ import pytest
 
 from levels import can_have, start_kind
 from request_parts import result_of
+from service import Service
 
 
 @pytest.fixture(scope="module", params=["root", "root-2", "user"])
@@ -58,20 +59,37 @@ def lock_all():
 """
 
 
-def test_a_lock_is_one_jobs_own(at):
-    if not has_locks(at):
-        pytest.skip("locks are refused here")
+def check_that_no_lock_is_seen_by_another_job(service):
     holder = LOCK_ALL + "def main():\n    return [lock_all(), time.sleep(2)]\n"
     # Positive control: within a job, whose second descriptor is another owner, the same locks are taken.
     other = LOCK_ALL + "def main():\n    return [lock_all(), len(lock_all())]\n"
     with concurrent.futures.ThreadPoolExecutor(1) as executor:
-        holding = executor.submit(result_of, at, holder)
-        at.wait_until(lambda: at.health()["pool"]["running"] == 1)
-        found, found_again = result_of(at, other)
+        holding = executor.submit(result_of, service, holder)
+        service.wait_until(lambda: service.health()["pool"]["running"] == 1)
+        found, found_again = result_of(service, other)
         assert not holding.done()
         assert holding.result()[0] == []
     assert found == []
     assert found_again >= 13
+
+
+def test_a_lock_is_one_jobs_own(at):
+    if not has_locks(at):
+        pytest.skip("locks are refused here")
+    check_that_no_lock_is_seen_by_another_job(at)
+
+
+def test_a_lock_is_one_jobs_own_on_what_the_host_has_mounted_below_usr(programs):
+    """It has an overlay of its own; all else below /usr has one in common."""
+    zones = "/usr/share/zoneinfo"
+    mounted = ["unshare", "--mount", "sh", "-c", f'mount --bind {zones} {zones} && exec "$0"', programs / "pyexec-server"]
+    with Service(command=mounted, pool=2) as service:
+        if not has_locks(service):
+            pytest.skip("locks are refused here")
+        check_that_no_lock_is_seen_by_another_job(service)
+        devices = "import os\ndef main(): return [os.stat(path).st_dev for path in ('/usr/lib', '/usr/bin', '/usr/share/zoneinfo')]"
+        lib, programs_too, zones_too = result_of(service, devices)
+        assert lib == programs_too != zones_too
 
 
 SQLITE = """
