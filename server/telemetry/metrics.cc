@@ -147,9 +147,8 @@ Metrics::Families::Families() {
     this->jails[i] = &jails_family.Add({{"jail", kJails[i]}});
   auto& lost_family = counters(
       this->registry, "pyexec_jails_lost_total",
-      "Jails that might have been kept, but their job made processes or threads, or files, or its "
-      "worker ended by itself (ended), or names that it looked up fill the memory; or they have "
-      "had their number of jobs or their time (age), or their init has ended (lost)");
+      "Jails thrown away: their job made processes or files, or names that it looked up fill the "
+      "memory, or its worker or its jail's init ended (ended, lost); or they are old (age)");
   for (std::size_t i = 1; i < this->jails_lost.size(); ++i)
     this->jails_lost[i] = &lost_family.Add({{"reason", sandbox::kVerdictNames[i]}});
   auto& messages_family =
