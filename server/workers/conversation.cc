@@ -5,6 +5,7 @@
 
 #include "sandbox/base/times.h"
 #include "server/job/input_rules.h"
+#include "server/workers/frame_reader.h"
 
 namespace pyexec {
 namespace {
@@ -42,19 +43,16 @@ awaitable<Channel> exchange_frames(WorkerHandle& worker, const Assignment& job, 
       co_await net::async_write(socket, net::buffer(job.job_frame), kAsTuple);
   if (send_error) co_return closed_by(send_error);
 
-  std::array<std::byte, kFrameHeaderBytes> bytes;
-  const auto [header_error, header_size] =
-      co_await net::async_read(socket, net::buffer(bytes), kAsTuple);
+  FrameReader reader(socket);
+  const auto [header_error, header] = co_await reader.read_head();
   if (header_error) co_return closed_by(header_error);
-  const auto header = decode_header(bytes);
   if (!header || header->type != FrameType::report) co_return Channel::malformed;
   // The script controls the length, so it is checked before anything is allocated.
   if (header->body_bytes > largest_report(job)) co_return Channel::too_large;
   out.report_bytes = header->body_bytes;
   const auto make = [&] { return std::string(out.report_bytes, '\0'); };
   std::string body = co_await offload.run(out.report_bytes, make);
-  const auto [body_error, body_size] =
-      co_await net::async_read(socket, net::buffer(body), kAsTuple);
+  const error_code body_error = co_await reader.read_body(body);
   if (body_error) co_return Channel::closed;
   out.reported_ns = sandbox::monotonic_ns();
   const auto decode = [&] { return decode_report(body, job.options.files_count); };

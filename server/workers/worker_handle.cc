@@ -1,6 +1,7 @@
 #include "server/workers/worker_handle.h"
 
 #include "sandbox/base/lifeline.h"
+#include "server/workers/frame_reader.h"
 
 namespace pyexec {
 
@@ -10,7 +11,7 @@ WorkerHandle::WorkerHandle(net::any_io_executor executor, Identity identity, FdM
       output_(executor, message.fds[1].release()),
       errors_(executor, message.fds[2].release()),
       lifeline_(executor, net::local::stream_protocol(), message.fds[3].release()),
-      init_(executor, message.fds[4].release()),
+      init_pidfd_(std::move(message.fds[4])),
       gone_(executor) {}
 
 awaitable<bool> WorkerHandle::end_job() {
@@ -31,7 +32,7 @@ awaitable<bool> WorkerHandle::hear() {
     const auto self = weak.lock();
     if (error || !self) return;
     self->lifeline_.cancel();
-    self->init_.cancel();
+    if (self->init_) self->init_->cancel();
   });
   char word = 0;
   const auto [error, size] = co_await lifeline_.async_receive(net::buffer(&word, 1), kAsTuple);
@@ -41,8 +42,9 @@ awaitable<bool> WorkerHandle::hear() {
   jail_broke_ = true;
   // If the init ended in another way, the kernel empties its jail. Its pidfd signals when that is
   // done.
+  if (!init_) init_.emplace(lifeline_.get_executor(), init_pidfd_.release());
   const auto [wait_error] =
-      co_await init_.async_wait(net::posix::stream_descriptor::wait_read, kAsTuple);
+      co_await init_->async_wait(net::posix::stream_descriptor::wait_read, kAsTuple);
   empty_ = !wait_error;
   co_return empty_;
 }
@@ -65,14 +67,12 @@ void WorkerHandle::announce() {
 }
 
 awaitable<WorkerHandle::FirstWords> WorkerHandle::await_ready() {
-  std::array<std::byte, kFrameHeaderBytes> bytes;
-  const auto [error, size] = co_await net::async_read(job_, net::buffer(bytes), kAsTuple);
-  const auto header = error ? std::nullopt : decode_header(bytes);
+  FrameReader reader(job_);
+  const auto [error, header] = co_await reader.read_head();
   std::string body;
   if (header && header->body_bytes <= kMaxMessageBytes) {
     body.resize(header->body_bytes);
-    const auto [body_error, body_size] =
-        co_await net::async_read(job_, net::buffer(body), kAsTuple);
+    const error_code body_error = co_await reader.read_body(body);
     if (body_error) body.clear();
   }
   const auto times = header && header->type == FrameType::ready ? decode_ready(body) : std::nullopt;

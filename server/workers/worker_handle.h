@@ -80,7 +80,8 @@ class WorkerHandle : public std::enable_shared_from_this<WorkerHandle> {
   net::posix::stream_descriptor output_;
   net::posix::stream_descriptor errors_;
   net::local::stream_protocol::socket lifeline_;
-  net::posix::stream_descriptor init_;
+  UniqueFd init_pidfd_;
+  std::optional<net::posix::stream_descriptor> init_;  // the same, once it is waited for
   std::optional<int> wait_status_;
   sandbox::Usage when_ready_ = {};
   std::optional<sandbox::Usage> used_;
