@@ -37,31 +37,10 @@ Path source_of(std::uint32_t row) {
   return path;
 }
 
-// With directories numbered as they are below, if the kernel can. Else an overlay of two file
-// systems numbers its directories as they are looked at.
-int mount_overlay(const char* lower, const char* target) {
+SetupError add_overlay(const char* lower, const char* target, std::uint32_t row) {
   char options[256];
-  std::snprintf(options, sizeof options, "lowerdir=%s:%s,xino=on", lower, kEmptyRoot);
-  if (::mount("pyexec-root", target, "overlay", kReadOnly, options) == 0) return 0;
-  *std::strrchr(options, ',') = '\0';
-  return ::mount("pyexec-root", target, "overlay", kReadOnly, options);
-}
-
-// Whether the numbers of the overlay's directories do not tell what was looked at before: as below
-// where that is the file system of the empty directory too, else with a mark in the uppermost bits.
-bool has_fixed_numbers(const char* lower, const char* overlay) {
-  struct stat below = {}, empty = {}, here = {};
-  if (::stat(lower, &below) == -1 || ::stat(kEmptyRoot, &empty) == -1 ||
-      ::stat(overlay, &here) == -1)
-    return false;
-  constexpr int kMark = 48;
-  return below.st_dev == empty.st_dev ? here.st_ino == below.st_ino : here.st_ino >> kMark != 0;
-}
-
-SetupError add_overlay(const char* lower, const char* target, Reuse reuse, std::uint32_t row) {
-  PYEXEC_TRY(check(mount_overlay(lower, target), Step::jail_root, row));
-  if (reuse == Reuse::never || has_fixed_numbers(lower, target)) return ok();
-  return fail(Step::jail_root, 0, kUnfixedNumbers);
+  std::snprintf(options, sizeof options, "lowerdir=%s:%s", lower, kEmptyRoot);
+  return check(::mount("pyexec-root", target, "overlay", kReadOnly, options), Step::jail_root, row);
 }
 
 // Removing a missing file must fail with ENOENT, which a read-only mount does not do
@@ -78,7 +57,7 @@ int link_guarded(const char* name, const char* target) {
   return ::symlink(join("..", join(kGuardedFiles, name).text).text, target);
 }
 
-SetupError make_entry(const RootEntry& entry, std::uint32_t row, Reuse reuse) {
+SetupError make_entry(const RootEntry& entry, std::uint32_t row) {
   constexpr std::size_t tree_size = std::char_traits<char>::length(kTree);
   const Path target = join(kJailRoot, entry.path);
   if (const char* name = guarded_name(entry)) {
@@ -91,8 +70,7 @@ SetupError make_entry(const RootEntry& entry, std::uint32_t row, Reuse reuse) {
       return check(mount_guarded(target.text), Step::jail_root, row);
     case Entry::bind: {
       const Path source = source_of(row), shown = join(kTreeOverlay, entry.path + tree_size);
-      if (::access(source.text, F_OK) == 0)
-        return add_overlay(source.text, target.text, reuse, row);
+      if (::access(source.text, F_OK) == 0) return add_overlay(source.text, target.text, row);
       if (::access(target.text, F_OK) == -1 && entry.presence == Presence::if_on_host) return ok();
       return check(::mount(shown.text, target.text, nullptr, MS_BIND, nullptr), Step::jail_root,
                    row);
@@ -176,11 +154,10 @@ SetupError forget_names() {
   return each_row(verify_entry);
 }
 
-SetupError enter_jail_root(Reuse reuse) {
-  PYEXEC_TRY(add_overlay(kLowerRoot, kJailRoot, reuse, 100));
-  PYEXEC_TRY(add_overlay(kTreeSource, kTreeOverlay, reuse, 105));
-  PYEXEC_TRY(each_row(
-      [&](const RootEntry& entry, std::uint32_t row) { return make_entry(entry, row, reuse); }));
+SetupError enter_jail_root() {
+  PYEXEC_TRY(add_overlay(kLowerRoot, kJailRoot, 100));
+  PYEXEC_TRY(add_overlay(kTreeSource, kTreeOverlay, 105));
+  PYEXEC_TRY(each_row(make_entry));
   PYEXEC_TRY(check(::chdir(kJailRoot), Step::jail_root, 101));
   // Detaches the old root as in root_image.cc.
   PYEXEC_TRY(check(sys::pivot_root(".", "."), Step::jail_root, 102));

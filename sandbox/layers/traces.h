@@ -4,7 +4,7 @@
 // The kernel notes each change of a file or directory in its time of change (ctime), which nobody
 // can set, and counts a file system's blocks and files. So a jail whose directories have the same
 // inode data as before, and whose file systems have as much room as before, holds no file and never
-// held one. Four things make that exact: reading leaves no time behind (noatime), and no number
+// held one. Four things make that exact: reading leaves no time behind (noatime), and no name
 // (jail_root.h); no file can be made without a name, which no directory would show (policy_for);
 // and `settle_traces` ends the clock tick in which the last change before the job was made, within
 // which a second one would not show.
