@@ -73,6 +73,8 @@ def disorder(numbers):
 
 def test_numbers_of_directories_do_not_tell_which_of_them_a_job_looked_at(at_level_4):
     """The kernel may number a directory when it is first looked at."""
+    if not at_level_4.health()["isolation"]["features"]["file_locks"]:
+        pytest.skip("jails have no overlays of their own here: numbers are the file system's")
     def look(code):
         return at_level_4.execute(LOOK + f"def main(): return {code}").body["result"]
     for _ in range(2 * SLOTS):
@@ -81,8 +83,7 @@ def test_numbers_of_directories_do_not_tell_which_of_them_a_job_looked_at(at_lev
     # Another processor counts from elsewhere.
     assert [number for number in (disorder(look("look(ALL)")) for _ in range(2 * SLOTS)) if number > 5] == []
     assert jails.news()["kept"] >= SLOTS
-    if at_level_4.health()["isolation"]["features"]["file_locks"]:  # else it is as in the host's file system
-        assert disorder(look("look(ALL[1::2]) and look(ALL)")) > len(DIRECTORIES) / 4
+    assert disorder(look("look(ALL[1::2]) and look(ALL)")) > len(DIRECTORIES) / 4
 
 
 def test_a_jail_whose_names_fill_the_slots_memory_is_thrown_away(at_level_4):
