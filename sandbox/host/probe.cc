@@ -16,6 +16,7 @@
 #include "sandbox/host/probe_layers.h"
 #include "sandbox/host/shortage.h"
 #include "sandbox/jail.h"
+#include "sandbox/layers/jail_root.h"
 #include "sandbox/layers/root_image.h"
 #include "sandbox/layers/scratch.h"
 #include "sandbox/layers/slot.h"
@@ -128,6 +129,7 @@ bool may_be_kept(const Plan& plan) {
 
 // Whether the plan may work if no jail is kept.
 bool is_about_keeping(const SetupError& error) {
+  if (error.step == Step::jail_root) return error.index == kUnfixedNumbers;
   return error.step == Step::fork && (error.error == EPERM || error.error == EINVAL);
 }
 

@@ -37,10 +37,26 @@ Path source_of(std::uint32_t row) {
   return path;
 }
 
-SetupError add_overlay(const char* lower, const char* target, std::uint32_t row) {
+bool is_on_one_file_system(const char* one, const char* other) {
+  struct stat here = {}, there = {};
+  return ::stat(one, &here) == 0 && ::stat(other, &there) == 0 && here.st_dev == there.st_dev;
+}
+
+bool has_number_of(const char* lower, const char* overlay) {
+  struct stat below = {}, here = {};
+  return ::stat(lower, &below) == 0 && ::stat(overlay, &here) == 0 && here.st_ino == below.st_ino;
+}
+
+// An overlay of one file system has its directories' numbers. One of two counts them as they are
+// looked at, which would tell the next job how many the last one looked at.
+SetupError add_overlay(const char* lower, const char* target, Reuse reuse, std::uint32_t row) {
+  const char* empty = is_on_one_file_system(lower, kTreeEmpty) ? kTreeEmpty : kEmptyRoot;
   char options[256];
-  std::snprintf(options, sizeof options, "lowerdir=%s:%s", lower, kEmptyRoot);
-  return check(::mount("pyexec-root", target, "overlay", kReadOnly, options), Step::jail_root, row);
+  std::snprintf(options, sizeof options, "lowerdir=%s:%s", lower, empty);
+  PYEXEC_TRY(check(::mount("pyexec-root", target, "overlay", kReadOnly, options), Step::jail_root,
+                   row));
+  const bool is_fixed = is_on_one_file_system(lower, empty) && has_number_of(lower, target);
+  return is_fixed || reuse == Reuse::never ? ok() : fail(Step::jail_root, 0, kUnfixedNumbers);
 }
 
 // Removing a missing file must fail with ENOENT, which a read-only mount does not do
@@ -57,7 +73,7 @@ int link_guarded(const char* name, const char* target) {
   return ::symlink(join("..", join(kGuardedFiles, name).text).text, target);
 }
 
-SetupError make_entry(const RootEntry& entry, std::uint32_t row) {
+SetupError make_entry(const RootEntry& entry, std::uint32_t row, Reuse reuse) {
   constexpr std::size_t tree_size = std::char_traits<char>::length(kTree);
   const Path target = join(kJailRoot, entry.path);
   if (const char* name = guarded_name(entry)) {
@@ -70,7 +86,7 @@ SetupError make_entry(const RootEntry& entry, std::uint32_t row) {
       return check(mount_guarded(target.text), Step::jail_root, row);
     case Entry::bind: {
       const Path source = source_of(row), shown = join(kTreeOverlay, entry.path + tree_size);
-      if (::access(source.text, F_OK) == 0) return add_overlay(source.text, target.text, row);
+      if (::access(source.text, F_OK) == 0) return add_overlay(source.text, target.text, reuse, row);
       if (::access(target.text, F_OK) == -1 && entry.presence == Presence::if_on_host) return ok();
       return check(::mount(shown.text, target.text, nullptr, MS_BIND, nullptr), Step::jail_root,
                    row);
@@ -154,10 +170,11 @@ SetupError forget_names() {
   return each_row(verify_entry);
 }
 
-SetupError enter_jail_root() {
-  PYEXEC_TRY(add_overlay(kLowerRoot, kJailRoot, 100));
-  PYEXEC_TRY(add_overlay(kTreeSource, kTreeOverlay, 105));
-  PYEXEC_TRY(each_row(make_entry));
+SetupError enter_jail_root(Reuse reuse) {
+  PYEXEC_TRY(add_overlay(kLowerRoot, kJailRoot, reuse, 100));
+  PYEXEC_TRY(add_overlay(kTreeSource, kTreeOverlay, reuse, 105));
+  PYEXEC_TRY(each_row(
+      [&](const RootEntry& entry, std::uint32_t row) { return make_entry(entry, row, reuse); }));
   PYEXEC_TRY(check(::chdir(kJailRoot), Step::jail_root, 101));
   // Detaches the old root as in root_image.cc.
   PYEXEC_TRY(check(sys::pivot_root(".", "."), Step::jail_root, 102));

@@ -120,12 +120,40 @@ int make_source(const RootEntry& entry, std::uint32_t row) {
   }
 }
 
+bool is_empty(const std::string& path) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(path.c_str()), &::closedir);
+  if (!directory) return false;
+  while (const dirent* entry = ::readdir(directory.get()))
+    if (std::strcmp(entry->d_name, ".") != 0 && std::strcmp(entry->d_name, "..") != 0) return false;
+  return true;
+}
+
+// An overlay takes the numbers of directories from the file system below if that is the only one.
+// An empty directory is mostly there: below what the host has mounted on it. Binds it to
+// `kTreeEmpty`.
+SetupError find_empty(const std::string& staging) {
+  const std::string top = staging + kJailRoot;  // until a jail has it
+  struct stat tree = {}, state = {};
+  PYEXEC_TRY(check(::stat(kTree, &tree), Step::root_entry, 110));
+  if (::mount("/", top.c_str(), nullptr, MS_BIND, nullptr) == -1) return ok();
+  bool is_found = false;
+  for (const char* name : {"/proc", "/sys", "/dev"}) {
+    const std::string path = top + name;
+    constexpr mode_t kOthersWrite = S_IWGRP | S_IWOTH;
+    is_found = ::lstat(path.c_str(), &state) == 0 && state.st_dev == tree.st_dev &&
+               state.st_uid == 0 && (state.st_mode & kOthersWrite) == 0 && is_empty(path) &&
+               bind(path.c_str(), (staging + kTreeEmpty).c_str(), MS_RDONLY | MS_NODEV) == 0;
+    if (is_found) break;
+  }
+  return check(::umount2(top.c_str(), MNT_DETACH), Step::root_entry, 111);
+}
+
 // Device nodes are made for each jail, on a file system that the jails see read-only.
 SetupError prepare_sources() {
   constexpr std::uint32_t kFirst = 100;
   const std::string staging = kStaging;
   for (const char* directory :
-       {kLowerRoot, kEmptyRoot, kTreeSource, kTreeOverlay, kSources, kNodes, kJailNodes, kJailRoot})
+       {kLowerRoot, kEmptyRoot, kTreeEmpty, kTreeSource, kTreeOverlay, kSources, kNodes, kJailNodes, kJailRoot})
     PYEXEC_TRY(check(::mkdir((staging + directory).c_str(), 0755), Step::root_entry, kFirst));
   // A node lasts as long as its jail: five for each live jail.
   constexpr const char* kBound = "mode=0755,size=4k,nr_inodes=512k";
@@ -134,8 +162,9 @@ SetupError prepare_sources() {
                    Step::root_entry, kFirst + 1));
   PYEXEC_TRY(check(bind(nodes.c_str(), shown.c_str(), MS_RDONLY | MS_NOEXEC), Step::root_entry,
                    kFirst + 2));
-  return check(bind(kTree, (staging + kTreeSource).c_str(), MS_RDONLY | MS_NODEV), Step::root_entry,
-               kFirst + 3);
+  PYEXEC_TRY(check(bind(kTree, (staging + kTreeSource).c_str(), MS_RDONLY | MS_NODEV),
+                   Step::root_entry, kFirst + 3));
+  return find_empty(staging);
 }
 
 int make_entry(const Plan& plan, const RootEntry& entry) {

@@ -58,32 +58,12 @@ def test_names_that_a_job_looked_up_are_forgotten_before_the_next(at_level_4):
     at_level_4.wait_until(lambda: cached_names() < most - 0.9 * count)  # the file system below keeps its own
 
 
-DIRECTORIES = [entry.path for top in ("/usr/lib", "/usr/lib/python3/dist-packages") for entry in os.scandir(top)
-               if entry.is_dir(follow_symlinks=False)]
-LOOK = f"""
-import os
-ALL = {DIRECTORIES}
-def look(at): return [os.stat(path).st_ino for path in at]
-"""
-
-
-def disorder(numbers):
-    return sum(later < earlier for earlier, later in zip(numbers, numbers[1:]))
-
-
-def test_numbers_of_directories_do_not_tell_which_of_them_a_job_looked_at(at_level_4):
-    """The kernel may number a directory when it is first looked at."""
-    if not at_level_4.health()["isolation"]["features"]["file_locks"]:
-        pytest.skip("jails have no overlays of their own here: numbers are the file system's")
-    def look(code):
-        return at_level_4.execute(LOOK + f"def main(): return {code}").body["result"]
-    for _ in range(2 * SLOTS):
-        look("len(look(ALL[::2]))")
-    jails = Jails(at_level_4)
-    # Another processor counts from elsewhere.
-    assert [number for number in (disorder(look("look(ALL)")) for _ in range(2 * SLOTS)) if number > 5] == []
-    assert jails.news()["kept"] >= SLOTS
-    assert disorder(look("look(ALL[1::2]) and look(ALL)")) > len(DIRECTORIES) / 4
+def test_directories_have_the_numbers_of_the_file_system_below(at_level_4):
+    """An overlay may number them as they are looked at, and so tell how many the job before looked at."""
+    paths = [entry.path for entry in os.scandir("/usr/lib") if entry.is_dir(follow_symlinks=False)]
+    script = f"import os\ndef main(): return [os.stat(path).st_ino for path in {paths}]"
+    for _ in range(SLOTS):
+        assert at_level_4.execute(script).body["result"] == [os.stat(path).st_ino for path in paths]
 
 
 def test_a_jail_whose_names_fill_the_slots_memory_is_thrown_away(at_level_4):

@@ -32,8 +32,6 @@ def entry(path):
     number = state.st_ino
     if stat.S_ISCHR(state.st_mode):
         number = None  # the device nodes of all jails are in one file system
-    elif stat.S_ISDIR(state.st_mode) and state.st_dev == os.stat("/usr/lib").st_dev:
-        number = None  # made up when the directory is first looked at
     if path == "/etc":
         times = [times[1] == times[2]]
     elif number is None and stat.S_ISCHR(state.st_mode):
