@@ -15,7 +15,6 @@
 
 #include "sandbox/base/sys.h"
 #include "sandbox/base/unique_fd.h"
-#include "sandbox/layers/in_flight.h"
 #include "sandbox/layers/jail_root.h"
 #include "sandbox/layers/landlock.h"
 #include "sandbox/layers/namespaces.h"
@@ -28,8 +27,6 @@
 
 namespace pyexec::sandbox {
 namespace {
-
-constexpr auto kNoChange = static_cast<uid_t>(-1);
 
 // If memory runs out, the kernel kills a worker before the zygote or the server.
 SetupError volunteer_for_oom_kill(const Plan& plan) {
@@ -160,15 +157,9 @@ SetupError join_namespaces(const JailEntry& entry) {
   return !entry.plan.namespaces() || ::getpid() == 2 ? ok() : fail(Step::join_namespaces, 0, 6);
 }
 
-// Ends what the kernel keeps of a job beyond its processes: open files on their way to nobody, and
-// the names that it looked up. Where all jobs have one uid, they can lock nothing, and they look
-// names up in the same mounts as all others.
+// Jails without files of their own look names up in the same mounts as all others.
 SetupError forget_last_job(const JailEntry& entry) {
-  if (!entry.was_used || entry.plan.users != Users::two_mapped) return ok();
-  // The kernel counts for the real user. The effective one keeps its rights.
-  PYEXEC_TRY(check(::setresuid(entry.plan.job_uid(), kNoChange, kNoChange), Step::identity, 1));
-  PYEXEC_TRY(settle_in_flight());
-  return entry.plan.files == Files::own ? forget_names() : ok();
+  return entry.was_used && entry.plan.files == Files::own ? forget_names() : ok();
 }
 
 SetupError change_root(const Plan& plan) {

@@ -1,55 +1,102 @@
-// Runs in the jailed worker.
+// Runs in the zygote and in slot processes.
 #include "sandbox/layers/in_flight.h"
 
+#include <fcntl.h>
+#include <poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstddef>
 #include <span>
 
 #include "sandbox/base/fd_message.h"
-#include "sandbox/base/unique_fd.h"
+#include "sandbox/base/sys.h"
+#include "sandbox/base/times.h"
+#include "sandbox/layers/privileges.h"
 
 namespace pyexec::sandbox {
-
 namespace {
 
-// The kernel sends no descriptor while more than RLIMIT_NOFILE of the same user are on their way:
-// with a limit of 0, only the first. ETOOMANYREFS if there are others.
-SetupError send_the_only_one() {
+constexpr std::byte kNothing{};
+
+bool make_pair(UniqueFd& one, UniqueFd& other) {
   int pair[2];
-  PYEXEC_TRY(
-      check(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), Step::verify, 40));
-  const UniqueFd one(pair[0]), other(pair[1]);
-  rlimit usual = {};
-  PYEXEC_TRY(check(::getrlimit(RLIMIT_NOFILE, &usual), Step::verify, 41));
-  const rlimit none = {0, usual.rlim_max};
-  PYEXEC_TRY(check(::setrlimit(RLIMIT_NOFILE, &none), Step::verify, 42));
-  const std::array<int, 1> some = {STDIN_FILENO};
-  const std::byte nothing{};
-  const bool is_sent = send_message(one.get(), std::span(&nothing, 1), some);
-  const SetupError result = is_sent ? ok() : fail(Step::verify, errno, 43);
-  PYEXEC_TRY(check(::setrlimit(RLIMIT_NOFILE, &usual), Step::verify, 44));
-  return result;
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1) return false;
+  one.reset(pair[0]);
+  other.reset(pair[1]);
+  return true;
+}
+
+// The kernel sends no descriptor while more than RLIMIT_NOFILE of the same user are on their way:
+// with a limit of 0, only the first. Returns an errno.
+int send_the_only_one() {
+  UniqueFd one, other;
+  const rlimit none = {0, 0};
+  if (!make_pair(one, other) || ::setrlimit(RLIMIT_NOFILE, &none) == -1) return errno;
+  return send_message(one.get(), {&kNothing, 1}, std::array{one.get()}) ? 0 : errno;
 }
 
 }  // namespace
 
-// The kernel looks for sockets that nobody can reach whenever one is closed, but not while it is
-// looking already. So closing those of one look makes it look again.
-SetupError settle_in_flight() {
-  constexpr timespec kPause = {0, 500'000};
-  constexpr int kMostPauses = 1'000;
-  SetupError result = send_the_only_one();
-  for (int pauses = 0; result.error == ETOOMANYREFS && pauses < kMostPauses; ++pauses) {
-    ::nanosleep(&kPause, nullptr);
-    result = send_the_only_one();
+SetupError verify_none_in_flight(uid_t uid) {
+  const int status = sys::run_in_light_child<48 << 10>([&] {
+    if (become(uid, Step::verify).failed() || forbid_tracing().failed()) return EPERM;
+    return send_the_only_one();
+  });
+  if (status == -1) return fail(Step::verify, errno, 40);
+  if (!WIFEXITED(status)) return fail(Step::verify, ECHILD, 41);
+  return WEXITSTATUS(status) == 0 ? ok() : fail(Step::verify, WEXITSTATUS(status), 42);
+}
+
+std::uint64_t ClosedFiles::await() {
+  const bool is_under_way = begun_ > ended_;
+  wanted_ = std::max(wanted_, begun_ + 2);
+  if (!is_under_way) begin();
+  return wanted_;
+}
+
+// Gives the kernel's collector a pipe's end to close, in a socket that nobody can reach. The files
+// that it closes, last one first, are a batch.
+void ClosedFiles::begin() {
+  ++begun_;
+  began_ns_ = monotonic_ns();
+  int ends[2];
+  UniqueFd one, other;
+  if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) == -1) return;
+  source_.reset(ends[0]);
+  const UniqueFd written(ends[1]);
+  if (!make_pair(one, other)) return;
+  const std::array fds = {written.get(), one.get(), other.get()};
+  send_message(one.get(), {&kNothing, 1}, fds);
+}
+
+int ClosedFiles::ms_left() const {
+  constexpr int kUsualMs = 20;
+  return begun_ > ended_ ? kUsualMs : -1;
+}
+
+bool ClosedFiles::is_stuck() const {
+  constexpr std::uint64_t kLongestNs = 1'000'000'000;
+  return begun_ > ended_ && monotonic_ns() - began_ns_ > kLongestNs;
+}
+
+void ClosedFiles::hear() {
+  if (begun_ == ended_) return;
+  pollfd source = {source_.get(), POLLIN, 0};
+  if (source_ && ::poll(&source, 1, 0) == 1) {
+    source_.reset();
+    ended_ = begun_;
+    if (ended_ < wanted_) begin();
+    return;
   }
-  return result;
+  // The collector looks whenever a socket is closed, but not while it is looking already.
+  UniqueFd one, other;
+  make_pair(one, other);
 }
 
 }  // namespace pyexec::sandbox

@@ -1,16 +1,47 @@
-// Descriptors that were sent over a socket and that nobody received.
+// What outlives a job's processes: open files, with their locks and names, on their way from one
+// process to another.
 //
-// They are the one way for an open file, with its locks, to outlive the process that opened it: a
-// socket that was sent over itself is found by the kernel's garbage collector, a moment later.
+// A descriptor that was sent over a socket is on its way until it is received, and a socket that
+// was sent over itself is until the kernel's collector finds it. A file that falls out of this way
+// is closed later still, by a thread of the kernel. So a jail is clean once nothing is on its way
+// from its uid, by the kernel's own count, and the kernel has closed all files that it had to
+// close by then.
 #pragma once
 
+#include <sys/types.h>
+
+#include <cstdint>
+
 #include "sandbox/base/step.h"
+#include "sandbox/base/unique_fd.h"
 
 namespace pyexec::sandbox {
 
-// Waits until no descriptor that was sent under the caller's real uid is on its way, by the
-// kernel's own count. Called by the worker once that is its job's uid, which nobody else has, and
-// it has no right on the host to exceed limits; before it gets a job.
-SetupError settle_in_flight();
+// Whether nothing that was sent under that uid is on its way. The caller may become that uid, is
+// single-threaded and not dumpable. ETOOMANYREFS if something is.
+SetupError verify_none_in_flight(uid_t uid);
+
+// Tells when the kernel has closed what it had to close. It does so in batches; whatever waits when
+// a round begins is closed before the end of the next one. A round takes two ticks of the kernel's
+// clock (some 8 ms), and no processor time to speak of, for however many wait.
+class ClosedFiles {
+ public:
+  // Returns the count of rounds after which all files are closed that wait now.
+  std::uint64_t await();
+  bool have_reached(std::uint64_t count) const { return ended_ >= count; }
+
+  // Readable when `hear` is to be called. -1: nobody waits. Also after `ms_left`.
+  int source() const { return source_.get(); }
+  int ms_left() const;
+  void hear();
+  // Whether a round takes so long that it may never end.
+  bool is_stuck() const;
+
+ private:
+  void begin();
+
+  UniqueFd source_;
+  std::uint64_t begun_ = 0, ended_ = 0, wanted_ = 0, began_ns_ = 0;
+};
 
 }  // namespace pyexec::sandbox

@@ -53,8 +53,8 @@ SetupError add_overlay(const char* lower, const char* target, Reuse reuse, std::
   const char* empty = is_on_one_file_system(lower, kTreeEmpty) ? kTreeEmpty : kEmptyRoot;
   char options[256];
   std::snprintf(options, sizeof options, "lowerdir=%s:%s", lower, empty);
-  PYEXEC_TRY(check(::mount("pyexec-root", target, "overlay", kReadOnly, options), Step::jail_root,
-                   row));
+  PYEXEC_TRY(
+      check(::mount("pyexec-root", target, "overlay", kReadOnly, options), Step::jail_root, row));
   const bool is_fixed = is_on_one_file_system(lower, empty) && has_number_of(lower, target);
   return is_fixed || reuse == Reuse::never ? ok() : fail(Step::jail_root, 0, kUnfixedNumbers);
 }
@@ -86,7 +86,8 @@ SetupError make_entry(const RootEntry& entry, std::uint32_t row, Reuse reuse) {
       return check(mount_guarded(target.text), Step::jail_root, row);
     case Entry::bind: {
       const Path source = source_of(row), shown = join(kTreeOverlay, entry.path + tree_size);
-      if (::access(source.text, F_OK) == 0) return add_overlay(source.text, target.text, reuse, row);
+      if (::access(source.text, F_OK) == 0)
+        return add_overlay(source.text, target.text, reuse, row);
       if (::access(target.text, F_OK) == -1 && entry.presence == Presence::if_on_host) return ok();
       return check(::mount(shown.text, target.text, nullptr, MS_BIND, nullptr), Step::jail_root,
                    row);

@@ -17,6 +17,7 @@
 
 #include "sandbox/base/sys.h"
 #include "sandbox/base/unique_fd.h"
+#include "sandbox/layers/host_tree.h"
 #include "sandbox/layers/root_table.h"
 
 namespace pyexec::sandbox {
@@ -25,17 +26,6 @@ namespace {
 // The new root is assembled here; only this process sees it.
 constexpr const char* kStaging = "/tmp";
 constexpr unsigned long kReadOnlyBind = MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV;
-
-// Mounts `source` so that nothing in it can gain rights. Keeps the source's mount flags.
-int bind(const char* source, const char* target, unsigned long flags) {
-  // Inside a user namespace the source's flags are locked: a remount without them is refused.
-  struct statvfs state = {};
-  if (::statvfs(source, &state) == -1) return -1;
-  if ((state.f_flag & ST_NODEV) != 0) flags |= MS_NODEV;
-  if ((state.f_flag & ST_NOEXEC) != 0) flags |= MS_NOEXEC;
-  if (::mount(source, target, nullptr, MS_BIND, nullptr) == -1) return -1;
-  return ::mount(nullptr, target, nullptr, MS_REMOUNT | MS_BIND | MS_NOSUID | flags, nullptr);
-}
 
 int copy_file(const char* source, const char* target) {
   UniqueFd from(::open(source, O_RDONLY | O_CLOEXEC));
@@ -88,15 +78,6 @@ int make_plain(const RootEntry& entry, const std::string& target) {
   }
 }
 
-// Whether the host's directory is of the tree's mount: no other mount is above it.
-bool is_of_the_tree(const char* path) {
-  if (std::strncmp(path, kTree, std::strlen(kTree)) != 0) return false;
-  struct statx here = {}, tree = {};
-  return ::statx(AT_FDCWD, path, 0, STATX_MNT_ID, &here) == 0 &&
-         ::statx(AT_FDCWD, kTree, 0, STATX_MNT_ID, &tree) == 0 &&
-         (here.stx_mask & STATX_MNT_ID) != 0 && here.stx_mnt_id == tree.stx_mnt_id;
-}
-
 // Makes the sources of a jail's own files (jail_root.h) in the staging tree.
 int make_source(const RootEntry& entry, std::uint32_t row) {
   const std::string lower = std::string(kStaging) + kLowerRoot;
@@ -120,40 +101,12 @@ int make_source(const RootEntry& entry, std::uint32_t row) {
   }
 }
 
-bool is_empty(const std::string& path) {
-  const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(path.c_str()), &::closedir);
-  if (!directory) return false;
-  while (const dirent* entry = ::readdir(directory.get()))
-    if (std::strcmp(entry->d_name, ".") != 0 && std::strcmp(entry->d_name, "..") != 0) return false;
-  return true;
-}
-
-// An overlay takes the numbers of directories from the file system below if that is the only one.
-// An empty directory is mostly there: below what the host has mounted on it. Binds it to
-// `kTreeEmpty`.
-SetupError find_empty(const std::string& staging) {
-  const std::string top = staging + kJailRoot;  // until a jail has it
-  struct stat tree = {}, state = {};
-  PYEXEC_TRY(check(::stat(kTree, &tree), Step::root_entry, 110));
-  if (::mount("/", top.c_str(), nullptr, MS_BIND, nullptr) == -1) return ok();
-  bool is_found = false;
-  for (const char* name : {"/proc", "/sys", "/dev"}) {
-    const std::string path = top + name;
-    constexpr mode_t kOthersWrite = S_IWGRP | S_IWOTH;
-    is_found = ::lstat(path.c_str(), &state) == 0 && state.st_dev == tree.st_dev &&
-               state.st_uid == 0 && (state.st_mode & kOthersWrite) == 0 && is_empty(path) &&
-               bind(path.c_str(), (staging + kTreeEmpty).c_str(), MS_RDONLY | MS_NODEV) == 0;
-    if (is_found) break;
-  }
-  return check(::umount2(top.c_str(), MNT_DETACH), Step::root_entry, 111);
-}
-
 // Device nodes are made for each jail, on a file system that the jails see read-only.
 SetupError prepare_sources() {
   constexpr std::uint32_t kFirst = 100;
   const std::string staging = kStaging;
-  for (const char* directory :
-       {kLowerRoot, kEmptyRoot, kTreeEmpty, kTreeSource, kTreeOverlay, kSources, kNodes, kJailNodes, kJailRoot})
+  for (const char* directory : {kLowerRoot, kEmptyRoot, kTreeEmpty, kTreeSource, kTreeOverlay,
+                                kSources, kNodes, kJailNodes, kJailRoot})
     PYEXEC_TRY(check(::mkdir((staging + directory).c_str(), 0755), Step::root_entry, kFirst));
   // A node lasts as long as its jail: five for each live jail.
   constexpr const char* kBound = "mode=0755,size=4k,nr_inodes=512k";
@@ -162,9 +115,7 @@ SetupError prepare_sources() {
                    Step::root_entry, kFirst + 1));
   PYEXEC_TRY(check(bind(nodes.c_str(), shown.c_str(), MS_RDONLY | MS_NOEXEC), Step::root_entry,
                    kFirst + 2));
-  PYEXEC_TRY(check(bind(kTree, (staging + kTreeSource).c_str(), MS_RDONLY | MS_NODEV),
-                   Step::root_entry, kFirst + 3));
-  return find_empty(staging);
+  return prepare_tree(staging);
 }
 
 int make_entry(const Plan& plan, const RootEntry& entry) {

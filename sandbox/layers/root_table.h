@@ -33,8 +33,8 @@ std::span<const RootEntry> root_table();
 const char* guarded_name(const RootEntry& entry);
 
 // Files::own: the directories that the jailer prepares, as the inits see them.
-inline constexpr const char* kLowerRoot = "/lower";  // all but what is bound
-inline constexpr const char* kEmptyRoot = "/empty";  // an overlay takes two directories
+inline constexpr const char* kLowerRoot = "/lower";       // all but what is bound
+inline constexpr const char* kEmptyRoot = "/empty";       // an overlay takes two directories
 inline constexpr const char* kTreeEmpty = "/tree-empty";  // one on the tree's file system, if any
 inline constexpr const char* kTree =
     "/usr";  // of the host; what is bound from its mount has one overlay

@@ -66,6 +66,16 @@ bool Slot::is_memory_free() const {
   return number_after(kinds, is_v2 ? "anon " : "rss ") + number_after(kinds, "shmem ") <= kLeft;
 }
 
+bool Slot::has_kernel_memory_beyond(std::uint64_t bytes) const {
+  const std::uint64_t all = memory_bytes();
+  if (all <= bytes) return false;
+  const std::string kinds = read_text(memory_kinds_.get());
+  const bool is_v2 = kinds.compare(0, 5, "anon ") == 0;
+  const std::uint64_t others = number_after(kinds, is_v2 ? "anon " : "rss ") +
+                               number_after(kinds, is_v2 ? "file " : "cache ");
+  return all > others + bytes;
+}
+
 std::uint64_t Slot::memory_bytes() const {
   return std::strtoull(read_text(memory_use_.get()).c_str(), nullptr, 10);
 }

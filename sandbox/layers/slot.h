@@ -27,13 +27,15 @@ class Slot {
   // Whether the caller is the only process left and the memory of the last job has been freed:
   // files of a tmpfs stay charged to their writer until the kernel has freed the last of them.
   bool is_empty() const;
-  // All memory that is charged to the slot.
-  std::uint64_t memory_bytes() const;
+  // Whether the kernel keeps more than that much for the slot, besides the memory of processes and
+  // the contents of files.
+  bool has_kernel_memory_beyond(std::uint64_t bytes) const;
   // Returns how many processes the kernel has killed here for lack of memory.
   std::uint64_t memory_kills() const;
 
  private:
   bool is_memory_free() const;
+  std::uint64_t memory_bytes() const;  // all that is charged to the slot
 
   UniqueFd process_count_, memory_events_, memory_use_, memory_kinds_;
 };

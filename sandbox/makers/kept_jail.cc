@@ -11,6 +11,7 @@
 
 #include "sandbox/base/fd_message.h"
 #include "sandbox/base/times.h"
+#include "sandbox/layers/in_flight.h"
 
 namespace pyexec::sandbox {
 namespace {
@@ -34,9 +35,11 @@ SetupError make_pair(UniqueFd& one, UniqueFd& other, std::uint32_t index) {
 void KeptJail::begin(EmptyJail& jail, const Plan& plan) {
   drop();
   has_namespaces_ = plan.namespaces();
-  if (!jail.control) return;
-  control_ = std::move(jail.control);
+  has_own_files_ = plan.files == Files::own;
+  host_uid_ = plan.host_job_uid(jail.worker_id);
   init_pidfd_.reset(::fcntl(jail.init_pidfd.get(), F_DUPFD_CLOEXEC, 0));
+  if (!jail.control || !init_pidfd_) return;
+  control_ = std::move(jail.control);
   made_for_ = jail.worker_id;
   jobs_ = 0;
   since_ns_ = monotonic_ns();
@@ -71,6 +74,8 @@ Verdict KeptJail::hear() {
   Verdict verdict = receive_verdict();
   ++jobs_;
   if (verdict == Verdict::untouched && is_old()) verdict = Verdict::age;
+  if (verdict == Verdict::untouched && has_own_files_ && verify_none_in_flight(host_uid_).failed())
+    verdict = Verdict::in_flight;
   if (verdict != Verdict::untouched) drop();
   return verdict;
 }

@@ -36,6 +36,8 @@ class KeptJail {
   // The verdict on the last job; anything but `untouched` has dropped the jail. Not blocking only
   // when readable.
   Verdict hear();
+  // The caller must wait for `ClosedFiles` before it renews the jail.
+  bool has_own_files() const { return has_own_files_; }
   // Whether it is too old to be used again. How long until then, in ms, for poll(2); -1: there is
   // no jail.
   bool is_old() const { return ms_left() == 0; }
@@ -49,7 +51,8 @@ class KeptJail {
  private:
   Verdict receive_verdict();
 
-  bool has_namespaces_ = false;
+  bool has_namespaces_ = false, has_own_files_ = false;
+  uid_t host_uid_ = 0;
   UniqueFd init_pidfd_, control_;
   std::uint32_t made_for_ = 0, jobs_ = 0;
   std::uint64_t since_ns_ = 0;

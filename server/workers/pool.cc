@@ -122,11 +122,12 @@ void Pool::accept_worker(const WorkerSpawned& spawned, FdMessage& message) {
   const Preload preload = wanted == starting_.end() ? Preload::basic : wanted->second.preload;
   auto worker = std::make_shared<WorkerHandle>(
       executor_, WorkerHandle::Identity{spawned.worker_id, preload}, message);
-  worker->on_end = [this, id = spawned.worker_id] {
+  worker->on_empty = [this, id = spawned.worker_id] {
     ids_.release(id);
-    if (closed_) return;
-    zygotes_.release(id);
-    if (wants_id_) net::post(executor_, [this] { fill(); });
+    if (wants_id_ && !closed_) net::post(executor_, [this] { fill(); });
+  };
+  worker->on_end = [this, id = spawned.worker_id] {
+    if (!closed_) zygotes_.release(id);
   };
   workers_[spawned.worker_id] = worker;
   if (!ids_.share(spawned.made_for, spawned.worker_id)) {

@@ -22,6 +22,7 @@ awaitable<bool> WorkerHandle::end_job() {
 
 awaitable<bool> WorkerHandle::await_empty() {
   if (!empty_) co_await hear();
+  if (empty_) set_empty();
   co_return empty_;
 }
 

@@ -24,6 +24,7 @@ class WorkerHandle : public std::enable_shared_from_this<WorkerHandle> {
   // Takes the five descriptors of a WORKER message.
   WorkerHandle(net::any_io_executor executor, Identity identity, FdMessage& message);
   ~WorkerHandle() {
+    set_empty();
     if (on_end) on_end();
   }
   WorkerHandle(const WorkerHandle&) = delete;
@@ -66,11 +67,17 @@ class WorkerHandle : public std::enable_shared_from_this<WorkerHandle> {
   Event& gone() { return gone_; }
   // Called once, at set_exited or set_lost.
   std::function<void()> on_gone;
-  // Called by the destructor. The holders keep this object until the jail is empty.
+  // Called once no process of the jail is left, at the latest by the destructor: the holders keep
+  // this object until then.
+  std::function<void()> on_empty;
+  // Called by the destructor.
   std::function<void()> on_end;
 
  private:
   void announce();
+  void set_empty() {
+    if (auto call = std::exchange(on_empty, nullptr)) call();
+  }
   awaitable<bool> hear();
 
   bool empty_ = false, jail_broke_ = false;

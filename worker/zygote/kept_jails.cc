@@ -14,23 +14,27 @@ void KeptJails::add(sandbox::EmptyJail& jail) {
   jails_.back().jail.begin(jail, plan_);
 }
 
+void KeptJails::tell(const Entry& entry, sandbox::Verdict why) {
+  told_ = told_ && tell_server(JailLost{entry.worker_id, why});
+}
+
 template <typename Test>
-bool KeptJails::drop_if(Test is_too_old) {
-  bool told = true;
+void KeptJails::drop_if(Test is_too_old) {
   std::erase_if(jails_, [&](const Entry& entry) {
     if (!entry.is_free || !is_too_old(entry)) return false;
-    told = told && tell_server(JailLost{entry.worker_id, sandbox::Verdict::age});
+    tell(entry, sandbox::Verdict::age);
     return true;
   });
-  return told;
 }
 
 bool KeptJails::renew(std::uint32_t worker_id, sandbox::EmptyJail& out) {
   drop_if([&](const Entry& entry) { return !entry.jail.suits(worker_id, plan_); });
-  const auto free =
-      std::find_if(jails_.begin(), jails_.end(), [](const Entry& entry) { return entry.is_free; });
+  const auto free = std::find_if(jails_.begin(), jails_.end(), [&](const Entry& entry) {
+    return entry.is_free && closed_files_.have_reached(entry.clean_at);
+  });
   if (free == jails_.end()) return false;
   if (free->jail.renew(worker_id, out).failed()) {
+    tell(*free, sandbox::Verdict::lost);
     jails_.erase(free);
     out = {};
     return false;
@@ -47,21 +51,21 @@ void KeptJails::add_sources(std::vector<pollfd>& sources) const {
 }
 
 bool KeptJails::hear(std::span<const pollfd> sources) {
-  bool told = true;
   for (std::size_t i = 0; i < sources.size(); ++i) {
     if (sources[i].revents == 0) continue;
     Entry& entry = jails_[i];
     const sandbox::Verdict verdict = entry.jail.hear();
-    if (verdict != sandbox::Verdict::untouched)
-      told = told && tell_server(JailLost{entry.worker_id, verdict});
+    if (verdict != sandbox::Verdict::untouched) tell(entry, verdict);
     entry.is_free = true;
+    if (entry.jail.has_own_files()) entry.clean_at = closed_files_.await();
   }
   std::erase_if(jails_, [](const Entry& entry) { return entry.jail.control() == -1; });
-  return told;
+  return told_;
 }
 
 bool KeptJails::drop_old() {
-  return drop_if([](const Entry& entry) { return entry.jail.is_old(); });
+  drop_if([](const Entry& entry) { return entry.jail.is_old(); });
+  return told_;
 }
 
 int KeptJails::ms_left() const {

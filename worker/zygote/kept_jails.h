@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "sandbox/layers/in_flight.h"
 #include "sandbox/makers/kept_jail.h"
 #include "worker/protocol/control.h"
 
@@ -13,7 +14,8 @@ namespace pyexec {
 
 class KeptJails {
  public:
-  explicit KeptJails(const sandbox::Plan& plan) : plan_(plan) {}
+  KeptJails(const sandbox::Plan& plan, sandbox::ClosedFiles& closed_files)
+      : plan_(plan), closed_files_(closed_files) {}
 
   // Takes from a jail with a worker what a later job needs, if the plan keeps jails.
   void add(sandbox::EmptyJail& jail);
@@ -34,13 +36,17 @@ class KeptJails {
     sandbox::KeptJail jail;
     std::uint32_t worker_id;  // the last
     bool is_free = false;
+    std::uint64_t clean_at = 0;  // by the count of ClosedFiles
   };
 
   template <typename Test>
-  bool drop_if(Test is_too_old);
+  void drop_if(Test is_too_old);
+  void tell(const Entry& entry, sandbox::Verdict why);
 
   const sandbox::Plan& plan_;
+  sandbox::ClosedFiles& closed_files_;
   std::vector<Entry> jails_;
+  bool told_ = true;  // false: the server is gone
 };
 
 }  // namespace pyexec

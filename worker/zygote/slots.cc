@@ -130,7 +130,7 @@ class SlotLoop {
   void become_free() {
     is_free_ = true;
     // The kernel's own memory for a jail (names that were looked up, say) goes with the jail.
-    if (kept_.control() != -1 && slot_.memory_bytes() > kMostKeptBytes)
+    if (kept_.control() != -1 && slot_.has_kernel_memory_beyond(kMostKeptBytes))
       drop_jail(sandbox::Verdict::memory);
     if (!say(zygote_, kept_.control() == -1 ? kFree : kFreeWithJail)) ::_exit(1);
   }
@@ -202,15 +202,16 @@ SetupError Slots::add_slot(sandbox::EmptyJail& waiting) {
 }
 
 // As KeptJail::suits.
-bool Slots::has_jail_for(const SlotProcess& slot, std::uint32_t worker_id) const {
+bool Slots::keeps_jail_for(const SlotProcess& slot, std::uint32_t worker_id) const {
   return slot.kept_for.has_value() && worker_id - *slot.kept_for < plan_.job_uids() / 2;
 }
 
 SetupError Slots::fork_worker(sandbox::EmptyJail& jail, const Readiness& readiness) {
   // A jail that is kept stays for the next job: all were in use when this one was requested.
   const auto find = [&] {
-    return std::find_if(free_.begin(), free_.end(),
-                        [&](std::size_t i) { return !has_jail_for(slots_[i], jail.worker_id); });
+    return std::find_if(free_.begin(), free_.end(), [&](std::size_t i) {
+      return !keeps_jail_for(slots_[i], jail.worker_id) || closed_files_.is_stuck();
+    });
   };
   auto chosen = find();
   if (chosen == free_.end()) {
@@ -226,7 +227,7 @@ SetupError Slots::fork_worker(sandbox::EmptyJail& jail, const Readiness& readine
 bool Slots::fork_in_kept_jail(std::uint32_t worker_id, const Readiness& readiness,
                               SetupError& error) {
   const auto chosen = std::find_if(free_.begin(), free_.end(), [&](std::size_t i) {
-    return has_jail_for(slots_[i], worker_id);
+    return keeps_jail_for(slots_[i], worker_id) && closed_files_.have_reached(slots_[i].clean_at);
   });
   if (chosen == free_.end()) return false;
   error = hand_over(chosen, {worker_id, readiness, {}}, {});
@@ -266,6 +267,8 @@ bool Slots::hear(std::span<const pollfd> sources) {
       if (word == kNoJail) jailless_[slot.worker_id] = slot.readiness;
       slot.worker_id = kNoWorker;
       if (word == kFreeWithJail) slot.kept_for = slot.made_for;
+      if (word == kFreeWithJail && plan_.files == sandbox::Files::own)
+        slot.clean_at = closed_files_.await();
       free_.push_back(i);
     }
   }

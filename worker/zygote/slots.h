@@ -21,6 +21,7 @@
 #include <utility>
 #include <vector>
 
+#include "sandbox/layers/in_flight.h"
 #include "worker/zygote/forker.h"
 
 namespace pyexec {
@@ -37,8 +38,12 @@ class Slots {
  public:
   // generation: of the zygote, so that its groups differ from those of the one before.
   Slots(Forker& forker, const sandbox::Plan& plan, const sandbox::Limits& limits,
-        std::uint32_t generation)
-      : forker_(forker), plan_(plan), limits_(limits), generation_(generation) {}
+        std::uint32_t generation, sandbox::ClosedFiles& closed_files)
+      : forker_(forker),
+        plan_(plan),
+        limits_(limits),
+        generation_(generation),
+        closed_files_(closed_files) {}
 
   // Forks in the slot without a jail that has been free for longest, or in a new one.
   sandbox::SetupError fork_worker(sandbox::EmptyJail& jail, const Readiness& readiness);
@@ -62,10 +67,11 @@ class Slots {
     bool is_told = false;                   // whether the server knows of the worker
     std::uint32_t made_for = 0;             // first worker of its last jail
     std::optional<std::uint32_t> kept_for;  // the same, if the next job can have that jail
+    std::uint64_t clean_at = 0;             // by the count of ClosedFiles
   };
 
   sandbox::SetupError add_slot(sandbox::EmptyJail& waiting);
-  bool has_jail_for(const SlotProcess& slot, std::uint32_t worker_id) const;
+  bool keeps_jail_for(const SlotProcess& slot, std::uint32_t worker_id) const;
   sandbox::SetupError hand_over(std::deque<std::size_t>::iterator chosen,
                                 const SlotRequest& request, std::span<const int> fds);
   bool lose(std::size_t index);
@@ -74,6 +80,7 @@ class Slots {
   const sandbox::Plan& plan_;
   const sandbox::Limits limits_;
   const std::uint32_t generation_;
+  sandbox::ClosedFiles& closed_files_;
   std::vector<SlotProcess> slots_;
   std::deque<std::size_t> free_;
   std::map<std::uint32_t, Readiness> jailless_;

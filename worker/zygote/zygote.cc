@@ -54,24 +54,30 @@ Hello hello(const Interpreter& interpreter, std::uint32_t level) {
 
 class Zygote {
  public:
-  Zygote(Forker& forker, const sandbox::Plan& plan, sandbox::Spawner& spawner, Slots* slots)
-      : forker_(forker), spawner_(spawner), slots_(slots), kept_(plan) {}
+  Zygote(Forker& forker, const sandbox::Plan& plan, sandbox::Spawner& spawner, Slots* slots,
+         sandbox::ClosedFiles& closed_files)
+      : forker_(forker),
+        spawner_(spawner),
+        closed_files_(closed_files),
+        slots_(slots),
+        kept_(plan, closed_files) {}
 
   // Returns true while the server, the jailer and all slots are there.
   bool serve_once() {
     std::vector<pollfd> sources = {{kControlFd, POLLIN, 0},
                                    {spawner_.jails(), POLLIN, 0},
                                    {forker_.children(), POLLIN, 0},
-                                   {spawner_.exits(), POLLIN, 0}};
+                                   {spawner_.exits(), POLLIN, 0},
+                                   {closed_files_.source(), POLLIN, 0}};
     slots_ != nullptr ? slots_->add_sources(sources) : kept_.add_sources(sources);
-    const int ms_left = slots_ != nullptr ? -1 : kept_.ms_left();
-    if (sys::retry([&] { return ::poll(sources.data(), sources.size(), ms_left); }) == -1)
-      return false;
+    const int ready = sys::retry([&] { return ::poll(sources.data(), sources.size(), ms_left()); });
+    if (ready == -1) return false;
     // Dead workers come first: a jail's last process must be reaped before the jail counts as
     // gone.
     if (sources[2].revents != 0 && !forker_.reap()) return false;
     if (sources[3].revents != 0 && !take_exit()) return false;
-    const auto others = std::span(sources).subspan(4);
+    if (sources[4].revents != 0 || ready == 0) closed_files_.hear();
+    const auto others = std::span(sources).subspan(5);
     if (!(slots_ != nullptr ? slots_->hear(others) : kept_.hear(others))) return false;
     if (!kept_.drop_old() || !request_again()) return false;
     if (sources[0].revents != 0 && !take_request()) return false;
@@ -80,6 +86,12 @@ class Zygote {
   }
 
  private:
+  // Until there is something to do even if nobody says anything; -1: never.
+  int ms_left() const {
+    const int closed = closed_files_.ms_left(), kept = slots_ != nullptr ? -1 : kept_.ms_left();
+    return closed == -1 || kept == -1 ? std::max(closed, kept) : std::min(closed, kept);
+  }
+
   bool take_request() {
     if (receive_message(kControlFd, message_) != ReceiveResult::message) return false;
     const auto spawn = decode_control<Spawn>(message_.body());
@@ -131,6 +143,7 @@ class Zygote {
 
   Forker& forker_;
   sandbox::Spawner& spawner_;
+  sandbox::ClosedFiles& closed_files_;
   Slots* slots_;    // null unless control groups bound a job
   KeptJails kept_;  // without slots
   FdMessage message_;
@@ -173,6 +186,8 @@ int zygote_main(const Configure& configure, const sandbox::Plan& plan, std::uint
   if (!error.failed() && !plan.namespaces()) error = sandbox::forbid_tracing();
   sandbox::Spawner spawner;  // before Python, whose pages would be copied into every jail's init
   if (!error.failed()) error = spawner.start(plan, job_limits(configure));
+  // Where jails are kept, children that share its memory become jobs' uids (in_flight.h).
+  if (!error.failed() && plan.reuse != sandbox::Reuse::never) error = sandbox::forbid_tracing();
   if (error.failed()) {
     tell_server(SpawnFailed{kNoWorker, error});
     return 1;
@@ -180,8 +195,10 @@ int zygote_main(const Configure& configure, const sandbox::Plan& plan, std::uint
   const Interpreter interpreter(locking_of(plan),
                                 configure.no_image == 1 ? MemoryForm::pages : MemoryForm::image);
   Forker forker(interpreter, configure, plan, spawner);
-  Slots slots(forker, plan, job_limits(configure), generation);
-  Zygote zygote(forker, plan, spawner, plan.cgroup == sandbox::Cgroup::none ? nullptr : &slots);
+  sandbox::ClosedFiles closed_files;
+  Slots slots(forker, plan, job_limits(configure), generation, closed_files);
+  Zygote zygote(forker, plan, spawner, plan.cgroup == sandbox::Cgroup::none ? nullptr : &slots,
+                closed_files);
   if (!tell_server(hello(interpreter, plan.level))) return 1;
   while (zygote.serve_once()) {
   }

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kept import RETURNS, SLOTS, Jails
+from kept import RETURNS, SLOTS, SOME, Jails
 from processes import descendants_of
 from levels import can_have, programs, shm, start_kind  # noqa: F401
 
@@ -47,10 +47,10 @@ def test_a_directory_that_is_left_untouched_is_kept(confined, name):
     for _ in range(SLOTS):
         confined.execute(RETURNS)
     jails = Jails(confined)
-    for _ in range(2 * SLOTS):
+    for _ in range(SLOTS + SOME):
         confined.execute(UNTOUCHED[name])
     news = jails.news()
-    assert news["kept"] > SLOTS and news.keys() <= {"kept", "made"}, news
+    assert news["kept"] >= SOME and news.keys() <= {"kept", "made"}, news
 
 
 @pytest.mark.parametrize("name", TOUCHED)
@@ -71,7 +71,7 @@ WHOSE = "import os\ndef main(): return os.getuid()"
 
 def test_a_uid_that_somebody_else_takes_meanwhile_is_given_to_no_job(programs, shm):  # noqa: F811
     with start_kind("root-2", programs, shm, pool=1, running=1) as running:
-        uids = {running.execute(WHOSE).body["result"] for _ in range(2 * SLOTS)}
+        uids = {running.execute(WHOSE).body["result"] for _ in range(SLOTS + SOME)}
         running.wait_full()
         parked = {os.stat(f"/proc/{pid}").st_uid for pid in descendants_of(running.process.pid)
                   if Path(f"/proc/{pid}/comm").read_text() == "pyexec-worker\n"}
