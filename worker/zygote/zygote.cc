@@ -186,8 +186,10 @@ int zygote_main(const Configure& configure, const sandbox::Plan& plan, std::uint
   if (!error.failed() && !plan.namespaces()) error = sandbox::forbid_tracing();
   sandbox::Spawner spawner;  // before Python, whose pages would be copied into every jail's init
   if (!error.failed()) error = spawner.start(plan, job_limits(configure));
-  // Where jails are kept, children that share its memory become jobs' uids (in_flight.h).
-  if (!error.failed() && plan.reuse != sandbox::Reuse::never) error = sandbox::forbid_tracing();
+  // Children that share its memory become jobs' uids (in_flight.h).
+  const bool looks_for_files =
+      plan.reuse != sandbox::Reuse::never && plan.files == sandbox::Files::own;
+  if (!error.failed() && looks_for_files) error = sandbox::forbid_tracing();
   if (error.failed()) {
     tell_server(SpawnFailed{kNoWorker, error});
     return 1;
