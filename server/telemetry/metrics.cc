@@ -147,8 +147,9 @@ Metrics::Families::Families() {
     this->jails[i] = &jails_family.Add({{"jail", kJails[i]}});
   auto& lost_family = counters(
       this->registry, "pyexec_jails_lost_total",
-      "Jails thrown away: their job made processes or files, or names that it looked up fill the "
-      "memory, or its worker or its jail's init ended (ended, lost); or they are old (age)");
+      "Jails thrown away: their job made processes or files, sent descriptors to nobody "
+      "(in_flight), "
+      "or filled memory with names, or its worker or init ended (ended, lost); or they are old");
   for (std::size_t i = 1; i < this->jails_lost.size(); ++i)
     this->jails_lost[i] = &lost_family.Add({{"reason", sandbox::kVerdictNames[i]}});
   auto& messages_family =
