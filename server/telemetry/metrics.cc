@@ -147,9 +147,8 @@ Metrics::Families::Families() {
     this->jails[i] = &jails_family.Add({{"jail", kJails[i]}});
   auto& lost_family = counters(
       this->registry, "pyexec_jails_lost_total",
-      "Jails thrown away: their job made processes or files, sent descriptors to nobody "
-      "(in_flight), "
-      "or filled memory with names, or its worker or init ended (ended, lost); or they are old");
+      "Jails thrown away: of a job that made processes or files or left descriptors in_flight or "
+      "memory to the kernel, or whose worker or init ended (ended, lost); or of the longest age");
   for (std::size_t i = 1; i < this->jails_lost.size(); ++i)
     this->jails_lost[i] = &lost_family.Add({{"reason", sandbox::kVerdictNames[i]}});
   auto& messages_family =
