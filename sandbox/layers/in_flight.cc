@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <span>
+#include <utility>
 
 #include "sandbox/base/fd_message.h"
 #include "sandbox/base/sys.h"
@@ -60,19 +61,24 @@ std::uint64_t ClosedFiles::await() {
   return wanted_;
 }
 
-// Gives the kernel's collector a pipe's end to close, in a socket that nobody can reach. The files
-// that it closes, last one first, are a batch.
 void ClosedFiles::begin() {
   ++begun_;
   began_ns_ = monotonic_ns();
+  send_marker();
+}
+
+// Gives the kernel's collector a pipe's end to close, in a socket that nobody can reach. The files
+// that it closes are a batch, of which the last one is closed first. If that fails, `hear` tries
+// again.
+void ClosedFiles::send_marker() {
   int ends[2];
   UniqueFd one, other;
   if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) == -1) return;
-  source_.reset(ends[0]);
+  UniqueFd read(ends[0]);
   const UniqueFd written(ends[1]);
   if (!make_pair(one, other)) return;
   const std::array fds = {written.get(), one.get(), other.get()};
-  send_message(one.get(), {&kNothing, 1}, fds);
+  if (send_message(one.get(), {&kNothing, 1}, fds)) source_ = std::move(read);
 }
 
 int ClosedFiles::ms_left() const {
@@ -87,8 +93,9 @@ bool ClosedFiles::is_stuck() const {
 
 void ClosedFiles::hear() {
   if (begun_ == ended_) return;
+  if (!source_) return send_marker();
   pollfd source = {source_.get(), POLLIN, 0};
-  if (source_ && ::poll(&source, 1, 0) == 1) {
+  if (::poll(&source, 1, 0) == 1) {
     source_.reset();
     ended_ = begun_;
     if (ended_ < wanted_) begin();

@@ -39,6 +39,7 @@ class ClosedFiles {
 
  private:
   void begin();
+  void send_marker();
 
   UniqueFd source_;
   std::uint64_t begun_ = 0, ended_ = 0, wanted_ = 0, began_ns_ = 0;

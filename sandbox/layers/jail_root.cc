@@ -55,8 +55,9 @@ SetupError add_overlay(const char* lower, const char* target, Reuse reuse, std::
   std::snprintf(options, sizeof options, "lowerdir=%s:%s", lower, empty);
   PYEXEC_TRY(
       check(::mount("pyexec-root", target, "overlay", kReadOnly, options), Step::jail_root, row));
+  if (reuse == Reuse::never) return ok();
   const bool is_fixed = is_on_one_file_system(lower, empty) && has_number_of(lower, target);
-  return is_fixed || reuse == Reuse::never ? ok() : fail(Step::jail_root, 0, kUnfixedNumbers);
+  return is_fixed ? ok() : fail(Step::jail_root, 0, kUnfixedNumbers);
 }
 
 // Removing a missing file must fail with ENOENT, which a read-only mount does not do
@@ -140,7 +141,8 @@ SetupError verify_root() {
   PYEXEC_TRY(check(::stat("/..", &above), Step::jail_root, 301));
   if (here.st_dev != above.st_dev || here.st_ino != above.st_ino)
     return fail(Step::jail_root, 0, 301);
-  for (const char* path : {kLowerRoot, kJailNodes, "/proc", "/etc/passwd"})
+  for (const char* path :
+       {kLowerRoot, kTreeSource, kTreeOverlay, kJailNodes, "/proc", "/etc/passwd"})
     if (::access(path, F_OK) != -1) return fail(Step::jail_root, 0, 302);
   return ok();
 }

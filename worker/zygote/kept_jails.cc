@@ -55,9 +55,11 @@ bool KeptJails::hear(std::span<const pollfd> sources) {
     if (sources[i].revents == 0) continue;
     Entry& entry = jails_[i];
     const sandbox::Verdict verdict = entry.jail.hear();
-    if (verdict != sandbox::Verdict::untouched) tell(entry, verdict);
     entry.is_free = true;
-    if (entry.jail.has_own_files()) entry.clean_at = closed_files_.await();
+    if (verdict != sandbox::Verdict::untouched)
+      tell(entry, verdict);
+    else if (entry.jail.has_own_files())
+      entry.clean_at = closed_files_.await();
   }
   std::erase_if(jails_, [](const Entry& entry) { return entry.jail.control() == -1; });
   return told_;

@@ -74,6 +74,37 @@ def test_a_jail_whose_names_fill_the_slots_memory_is_thrown_away(at_level_4):
     assert jails.lost() == {"memory": 1}
 
 
+CHAIN = """
+import array, os, socket
+def send(by, files):
+    by.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", files))])
+def main():
+    one, other = socket.socketpair()
+    send(one, [os.open("/usr/lib/os-release", os.O_RDONLY)])
+    for _ in range(200):
+        next_one, next_other = socket.socketpair()
+        send(next_one, [other.fileno()])
+        one.close(), other.close()
+        one, other = next_one, next_other
+    send(one, [other.fileno()])
+    return 1
+"""
+
+
+def test_a_chain_of_sockets_that_the_kernel_takes_a_second_to_close_costs_its_jail_alone(at_level_4):
+    if not at_level_4.health()["isolation"]["features"]["file_locks"]:
+        pytest.skip("files are the host's here, and locks are refused")
+    for _ in range(SLOTS):
+        at_level_4.execute(RETURNS)
+    jails = Jails(at_level_4)
+    assert at_level_4.execute(CHAIN).body["result"] == 1
+    assert jails.lost() == {"in_flight": 1}
+    for _ in range(SLOTS):
+        assert at_level_4.execute(RETURNS).body["result"] == 1
+    assert not jails.news().keys() - {"kept", "made"}
+    assert Scrape(at_level_4)[("pyexec_worker_failures_total",)] == 0
+
+
 @pytest.mark.parametrize("lie,reason", [("counter_unread", "processes"), ("inode_unread", "files"), ("room_unread", "files")])
 def test_without_a_proof_no_jail_is_kept(programs, tmp_path, lie, reason):  # noqa: F811
     if not can_have_level_4(programs):
