@@ -64,7 +64,9 @@ Served serve_jail(int zygote, Forker& forker, sandbox::KeptJail& kept) {
   SetupError error = take_jail(request, message, forker.plan(), kept, jail);
   if (error.failed() && message.fd_count == 0) return Served::no_jail;
   if (!error.failed()) error = forker.fork_worker(jail, request.readiness);
-  if (error.failed()) kept.drop();
+  const bool loses_jail = error.failed() && kept.control() != -1;
+  if (loses_jail) kept.drop();
+  if (loses_jail && !tell_server(JailLost{request.worker_id, sandbox::Verdict::lost})) ::_exit(1);
   if (error.failed() && !tell_server(SpawnFailed{request.worker_id, error})) ::_exit(1);
   if (!error.failed() && !say(zygote, kTold)) ::_exit(1);
   return error.failed() ? Served::failure : Served::worker;
