@@ -124,15 +124,16 @@ SetupError start_init(const Plan& plan, const Limits& limits, std::uint32_t work
 
 SetupError start_supervisor(const Plan& plan, const Limits& limits, std::uint32_t worker_id,
                             Inner inner, Jail& jail) {
-  const pid_t pid = ::fork();
+  int pidfd = -1;  // at once: one that fails is reaped before it could be asked for
+  const pid_t pid = sys::clone_namespaces(0, &pidfd);
   if (pid == -1) return fail(Step::supervisor, errno);
   if (pid == 0) {
     jail.lifeline.reset();
     jail.control.reset();
     run_supervisor(inner.lifeline, inner.control, plan, limits, worker_id);
   }
-  jail.init_pidfd.reset(sys::pidfd_open(pid));
-  return jail.init_pidfd ? ok() : fail(Step::supervisor, errno);
+  jail.init_pidfd.reset(pidfd);
+  return ok();
 }
 
 SetupError build_jail(const Plan& plan, const Limits& limits, std::uint32_t worker_id, Jail& jail) {

@@ -16,8 +16,9 @@ class WorkerIds {
 
   // Returns the next id whose uid is free. Returns nullopt while there is none.
   std::optional<std::uint32_t> take();
-  // `id` has the uid of `first` as well, until it is released: its jail was made for `first`.
-  // Returns false if another has that uid.
+  // `id` has the uid of `first` as well, until it is released: its jail was made for `first`. Takes
+  // it from the worker before in that jail, whose end may not have been heard of yet. Returns false
+  // if a worker of another jail has it.
   bool share(std::uint32_t first, std::uint32_t id);
   // To be called once no process has the id's uid. Does nothing if it was released before.
   void release(std::uint32_t id);
@@ -30,11 +31,14 @@ class WorkerIds {
   }
 
  private:
+  // Releases the uid of `first` if `id` has it.
+  void release(std::uint32_t first, std::uint32_t id);
+
   static constexpr std::uint32_t kMostFresh = 1u << 30;
 
   std::uint32_t next_ = 0, first_fresh_ = 0, uids_ = 0;
   std::map<std::uint32_t, std::uint32_t> taken_;   // by uid
-  std::map<std::uint32_t, std::uint32_t> shared_;  // uids of others, by id
+  std::map<std::uint32_t, std::uint32_t> shared_;  // whose uid an id has besides its own
 };
 
 }  // namespace pyexec

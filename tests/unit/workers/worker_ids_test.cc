@@ -55,6 +55,25 @@ TEST_CASE("an id in the jail of another has the uids of both", "[worker_ids]") {
   CHECK_FALSE(ids.take());
 }
 
+TEST_CASE(
+    "the next worker of a jail has its uid, whether or not the one before is known to have ended",
+    "[worker_ids]") {
+  WorkerIds ids;
+  ids.limit(4);
+  for (std::uint32_t i = 0; i < 3; ++i) CHECK(ids.take() == i);
+  CHECK(ids.share(0, 1));  // 0 is not released
+  CHECK(ids.share(0, 2));  // nor is 1
+  ids.release(0);
+  ids.release(1);
+  CHECK(ids.take() == 3u);
+  CHECK(ids.take() == 5u);  // the uid of 1; that of 0 is still 2's
+  CHECK_FALSE(ids.take());
+  ids.release(2);
+  CHECK(ids.take() == 6u);
+  CHECK(ids.take() == 8u);
+  CHECK_FALSE(ids.take());
+}
+
 TEST_CASE("a uid that another has meanwhile is not shared", "[worker_ids]") {
   WorkerIds ids;
   ids.limit(3);
