@@ -124,16 +124,25 @@ SetupError start_init(const Plan& plan, const Limits& limits, std::uint32_t work
 
 SetupError start_supervisor(const Plan& plan, const Limits& limits, std::uint32_t worker_id,
                             Inner inner, Jail& jail) {
-  int pidfd = -1;  // at once: one that fails is reaped before it could be asked for
-  const pid_t pid = sys::clone_namespaces(0, &pidfd);
-  if (pid == -1) return fail(Step::supervisor, errno);
+  // One that fails at once must not be reaped before its pidfd is open. (Docker's filter refuses
+  // clone3, which would return it.)
+  sigset_t ended, usual;
+  ::sigemptyset(&ended);
+  ::sigaddset(&ended, SIGCHLD);
+  ::sigprocmask(SIG_BLOCK, &ended, &usual);
+  const pid_t pid = ::fork();
+  SetupError result = pid == -1 ? fail(Step::supervisor, errno) : ok();
+  if (pid > 0) {
+    jail.init_pidfd.reset(sys::pidfd_open(pid));
+    if (!jail.init_pidfd) result = fail(Step::supervisor, errno);
+  }
+  ::sigprocmask(SIG_SETMASK, &usual, nullptr);
   if (pid == 0) {
     jail.lifeline.reset();
     jail.control.reset();
     run_supervisor(inner.lifeline, inner.control, plan, limits, worker_id);
   }
-  jail.init_pidfd.reset(pidfd);
-  return ok();
+  return result;
 }
 
 SetupError build_jail(const Plan& plan, const Limits& limits, std::uint32_t worker_id, Jail& jail) {
