@@ -22,8 +22,8 @@ namespace pyexec::sandbox {
 SetupError verify_none_in_flight(uid_t uid);
 
 // Tells when the kernel has closed what it had to close. It does so in batches; whatever waits when
-// a round begins is closed before the end of the next one. A round takes two ticks of the kernel's
-// clock (some 8 ms), and no processor time to speak of, for however many wait.
+// a round begins is closed before the end of the next one. One round serves
+// all that wait.
 class ClosedFiles {
  public:
   // Returns the count of rounds after which all files are closed that wait now.

@@ -61,19 +61,22 @@ bool Slot::is_empty() const {
 bool Slot::is_memory_free() const {
   constexpr std::uint64_t kLeft = kOwnBytes / 2;
   if (memory_bytes() <= kLeft) return true;
-  const std::string kinds = read_text(memory_kinds_.get());
-  const bool is_v2 = kinds.compare(0, 5, "anon ") == 0;
-  return number_after(kinds, is_v2 ? "anon " : "rss ") + number_after(kinds, "shmem ") <= kLeft;
+  const MemoryKinds kinds = memory_kinds();
+  return kinds.processes + kinds.shared_memory <= kLeft;
 }
 
 bool Slot::has_kernel_memory_beyond(std::uint64_t bytes) const {
   const std::uint64_t all = memory_bytes();
   if (all <= bytes) return false;
-  const std::string kinds = read_text(memory_kinds_.get());
-  const bool is_v2 = kinds.compare(0, 5, "anon ") == 0;
-  const std::uint64_t others = number_after(kinds, is_v2 ? "anon " : "rss ") +
-                               number_after(kinds, is_v2 ? "file " : "cache ");
-  return all > others + bytes;
+  const MemoryKinds kinds = memory_kinds();
+  return all > kinds.processes + kinds.files + bytes;
+}
+
+Slot::MemoryKinds Slot::memory_kinds() const {
+  const std::string text = read_text(memory_kinds_.get());
+  const bool is_v2 = text.compare(0, 5, "anon ") == 0;
+  return {number_after(text, is_v2 ? "anon " : "rss "),
+          number_after(text, is_v2 ? "file " : "cache "), number_after(text, "shmem ")};
 }
 
 std::uint64_t Slot::memory_bytes() const {

@@ -36,6 +36,10 @@ class Slot {
  private:
   bool is_memory_free() const;
   std::uint64_t memory_bytes() const;  // all that is charged to the slot
+  struct MemoryKinds {
+    std::uint64_t processes, files, shared_memory;  // in bytes; files: shared memory too
+  };
+  MemoryKinds memory_kinds() const;
 
   UniqueFd process_count_, memory_events_, memory_use_, memory_kinds_;
 };

@@ -20,6 +20,12 @@
 
 namespace pyexec::sandbox {
 
+// Whether this worker can have the jail that was made for another. It gets the host uid of that
+// one, and ids that are far apart may share one (Plan::host_job_uid).
+inline bool suits(std::uint32_t made_for, std::uint32_t worker_id, const Plan& plan) {
+  return worker_id - made_for < plan.job_uids() / 2;
+}
+
 // The forker's side.
 class KeptJail {
  public:
@@ -42,10 +48,8 @@ class KeptJail {
   // no jail.
   bool is_old() const { return ms_left() == 0; }
   int ms_left() const;
-  // Whether this worker can have the jail. It gets the host uid of the jail's first worker, and ids
-  // that are far apart may share one (Plan::host_job_uid).
   bool suits(std::uint32_t worker_id, const Plan& plan) const {
-    return worker_id - made_for_ < plan.job_uids() / 2 && !is_old();
+    return sandbox::suits(made_for_, worker_id, plan) && !is_old();
   }
 
  private:

@@ -43,7 +43,7 @@ SetupError take_jail(const SlotRequest& request, FdMessage& message, const sandb
   jail.server_job = std::move(message.fds[2]);
   jail.worker_job = std::move(message.fds[3]);
   jail.control = std::move(message.fds[4]);
-  // The uid of one that is still there is too far from this worker's.
+  // One that is still there has a uid too far from this worker's, or its files are never closed.
   if (kept.control() != -1 && !tell_server(JailLost{request.worker_id, sandbox::Verdict::age}))
     ::_exit(1);
   kept.begin(jail, plan);
@@ -203,9 +203,8 @@ SetupError Slots::add_slot(sandbox::EmptyJail& waiting) {
   return entered;
 }
 
-// As KeptJail::suits.
 bool Slots::keeps_jail_for(const SlotProcess& slot, std::uint32_t worker_id) const {
-  return slot.kept_for.has_value() && worker_id - *slot.kept_for < plan_.job_uids() / 2;
+  return slot.kept_for && sandbox::suits(*slot.kept_for, worker_id, plan_);
 }
 
 SetupError Slots::fork_worker(sandbox::EmptyJail& jail, const Readiness& readiness) {

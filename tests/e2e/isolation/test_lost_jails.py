@@ -74,6 +74,54 @@ def test_a_jail_whose_names_fill_the_slots_memory_is_thrown_away(at_level_4):
     assert jails.lost() == {"memory": 1}
 
 
+READS = """
+import os
+def main():
+    size = 0
+    for path in {paths}:
+        with open(path, "rb") as file:
+            while data := file.read(1 << 20):
+                size += len(data)
+    return size
+"""
+
+
+def test_a_jail_is_kept_however_much_its_job_read(at_level_4):
+    """What a file holds is charged to the slot of its first reader, and stays."""
+    paths = [path for path in Path("/usr/lib").rglob("*") if path.is_file() and not path.is_symlink()
+             and path.suffix in (".a", "") and path.stat().st_size > 1 << 20]
+    chosen, size = [], 0
+    while paths and size < 120 << 20:
+        chosen.append(paths.pop())
+        size += chosen[-1].stat().st_size
+    if size < 80 << 20:
+        pytest.skip("this host has no such files")
+    for _ in range(SLOTS):
+        at_level_4.execute(RETURNS)
+    jails = Jails(at_level_4)
+    for path in chosen:
+        with path.open("rb") as file:
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    assert at_level_4.execute(READS.format(paths=[str(path) for path in chosen])).body["result"] == size
+    for _ in range(SLOTS):
+        at_level_4.execute(RETURNS)
+    assert jails.news().keys() <= {"kept", "made"}
+
+
+@pytest.mark.parametrize("kind", ["root", "root-2"])
+def test_a_job_whose_result_is_still_being_checked_costs_the_next_in_its_jail_nothing(programs, shm, kind):  # noqa: F811
+    with start_kind(kind, programs, shm, pool=2, running=3, timeout_ms=10_000) as running:
+        def large():
+            answer = running.execute("def main(): return [[n] for n in range(300_000)]")
+            assert answer.outcome == "ok", answer.outcome
+        threads = [threading.Thread(target=lambda: [large() for _ in range(4)]) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        while any(thread.is_alive() for thread in threads):
+            assert running.execute(RETURNS).body["result"] == 1
+        assert Scrape(running)[("pyexec_worker_failures_total",)] == 0
+
+
 CHAIN = """
 import array, os, socket
 def send(by, files):

@@ -9,6 +9,17 @@ SOME = 4  # of them
 RETURNS = "def main(): return 1"
 
 
+def check_kept(service, script):
+    """That a job leaves its jail for the next one."""
+    for _ in range(SLOTS):  # jails without such a job before them
+        service.execute(RETURNS)
+    jails = Jails(service)
+    for _ in range(SLOTS + SOME):
+        service.execute(script)
+    news = jails.news()
+    assert news["kept"] >= SOME and news.keys() <= {"kept", "made"}, news
+
+
 class Jails:
     """Which jails a service makes and keeps. The worker that is parked was made after the last job."""
 
