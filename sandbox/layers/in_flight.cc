@@ -67,18 +67,18 @@ void ClosedFiles::begin() {
   send_marker();
 }
 
-// Gives the kernel's collector a pipe's end to close, in a socket that nobody can reach. The files
-// that it closes are a batch, of which the last one is closed first. If that fails, `hear` tries
-// again.
+// Gives the kernel's collector a pipe's end to close, in a socket that nobody can reach: one that
+// holds itself. The collector looks as its peer is closed, last. The files that it closes are a
+// batch, of which the last one is closed first. If that fails, `hear` tries again.
 void ClosedFiles::send_marker() {
   int ends[2];
-  UniqueFd one, other;
+  UniqueFd peer, holder;  // the holder is closed first
   if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) == -1) return;
   UniqueFd read(ends[0]);
   const UniqueFd written(ends[1]);
-  if (!make_pair(one, other)) return;
-  const std::array fds = {written.get(), one.get(), other.get()};
-  if (send_message(one.get(), {&kNothing, 1}, fds)) source_ = std::move(read);
+  if (!make_pair(peer, holder)) return;
+  const std::array fds = {written.get(), holder.get()};
+  if (send_message(peer.get(), {&kNothing, 1}, fds)) source_ = std::move(read);
 }
 
 int ClosedFiles::ms_left() const {
