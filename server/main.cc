@@ -97,7 +97,8 @@ constexpr std::chrono::seconds kMostSettling{5};
 awaitable<net::ip::tcp::acceptor> start(Application& app, LauncherClient& launcher) {
   const auto executor = co_await net::this_coro::executor;
   auto acceptor =
-      bind_listener(executor, app.config.address, static_cast<std::uint16_t>(app.config.port));
+      bind_listener(executor, {app.config.address, static_cast<std::uint16_t>(app.config.port),
+                               app.config.share_port == 1});
   const SelftestTargets targets(executor);
   const auto probed = co_await launcher.probe();
   if (!probed) refuse_to_start("the launcher ended before it had looked at this host");

@@ -53,6 +53,7 @@ struct Config {
   std::uint64_t lame_duck_ms;
   std::uint64_t min_level;
   std::uint64_t max_level;
+  std::uint64_t share_port;  // 0 or 1
   std::uint64_t allow_weak;  // 0 or 1
 };
 

@@ -86,6 +86,9 @@ const std::vector<NumberKnob>& number_knobs() {
        "weakest isolation level to serve at; below it the server does not start"},
       {"--max-level", "PYEXEC_MAX_LEVEL", "level", &Config::max_level, 4, 1, 4,
        "strongest isolation level to set up: to see what scripts can do at a weaker one"},
+      {"--share-port", "PYEXEC_SHARE_PORT", "switch", &Config::share_port, 0, 0, 1,
+       "other instances with this switch, started by the same user, listen on the same port: the "
+       "kernel deals connections out among them"},
       {"--allow-weak", "PYEXEC_ALLOW_WEAK", "switch", &Config::allow_weak, 0, 0, 1,
        "serve with a system call filter alone, where the kernel has nothing else; wants "
        "PYEXEC_RUNNING=1"},

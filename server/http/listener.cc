@@ -15,6 +15,7 @@ constexpr std::chrono::milliseconds kPause{50}, kBetweenLooks{50};
 constexpr std::chrono::seconds kBetweenComplaints{10};
 constexpr int kBacklog = 4096;
 constexpr std::size_t kMostAtOnce = 64;  // then other work gets its turn
+using ReusePort = net::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
 
 void serve_detached(tcp::socket socket, HttpServer& server, Connections& connections) try {
   const auto executor = socket.get_executor();
@@ -59,17 +60,18 @@ awaitable<void> make_room(HttpServer& server, Connections& connections) {
 
 }  // namespace
 
-tcp::acceptor bind_listener(net::any_io_executor executor, const std::string& address,
-                            std::uint16_t port) {
+tcp::acceptor bind_listener(net::any_io_executor executor, const ListenAddress& where) {
   error_code error;
-  const auto parsed = net::ip::make_address(address, error);
-  if (error) throw std::runtime_error("PYEXEC_ADDRESS='" + address + "' is not an IP address");
-  const tcp::endpoint endpoint(parsed, port);
+  const auto parsed = net::ip::make_address(where.address, error);
+  if (error)
+    throw std::runtime_error("PYEXEC_ADDRESS='" + where.address + "' is not an IP address");
+  const tcp::endpoint endpoint(parsed, where.port);
   tcp::acceptor acceptor(executor, endpoint.protocol());
   acceptor.set_option(net::socket_base::reuse_address(true));
+  if (where.is_shared) acceptor.set_option(ReusePort(true));
   if (acceptor.bind(endpoint, error); error)
-    throw std::runtime_error("cannot listen on " + address + " port " + std::to_string(port) +
-                             ": " + error.message());
+    throw std::runtime_error("cannot listen on " + where.address + " port " +
+                             std::to_string(where.port) + ": " + error.message());
   return acceptor;
 }
 

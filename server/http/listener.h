@@ -5,10 +5,16 @@
 
 namespace pyexec {
 
+struct ListenAddress {
+  const std::string& address;
+  std::uint16_t port;
+  // Whether other processes of the same user may listen there too, each of which says so.
+  bool is_shared;
+};
+
 // Binds to the configured address without listening yet, so that a port in use is reported before
 // the pool is filled. Throws std::exception with a message for the operator.
-net::ip::tcp::acceptor bind_listener(net::any_io_executor executor, const std::string& address,
-                                     std::uint16_t port);
+net::ip::tcp::acceptor bind_listener(net::any_io_executor executor, const ListenAddress& where);
 
 // Lets clients connect. Throws as above.
 void start_listening(net::ip::tcp::acceptor& acceptor);

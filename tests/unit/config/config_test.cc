@@ -58,6 +58,7 @@ const std::map<std::string, std::uint64_t Config::*> kFields = {
     {"PYEXEC_LAME_DUCK_MS", &Config::lame_duck_ms},
     {"PYEXEC_MIN_LEVEL", &Config::min_level},
     {"PYEXEC_MAX_LEVEL", &Config::max_level},
+    {"PYEXEC_SHARE_PORT", &Config::share_port},
     {"PYEXEC_ALLOW_WEAK", &Config::allow_weak},
 };
 
