@@ -5,6 +5,7 @@ import gc
 import os
 import stat
 import sys
+import types
 
 # Found before any script can rebind them.
 _fstat, _objects_of_gc, _suppress = os.fstat, gc.get_objects, contextlib.suppress
@@ -15,13 +16,18 @@ def write_out():
     reads it. Looks at what was made since the zygote's gc.freeze() alone; most jobs have made some hundred objects.
     """
     for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
-        with _suppress(Exception):  # None, or the script's own
+        try:
             stream.flush()
+        except Exception:  # None, or the script's own
+            pass
     try:
         objects = _objects_of_gc()
     except MemoryError:  # of a list of them all
         objects = _objects_of_gc(0)
-    steps = {id(kind): step for kind in _kinds(objects) for step in [_step_of(kind)] if step is not None}
+    kinds = _kinds(objects)
+    steps = {id(kind): step for kind in kinds for step in [_step_of(kind)] if step is not None} if kinds else {}
+    if not steps:
+        return
     for step, end in enumerate((_flush, _close, _flush)):
         found = {kind for kind, its_step in steps.items() if its_step == step}
         if found:
@@ -32,7 +38,7 @@ def write_out():
 
 def _kinds(objects):
     try:
-        return set(map(type, objects))
+        return set(map(type, objects)) - _WITHOUT_FILES
     except Exception:  # of a metaclass that lets nobody compare its classes
         return {id(kind): kind for kind in map(type, objects)}.values()
 
@@ -48,6 +54,11 @@ def _step_of(kind):
     return None
 
 
+# Kinds of objects that nearly every job has made.
+_WITHOUT_FILES = frozenset({
+    dict, list, tuple, set, type, types.FunctionType, types.CellType, types.FrameType, types.MethodType, types.ModuleType,
+    types.BuiltinFunctionType, types.TracebackType, types.GetSetDescriptorType, property, map,
+})
 # Class to module and step. Those of step 1 are whole only once they are closed.
 _STEPS = {
     "TextIOWrapper": ("_io", 0), "GzipFile": ("gzip", 1), "BZ2File": ("bz2", 1), "LZMAFile": ("lzma", 1),

@@ -44,7 +44,7 @@ class OwnCalls:
 
 def watched(source, filename):
     """(code, OwnCalls) of a script that may call its own `main`; None of any other. source: one that compiles."""
-    if len(_word.findall(source)) < 2:
+    if source.count("main") < 2 or len(_word.findall(source)) < 2:
         return None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # given when it was compiled for the first time

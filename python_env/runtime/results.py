@@ -20,7 +20,7 @@ _REMEDY = ' (NaN and Infinity have no JSON form; the request field "nan": "null"
 _quoted = json.encoder.encode_basestring
 _convert, _key_text = conversions.convert, conversions.key_text
 _flat = itertools.chain.from_iterable
-_CONTAINERS, _TEXT = (dict, list, tuple), {str}
+_CONTAINERS, _TEXT, _SINGLE = (dict, list, tuple), {str}, {str, int, float, bool, type(None)}
 _END = object()
 
 
@@ -71,6 +71,8 @@ def _has_other_keys(value):
     """Whether an object in it has keys that are not text. Looks at it a level at a time, as most steps are C then. value:
     one that was encoded, and so has no circle.
     """
+    if _is_flat(value):
+        return False
     level = [value] if isinstance(value, _CONTAINERS) else []
     while level:
         dicts = [one for one in level if isinstance(one, dict)]
@@ -80,6 +82,13 @@ def _has_other_keys(value):
         kinds = {kind for kind in set(map(type, _items(dicts, lists))) if issubclass(kind, _CONTAINERS)}
         level = [one for one in _items(dicts, lists) if type(one) in kinds] if kinds else []
     return False
+
+
+def _is_flat(value):
+    """Whether it holds nothing but JSON's own values that hold no others, by names that are text."""
+    if type(value) is dict:
+        return _TEXT.issuperset(map(type, value)) and _SINGLE.issuperset(map(type, value.values()))
+    return type(value) is list and _SINGLE.issuperset(map(type, value))
 
 
 def _items(dicts, lists):

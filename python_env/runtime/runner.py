@@ -44,7 +44,9 @@ _NO_OPTIONS = ReportOptions(False, (), 0, 0, 0, ())
 _NO_INPUTS = ("", b"", (), ())
 _MISSING = object()
 # Found before any script can rebind them.
-_seed_random, _set_native_id, _getpid = random.seed, threading.main_thread()._set_native_id, os.getpid
+_seed_random = super(random.Random, random._inst).seed
+_set_native_id, _getpid = threading.main_thread()._set_native_id, os.getpid
+_now = time.time if sys.version_info < (3, 13) else time.time_ns  # as logging counts
 
 os.environ["TMPDIR"] = DEFAULT_DIRECTORY
 
@@ -65,7 +67,8 @@ def after_fork(temporary_directory):
     _seed_random()
     _set_native_id()
     if temporary_directory != DEFAULT_DIRECTORY:
-        os.environ["TMPDIR"] = os.environ["HOME"] = sys.path[0] = temporary_directory or DEFAULT_DIRECTORY
+        script_module.directory = temporary_directory or DEFAULT_DIRECTORY
+        os.environ["TMPDIR"] = os.environ["HOME"] = sys.path[0] = script_module.directory
 
 
 def run(source: str, result_bytes: int, error_bytes: int, inputs=None, options=None):
@@ -80,19 +83,20 @@ def run(source: str, result_bytes: int, error_bytes: int, inputs=None, options=N
     """
     inputs = _NO_INPUTS if inputs is None else inputs
     options = _NO_OPTIONS if options is None else ReportOptions(*options)
-    directory = os.environ["TMPDIR"]
-    if options.patterns:
+    directory, patterns = script_module.directory, options.patterns
+    if patterns:
         with contextlib.suppress(OSError):  # a jail without a place to write has no files to return either
             os.chdir(directory)
     detail, files = [], []
-    script = script_module.script_of(source, [name for name, _ in inputs[2]])
-    file = script_module.file_for(script, inputs[2], options.patterns)
+    names = [name for name, _ in inputs[2]] if inputs[2] else ()
+    script = script_module.script_of(source, names)
+    file = script_module.file_for(script, inputs[2], patterns)
     kind, text = _run(script, inputs, options, result_bytes, detail if options.detail else None)
     try:
         leftovers.write_out()
     except BaseException:  # a signal handler of the script, or what it has made of Python
         pass
-    if options.patterns and kind not in NO_MAIN_RAN:
+    if patterns and kind not in NO_MAIN_RAN:
         if file is not None:
             file.take_away()
         kind, text, files = _collect(directory, options, kind, text)
@@ -123,13 +127,14 @@ def _run(script, inputs, options, result_bytes, detail):
         code, calls = _compile(script, options.denied, detail)
     except _Refused as refused:
         return refused.args
-    shadowed = uploads.Shadowed([name for name, _ in inputs[2]])
+    shadowed = uploads.Shadowed([name for name, _ in inputs[2]]) if inputs[2] else None
     failure = value = None
     try:
         value = _value_of(script, code, calls, inputs)
     except BaseException as error:
         failure = error
-    shadowed.restore()
+    if shadowed is not None:
+        shadowed.restore()
     if _getpid() != own_pid:
         _end_child(failure)  # a child that the script forked came back from main(); its parent reports
     if failure is None:
@@ -162,9 +167,9 @@ def _compile(script, denied, detail):
 
 def _value_of(script, code, calls, inputs):
     """What main() returns. Raises _Refused, or whatever the script does."""
-    args, kwargs = job_inputs.take(*inputs)
+    args, kwargs = ((), {}) if inputs is _NO_INPUTS else job_inputs.take(*inputs)
     module = script_module.make(script)
-    logging._startTime = time.time() if sys.version_info < (3, 13) else time.time_ns()
+    logging._startTime = _now()
     try:
         exec(code, module.__dict__)
     except SystemExit as stop:

@@ -3,16 +3,15 @@ the working directory where it may be looked for.
 """
 
 import contextlib
-import io
 import linecache
 import os
 import sys
 import types
-from collections import namedtuple
 from importlib.machinery import ModuleSpec
 
 DEFAULT_DIRECTORY = "/tmp"
 NAME = "script"
+_FILENAME = f"{DEFAULT_DIRECTORY}/{NAME}.py"
 SPARE_NAME = "__script__"  # where the client has sent a script.py of its own
 # What a script, or a module that was sent with it, says if it may want the file. Each file costs a job what a hundredth
 # of an empty one costs, and stands among those that the script lists.
@@ -20,8 +19,16 @@ MENTIONS = ("__file__", "argv", "spawn", "getfile", "getsourcefile", "co_filenam
 
 _BYTES_MENTIONS = [mention.encode() for mention in MENTIONS]
 _prepared = []  # modules and their loaders, of `prepare`
+directory = DEFAULT_DIRECTORY  # of the job: its TMPDIR
 
-Script = namedtuple("Script", "source name filename")  # filename: that of its code, whatever directory the job has
+
+class Script:
+    """filename: that of its code, whatever directory the job has."""
+
+    __slots__ = ("source", "name", "filename")
+
+    def __init__(self, source, name, filename):
+        self.source, self.name, self.filename = source, name, filename
 
 
 class Loader:
@@ -49,9 +56,9 @@ def prepare():
 
 def script_of(source, names=()):
     """names: of the files that were sent with it."""
-    taken = any(name in (f"{NAME}.py", f"{NAME}/__init__.py") for name in names)
-    name = SPARE_NAME if taken else NAME
-    return Script(source, name, f"{DEFAULT_DIRECTORY}/{name}.py")
+    if f"{NAME}.py" in names or f"{NAME}/__init__.py" in names:
+        return Script(source, SPARE_NAME, f"{DEFAULT_DIRECTORY}/{SPARE_NAME}.py")
+    return Script(source, NAME, _FILENAME)
 
 
 def make(script):
@@ -60,19 +67,27 @@ def make(script):
     """
     module, loader = _prepared.pop() if _prepared and script.name == NAME else _new_module(script.name)
     loader.source = script.source
-    directory = os.environ["TMPDIR"]
     if script.name != NAME:  # what a worker's warm-up has left stands for another file now
         sys.modules.pop(NAME, None)
         linecache.cache.clear()
     if directory != DEFAULT_DIRECTORY or script.name != NAME:
         module.__file__ = sys.argv[0] = f"{directory}/{script.name}.py"
-    # Lines as Python counts them; no modification time: linecache.checkcache keeps the entry.
-    lines = io.StringIO(script.source, None).readlines()
-    if lines and not lines[-1].endswith("\n"):
-        lines[-1] += "\n"
-    linecache.cache[script.filename] = (len(script.source), None, lines, script.filename)
+    # No modification time: linecache.checkcache keeps the entry.
+    linecache.cache[script.filename] = (len(script.source), None, _lines_of(script.source), script.filename)
     sys.modules[script.name] = sys.modules["__main__"] = module
     return module
+
+
+def _lines_of(source):
+    """As Python counts them. source: one that compiles, and so has no NUL."""
+    if "\r" in source:
+        source = source.replace("\r\n", "\n").replace("\r", "\n")
+    lines = source.replace("\n", "\n\0").split("\0")
+    if lines[-1]:
+        lines[-1] += "\n"
+    else:
+        lines.pop()
+    return lines
 
 
 def file_for(script, files, patterns):
@@ -82,16 +97,23 @@ def file_for(script, files, patterns):
     """
     name = f"{script.name}.py"
     is_returned = bool(patterns) and name in map(os.path.normpath, patterns)
-    if is_returned or any(mention in script.source for mention in MENTIONS) or any(map(_may_look, files)):
+    if is_returned or _mentions_it(script.source) or files and any(map(_may_look, files)):
         return File(name, script.source, is_returned)
     return None
+
+
+def _mentions_it(source):
+    for mention in MENTIONS:
+        if mention in source:
+            return True
+    return False
 
 
 class File:
     """The script's own. is_returned: the client asks for it by its name."""
 
     def __init__(self, name, source, is_returned):
-        self.path = os.path.join(os.environ["TMPDIR"], name)
+        self.path = os.path.join(directory, name)
         self.data = source.encode("utf-8", "surrogatepass")
         self.is_left = is_returned
         try:

@@ -41,7 +41,7 @@ def run(tmp_path):
         if pid == 0:
             try:
                 os.close(read_end)
-                os.environ["TMPDIR"] = str(tmp_path)
+                runner.after_fork(str(tmp_path))
                 os.chdir("/")
                 outcome = runner.run(source, result_bytes, error_bytes, inputs, options)
                 with open(write_end, "wb") as pipe:
