@@ -1,5 +1,6 @@
 """What an error's own words do not say: what it has to do with this service, and what to do about it."""
 
+import ast
 import errno
 import functools
 import linecache
@@ -135,3 +136,13 @@ _LINES = (
     (_unknown_locale, "The locales here are C, C.UTF-8 and POSIX."),
     (is_parser_limit, "The source is nested too deeply for Python's parser, or too large for the memory of a job."),
 )
+
+
+def for_snippet(source):
+    """What to do with a script that defines no function at all; "" for any other."""
+    try:
+        if not any(isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) for node in ast.walk(ast.parse(source))):
+            return ', or be sent as "code": then the value of its last expression is the result'
+    except (MemoryError, RecursionError):  # of a tree that is deeper than text may be
+        pass
+    return ""

@@ -5,7 +5,6 @@ Whatever a script does to this interpreter, it can only change its own report: t
 re-serialises it.
 """
 
-import ast
 import asyncio
 import contextlib
 import logging
@@ -18,20 +17,19 @@ import traceback
 import types
 from collections import namedtuple
 
-import _pyexec_denied_imports as denied_imports
+import _pyexec_cells as cells
 import _pyexec_failures as failures
 import _pyexec_hints as hints
 import _pyexec_job_inputs as job_inputs
 import _pyexec_leftovers as leftovers
-import _pyexec_own_calls as own_calls
 import _pyexec_results as results
 import _pyexec_returned_files as returned_files
 import _pyexec_script_module as script_module
+import _pyexec_sources as sources
 import _pyexec_uploads as uploads
+from _pyexec_report_kinds import EXCEPTION, EXITED, INVALID_ARGUMENTS, INVALID_SCRIPT, MEMORY_LIMIT
+from _pyexec_report_kinds import NOT_SERIALIZABLE, OUTPUT_LIMIT, VALUE
 from _pyexec_script_module import DEFAULT_DIRECTORY, prepare  # noqa: F401  (`prepare` is the zygote's)
-
-# Values of ReportKind (worker/protocol/job.h).
-VALUE, INVALID_SCRIPT, EXCEPTION, NOT_SERIALIZABLE, MEMORY_LIMIT, OUTPUT_LIMIT, EXITED, INVALID_ARGUMENTS = range(1, 9)
 
 OWN_FRAMES = "<pyexec "
 LEADING_FRAMES = (OWN_FRAMES, os.path.dirname(asyncio.__file__) + "/")
@@ -39,7 +37,7 @@ NO_MAIN_RAN = (INVALID_SCRIPT, INVALID_ARGUMENTS)
 OUT_OF_MEMORY = "memory limit exceeded"
 
 # Of a report; `nan` is the request's field.
-ReportOptions = namedtuple("ReportOptions", "detail patterns files_bytes files_count files_depth denied nan", defaults=(results.ERROR,))
+ReportOptions = namedtuple("ReportOptions", "detail patterns files_bytes files_count files_depth denied nan is_cell", defaults=(results.ERROR, False))
 _NO_OPTIONS = ReportOptions(False, (), 0, 0, 0, ())
 _NO_INPUTS = ("", b"", (), ())
 _MISSING = object()
@@ -49,10 +47,6 @@ _set_native_id, _getpid = threading.main_thread()._set_native_id, os.getpid
 _now = time.time if sys.version_info < (3, 13) else time.time_ns  # as logging counts
 
 os.environ["TMPDIR"] = DEFAULT_DIRECTORY
-
-
-class _Refused(Exception):
-    """Why there is no main() to run, or not with these arguments, as (report kind, text)."""
 
 
 def after_fork(temporary_directory):
@@ -78,8 +72,10 @@ def run(source: str, result_bytes: int, error_bytes: int, inputs=None, options=N
     error, a longer error text loses its middle. inputs: None, or (arguments of main() as JSON or "",
     standard input as bytes, files and variables of the environment as lists of (name, bytes)).
     options: None, or (whether detail is wanted, patterns of the files to return, most bytes and most
-    of those files, most directories above one, modules that must not be imported, what NaN is).
-    detail: [(name, value as UTF-8 bytes)] of a failure, where wanted. files: [(name, bytes)].
+    of those files, most directories above one, modules that must not be imported, what NaN is, whether
+    the source is a cell instead of a script).
+    detail: [(name, value as UTF-8 bytes)] of a failure, where wanted; what a cell shows of its value. files: [(name,
+    bytes)].
     """
     inputs = _NO_INPUTS if inputs is None else inputs
     options = _NO_OPTIONS if options is None else ReportOptions(*options)
@@ -89,9 +85,9 @@ def run(source: str, result_bytes: int, error_bytes: int, inputs=None, options=N
             os.chdir(directory)
     detail, files = [], []
     names = [name for name, _ in inputs[2]] if inputs[2] else ()
-    script = script_module.script_of(source, names)
-    file = script_module.file_for(script, inputs[2], patterns)
-    kind, text = _run(script, inputs, options, result_bytes, detail if options.detail else None)
+    script = script_module.cell_of(source) if options.is_cell else script_module.script_of(source, names)
+    file = None if options.is_cell else script_module.file_for(script, inputs[2], patterns)
+    kind, text = _run(script, inputs, options, result_bytes, detail if options.detail or options.is_cell else None)
     try:
         leftovers.write_out()
     except BaseException:  # a signal handler of the script, or what it has made of Python
@@ -124,8 +120,8 @@ def _run(script, inputs, options, result_bytes, detail):
     """Report kind and text. detail: a list to add to, or None."""
     own_pid = _getpid()
     try:
-        code, calls = _compile(script, options.denied, detail)
-    except _Refused as refused:
+        code, calls = sources.compiled(script, options, detail)
+    except sources.Refused as refused:
         return refused.args
     shadowed = uploads.Shadowed([name for name, _ in inputs[2]]) if inputs[2] else None
     failure = value = None
@@ -137,6 +133,8 @@ def _run(script, inputs, options, result_bytes, detail):
         shadowed.restore()
     if _getpid() != own_pid:
         _end_child(failure)  # a child that the script forked came back from main(); its parent reports
+    if failure is None and options.is_cell:
+        return _show(script, value, options.nan, result_bytes, detail)
     if failure is None:
         return _serialize(script, value, options.nan, result_bytes, detail)
     try:
@@ -145,31 +143,13 @@ def _run(script, inputs, options, result_bytes, detail):
         del failure  # with the frames that it holds, and the files that are open in them
 
 
-def _compile(script, denied, detail):
-    """Returns (code, OwnCalls or None). Raises _Refused."""
-    source, filename = script.source, script.filename
-    try:
-        if denied:
-            tree = compile(source, filename, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
-            found = denied_imports.first_denied(tree, denied)
-            if found is not None:
-                raise _Refused(INVALID_SCRIPT, _refuse_import(source, *found, detail))
-            code = compile(tree, filename, "exec", dont_inherit=True)
-        else:
-            code = compile(source, filename, "exec", dont_inherit=True)
-        return own_calls.watched(source, filename) or (code, None)
-    except (SyntaxError, ValueError, OverflowError, RecursionError) as error:
-        _note(detail, failures.of_syntax, error, source)
-        raise _Refused(INVALID_SCRIPT, f"Syntax error in script: {error}") from None
-    except MemoryError:  # the parser's stack, or the job's memory: it does not tell
-        raise _Refused(INVALID_SCRIPT, "Syntax error in script: too complex for the memory of a job") from None
-
-
 def _value_of(script, code, calls, inputs):
-    """What main() returns. Raises _Refused, or whatever the script does."""
+    """What main() returns. Raises sources.Refused, or whatever the script does."""
     args, kwargs = ((), {}) if inputs is _NO_INPUTS else job_inputs.take(*inputs)
     module = script_module.make(script)
     logging._startTime = _now()
+    if type(code) is cells.Cell:
+        return code.value(module.__dict__, _awaited)
     try:
         exec(code, module.__dict__)
     except SystemExit as stop:
@@ -177,15 +157,15 @@ def _value_of(script, code, calls, inputs):
             raise
     main = module.__dict__.get("main", _MISSING)
     if main is _MISSING:
-        raise _Refused(INVALID_SCRIPT, "Script must contain a main() function")
+        raise sources.Refused(INVALID_SCRIPT, "Script must contain a main() function" + hints.for_snippet(script.source))
     if not callable(main):
-        raise _Refused(INVALID_SCRIPT, f"'main' must be a function, not {type(main).__name__}")
+        raise sources.Refused(INVALID_SCRIPT, f"'main' must be a function, not {type(main).__name__}")
     if calls is not None and calls.began and not args and not kwargs:
         return calls.value  # the script has called it by itself
     if inputs[0] != "":
         problem = job_inputs.mismatch(main, args, kwargs)
         if problem is not None:
-            raise _Refused(INVALID_ARGUMENTS, problem)
+            raise sources.Refused(INVALID_ARGUMENTS, problem)
     value = main(*args, **kwargs)
     return _awaited(value) if isinstance(value, types.CoroutineType) else value
 
@@ -203,7 +183,7 @@ def _awaited(coroutine):
 
 
 def _fail(script, error, detail):
-    if isinstance(error, _Refused):
+    if isinstance(error, sources.Refused):
         if error.args[0] == INVALID_ARGUMENTS:
             _note(detail, failures.of_text, "TypeError", error.args[1])
         return error.args
@@ -231,6 +211,19 @@ def _end_child(error):
         leftovers.write_out()
     finally:
         os._exit(code)
+
+
+def _show(script, value, nan, result_bytes, detail):
+    """Of a cell: its value may be what has no JSON form. detail: gets its repr, and why there is no result."""
+    text = cells.shown(value)
+    if text is not None:
+        detail.append(("repr", text))
+    kind, text = _serialize(script, value, nan, result_bytes, None)
+    if kind in (VALUE, EXITED):
+        return kind, text
+    problem = text.splitlines()[-1] if kind == EXCEPTION else text  # of a traceback
+    detail.append(("result_problem", failures.bounded(problem, failures.DETAIL_BYTES)))
+    return VALUE, "null"
 
 
 def _serialize(script, value, nan, result_bytes, detail):
@@ -266,16 +259,12 @@ def _note(detail, look, *arguments):
         detail += look(*arguments)
 
 
-def _refuse_import(source, name, line, offset, detail):
-    text = f"importing {name!r} is not allowed by this service (line {line})"
-    _note(detail, failures.of_import, text, source, line, offset)
-    return text
-
-
 def _exit_text(script, stop, detail):
     _describe(script, stop, detail)
     code = stop.code
     shown = repr(code) if code is None or isinstance(code, (int, str)) else type(code).__name__
+    if script.name == script_module.MAIN_NAME:
+        return f"code exited with {shown} before its end"
     return f"script exited with {shown} before main() returned"
 
 

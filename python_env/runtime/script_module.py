@@ -12,6 +12,7 @@ from importlib.machinery import ModuleSpec
 DEFAULT_DIRECTORY = "/tmp"
 NAME = "script"
 _FILENAME = f"{DEFAULT_DIRECTORY}/{NAME}.py"
+MAIN_NAME, _CELL_FILENAME = "__main__", "<cell 1>"
 SPARE_NAME = "__script__"  # where the client has sent a script.py of its own
 # What a script, or a module that was sent with it, says if it may want the file. Each file costs a job what a hundredth
 # of an empty one costs, and stands among those that the script lists.
@@ -61,16 +62,24 @@ def script_of(source, names=()):
     return Script(source, NAME, _FILENAME)
 
 
+def cell_of(source):
+    return Script(source, MAIN_NAME, _CELL_FILENAME)
+
+
 def make(script):
     """Returns the module, with nothing run in it. `__name__` is not `__main__`: what a script guards by that it would do
     itself, the service does.
     """
-    module, loader = _prepared.pop() if _prepared and script.name == NAME else _new_module(script.name)
-    loader.source = script.source
+    if script.name == MAIN_NAME:
+        module = types.ModuleType(MAIN_NAME)
+        sys.argv[0] = ""
+    else:
+        module, loader = _prepared.pop() if _prepared and script.name == NAME else _new_module(script.name)
+        loader.source = script.source
     if script.name != NAME:  # what a worker's warm-up has left stands for another file now
         sys.modules.pop(NAME, None)
         linecache.cache.clear()
-    if directory != DEFAULT_DIRECTORY or script.name != NAME:
+    if script.name != MAIN_NAME and (directory != DEFAULT_DIRECTORY or script.name != NAME):
         module.__file__ = sys.argv[0] = f"{directory}/{script.name}.py"
     # No modification time: linecache.checkcache keeps the entry.
     linecache.cache[script.filename] = (len(script.source), None, _lines_of(script.source), script.filename)

@@ -28,10 +28,15 @@ void add_verbose(ObjectWriter& members, const Outcome& outcome, const JobOutput&
 }  // namespace
 
 void add_result(ObjectWriter& members, const Outcome& outcome) {
-  if (outcome.kind == OutcomeKind::ok)
-    members.json("result", outcome.result_json);
+  if (outcome.kind != OutcomeKind::ok) return members.text("error", outcome.error);
+  members.json("result", outcome.result_json);
+  if (!outcome.cell) return;
+  const CellValue& cell = *outcome.cell;
+  if (!cell.result_problem.empty()) members.text("result_problem", cell.result_problem);
+  if (cell.repr)
+    members.text("repr", *cell.repr);
   else
-    members.text("error", outcome.error);
+    members.json("repr", "null");
 }
 
 void add_error_detail(ObjectWriter& members, const Outcome& outcome) {
@@ -101,6 +106,7 @@ void add_answer(ObjectWriter& members, const Outcome& outcome, const JobOutput& 
 std::uint64_t answer_bytes(const Outcome& outcome, const JobOutput& output) {
   std::uint64_t bytes = outcome.result_json.size() + outcome.error.size() +
                         output.standard.text().size() + output.errors.text().size();
+  if (outcome.cell && outcome.cell->repr) bytes += outcome.cell->repr->size();
   for (const NamedBytes& file : outcome.files) bytes += 2 * file.bytes.size();
   return bytes;
 }

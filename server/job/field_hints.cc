@@ -15,7 +15,8 @@ struct OtherNames {
   std::string_view names;  // in lower case without separators, each between spaces
 };
 constexpr OtherNames kOtherNames[] = {
-    {"script", " code source sourcecode src python pythoncode program snippet content "},
+    {"script", " source sourcecode src python program content "},
+    {"code", " pythoncode snippet cell expression "},
     {"args", " arguments argv kwargs params parameters inputs data "},
     {"stdin", " input inputdata standardinput "},
     {"files", " file uploads attachments inputfiles "},

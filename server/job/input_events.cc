@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <map>
 
+#include "server/base/whole_number.h"
 #include "server/job/input_rules.h"
+#include "server/json/untrusted_json.h"
 
 namespace pyexec {
 
@@ -45,6 +47,23 @@ std::optional<std::string> ArgsWriter::take(const JsonEvent& event) {
       open_.pop_back();
       break;
   }
+  return std::nullopt;
+}
+
+std::optional<std::string> LineId::take(const JsonEvent& event) {
+  constexpr std::size_t kMostBytes = 256;
+  if (event.level > 0 || event.what == What::end) return std::nullopt;
+  const bool is_whole =
+      event.what == What::number && parse_whole(event.text).is != WholeNumber::Is::fraction;
+  if (event.what != What::string && !is_whole)
+    return std::string("'id' field must be a string or a whole number, not ") + name_of(event.what);
+  if (event.text.size() > kMostBytes)
+    return "'id' is longer than " + std::to_string(kMostBytes) + " bytes";
+  json_.clear();
+  if (is_whole)
+    json_ = event.text;
+  else
+    append_json_string(json_, event.text);
   return std::nullopt;
 }
 

@@ -36,6 +36,16 @@ class ArgsWriter {
   std::vector<JsonEvent::What> open_;
 };
 
+// The `id` of a line of a batch.
+class LineId {
+ public:
+  std::optional<std::string> take(const JsonEvent& event);
+  const std::string& json() const { return json_; }  // as it was sent
+
+ private:
+  std::string json_ = "null";
+};
+
 class InputFiles {
  public:
   std::optional<std::string> take(const JsonEvent& event);

@@ -15,7 +15,8 @@ void take_over(const JobRequest& defaults, const std::set<std::string_view>& sai
                JobRequest& request) {
   Job& job = request.job;
   const Job& other = defaults.job;
-  if (!said.contains("script")) job.script = other.script;
+  const bool has_source = said.contains("script") || said.contains("code");
+  if (!has_source) job.script = other.script;
   if (!said.contains("args")) job.args = other.args;
   if (!said.contains("stdin")) job.stdin_text = other.stdin_text;
   if (!said.contains("files")) job.files = other.files;
@@ -31,7 +32,9 @@ void take_over(const JobRequest& defaults, const std::set<std::string_view>& sai
     job.options = other.options;
     job.options.error_detail = own.error_detail;
     job.options.nan_is_null = own.nan_is_null;
+    job.options.is_cell = own.is_cell;
   }
+  if (!has_source) job.options.is_cell = other.options.is_cell;
   if (!said.contains("nan")) job.options.nan_is_null = other.options.nan_is_null;
   if (!said.contains("verbose")) {
     request.detail = defaults.detail;

@@ -15,6 +15,7 @@ enum class FieldOf { job, batch_line, batch_header };
 // name, owner; openapi.yaml explains each
 #define PYEXEC_JOB_FIELDS(X) \
   X(script, job)             \
+  X(code, job)               \
   X(args, job)               \
   X(stdin, job)              \
   X(files, job)              \

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "server/base/whole_number.h"
+#include "server/job/cell_source.h"
 #include "server/job/field_hints.h"
 #include "server/job/input_events.h"
 #include "server/job/input_rules.h"
@@ -19,13 +20,11 @@
 namespace pyexec {
 namespace {
 
-constexpr std::size_t kIdBytes = 256;
 constexpr std::uint64_t kLeastProgressMs = 100, kMostProgressMs = 3'600'000;
 
-enum class Body { request, batch_line };
+constexpr const char* kNoScript = "'script' field is required";
 
-// The contract fixes the answer to a request with `code` and without `script`, byte for byte.
-constexpr std::string_view kFixedMistake = "code";
+enum class Body { request, batch_line };
 
 // Handles each member of the outermost object with its own function.
 class JobHandler {
@@ -82,7 +81,14 @@ class JobHandler {
   std::optional<BadRequest> find_problem() {
     Job& job = request_.job;
     const bool is_job = request_.line == JobRequest::Line::job;
-    if (is_job && !seen_.contains("script") && defaults_.job.script.empty()) return no_script();
+    const bool has_script = seen_.contains("script"), has_code = seen_.contains("code");
+    if (has_script && has_code) report("a request has 'script' or 'code', not both");
+    if (is_job && !has_script && !has_code && defaults_.job.script.empty()) return no_script();
+    if (has_code && !problem_ && only_defines_main(job.script)) {
+      return no_script(
+          "this 'code' only defines main(), which nothing calls: send it as 'script', or call "
+          "main() in its last line");
+    }
     if (is_job && seen_.contains("progress_ms"))
       report("'progress_ms' field is for a first line with \"defaults\": true");
     report(files_.check());
@@ -90,14 +96,17 @@ class JobHandler {
     if (unknown_field_)
       return BadRequest{400,
                         "unknown field " + in_quotes(*unknown_field_) + meant(*unknown_field_)};
+    if (has_code) job.options.is_cell = 1;
+    if (is_cell() && (seen_.contains("args") || !defaults_.job.args.empty()))
+      return BadRequest{400, "'args' field is for main() of a 'script', and this is 'code'"};
     if (seen_.contains("args")) job.args = args_.json();
     if (seen_.contains("files")) job.files = files_.release();
     if (seen_.contains("env")) job.environment = variables_.release();
     if (seen_.contains("return_files")) want_files(job.options);
-    const std::size_t script = source_of("script").job.script.size();
+    const std::size_t script = (has_code ? request_ : source_of("script")).job.script.size();
     if (script > caps_.script_bytes)
-      return BadRequest{413, "script is " + std::to_string(script) +
-                                 " bytes, more than the limit of " +
+      return BadRequest{413, std::string(is_cell() ? "code" : "script") + " is " +
+                                 std::to_string(script) + " bytes, more than the limit of " +
                                  std::to_string(caps_.script_bytes)};
     const std::uint64_t input = input_bytes();
     if (input > caps_.input_bytes)
@@ -114,15 +123,23 @@ class JobHandler {
     options.files_count = caps_.files_count;
     options.files_depth = caps_.files_depth;
   }
+  bool is_cell() const {
+    return seen_.contains("code") ||
+           (!seen_.contains("script") && defaults_.job.options.is_cell == 1);
+  }
   BadRequest no_script() const {
-    if (named_.contains("script")) return {400, "'script' field must be a string, not null"};
-    BadRequest problem = {400, "'script' field is required"};
+    for (const char* name : {"script", "code"})
+      if (named_.contains(name))
+        return {400, in_quotes(name) + " field must be a string, not null"};
     const std::string meaning = unknown_field_ ? meant(*unknown_field_) : "";
-    if (meaning.empty()) return problem;
-    const std::string hint = "unknown field " + in_quotes(*unknown_field_) + meaning;
-    const bool is_fixed = unknown_field_ == kFixedMistake && body_ == Body::request;
-    is_fixed ? problem.hint = hint : problem.message += "; " + hint;
-    return problem;
+    if (!meaning.empty())
+      return {400, kNoScript + ("; unknown field " + in_quotes(*unknown_field_) + meaning)};
+    return no_script("'script' has a function main(); 'code' needs none");
+  }
+  // The contract fixes the message of a request, byte for byte.
+  BadRequest no_script(const std::string& hint) const {
+    if (body_ == Body::batch_line) return {400, kNoScript + ("; " + hint)};
+    return {400, kNoScript, hint};
   }
   // Returns the end of a message about an unknown field; may be empty.
   std::string meant(std::string_view name) const {
@@ -153,6 +170,7 @@ class JobHandler {
     report(in_quotes(field_->name) + " field must be " + wanted + ", not " + name_of(event.what));
   }
 
+  void take_code(const JsonEvent& event) { take_script(event); }
   void take_script(const JsonEvent& event) {
     take_text(event, request_.job.script);
     std::string& script = request_.job.script;
@@ -200,19 +218,8 @@ class JobHandler {
     request_.line = JobRequest::Line::defaults;
   }
   void take_id(const JsonEvent& event) {
-    using What = JsonEvent::What;
-    if (event.level > 0 || event.what == What::end) return;
-    const bool is_whole =
-        event.what == What::number && parse_whole(event.text).is != WholeNumber::Is::fraction;
-    if (event.what != What::string && !is_whole)
-      return report_type(event, "a string or a whole number");
-    if (event.text.size() > kIdBytes)
-      return report("'id' is longer than " + std::to_string(kIdBytes) + " bytes");
-    request_.id_json.clear();
-    if (is_whole)
-      request_.id_json = event.text;
-    else
-      append_json_string(request_.id_json, event.text);
+    report(id_.take(event));
+    request_.id_json = id_.json();
   }
 
   void take_number(const JsonEvent& event, std::uint64_t most, std::uint64_t& out) {
@@ -244,6 +251,7 @@ class JobHandler {
   Body body_;
   const JobRequest& defaults_;
   ArgsWriter args_;
+  LineId id_;
   InputFiles files_;
   Variables variables_;
   Patterns patterns_;

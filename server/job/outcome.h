@@ -20,6 +20,13 @@ struct ErrorDetail {
   std::optional<std::uint64_t> source_start_line;  // the first of them
 };
 
+// The value of a cell's last expression beside its JSON form, as the cell reported it, made valid
+// UTF-8.
+struct CellValue {
+  std::optional<std::string> repr;  // none: there is no such value, or it is None
+  std::string result_problem;       // why the result is null although the value is not; or ""
+};
+
 // Resources that the job used. Measured by the supervisor, except for an exit code that the script
 // names in SystemExit.
 struct JobUsage {
@@ -34,6 +41,7 @@ struct Outcome {
   std::string result_json;  // for ok: checked and re-serialised
   std::string error;        // for all others
   std::optional<ErrorDetail> error_detail = {};
+  std::optional<CellValue> cell = {};  // for ok, of a cell
   std::vector<NamedBytes> files = {};  // names and bytes checked
   JobUsage usage = {};
   PhaseTimes phases = {};

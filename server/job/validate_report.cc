@@ -85,6 +85,15 @@ void take_detail(const std::vector<NamedBytes>& entries, Outcome& outcome) {
   if (!detail.type.empty()) outcome.error_detail = std::move(detail);
 }
 
+CellValue cell_value(const std::vector<NamedBytes>& entries) {
+  CellValue value;
+  for (const NamedBytes& entry : entries) {
+    if (entry.name == "repr") value.repr = to_valid_utf8(entry.bytes);
+    if (entry.name == "result_problem") value.result_problem = to_valid_utf8(entry.bytes);
+  }
+  return value;
+}
+
 // Returns an error message if these files cannot be those that `options` asked for.
 std::optional<std::string> problem_with_files(const std::vector<NamedBytes>& files,
                                               const ReportOptions& options) {
@@ -124,6 +133,8 @@ Outcome validate_report(const Untrusted<Report>& untrusted, const ReportOptions&
                         : failed(outcome_of(report.kind), to_valid_utf8(report.text));
   if (options.error_detail == 1 && outcome.kind != OutcomeKind::ok)
     take_detail(report.detail, outcome);
+  if (options.is_cell == 1 && outcome.kind == OutcomeKind::ok)
+    outcome.cell = cell_value(report.detail);
   if (options.return_files.empty()) return outcome;
   std::vector<NamedBytes> files;
   for (const NamedBytes& file : report.files)

@@ -13,7 +13,7 @@ namespace {
 // Maximum body size of a report that contains only what the job asked for.
 std::uint64_t largest_report(const Assignment& job) {
   std::uint64_t bytes = std::max(job.caps.result_bytes, kErrorBytes + 64) + kReportOverheadBytes;
-  if (job.options.error_detail == 1) bytes += kDetailBytes;
+  if (job.options.error_detail == 1 || job.options.is_cell == 1) bytes += kDetailBytes;
   if (!job.options.return_files.empty())
     bytes += job.options.files_bytes +
              job.options.files_count * (kEntryOverheadBytes + kReturnedNameBytes);

@@ -106,7 +106,7 @@ py::object inputs_of(const Job& job) {
 // Returns the options for what a report holds beside the result, or None if there are none.
 py::object options_of(const ReportOptions& options) {
   if (options.error_detail == 0 && options.return_files.empty() && options.denied_imports.empty() &&
-      options.nan_is_null == 0)
+      options.nan_is_null == 0 && options.is_cell == 0)
     return py::none();
   py::list patterns, denied;
   for (const std::string& pattern : options.return_files) patterns.append(py::str(pattern));
@@ -117,7 +117,7 @@ py::object options_of(const ReportOptions& options) {
   }
   return py::make_tuple(options.error_detail == 1, patterns, options.files_bytes,
                         options.files_count, options.files_depth, denied,
-                        options.nan_is_null == 1 ? "null" : "error");
+                        options.nan_is_null == 1 ? "null" : "error", options.is_cell == 1);
 }
 
 std::vector<NamedBytes> named_bytes(const py::list& entries) {

@@ -19,7 +19,7 @@ namespace pyexec {
 
 // The descriptor of the control socket, in the launcher and in the zygote.
 inline constexpr int kControlFd = 3;
-inline constexpr std::uint32_t kProtocolVersion = 9;
+inline constexpr std::uint32_t kProtocolVersion = 10;
 
 enum class ControlType : std::uint32_t {
   configure = 1,

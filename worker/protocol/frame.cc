@@ -145,7 +145,7 @@ std::string encode_job(const Job& job) {
        {Section::environment, list(job.environment)},
        {Section::memory, numbers({job.memory_bytes})},
        {Section::detail, numbers({options.error_detail, options.nan_is_null, options.files_bytes,
-                                  options.files_count, options.files_depth})},
+                                  options.files_count, options.files_depth, options.is_cell})},
        {Section::patterns, list(patterns)},
        {Section::denied, options.denied_imports}});
 }
@@ -195,7 +195,7 @@ std::optional<Job> decode_job(std::string_view body) {
   auto files = read_list((*sections)[3], kAny);
   auto environment = read_list((*sections)[4], kAny);
   const auto memory = read_numbers<1>((*sections)[5]);
-  const auto options = read_numbers<5>((*sections)[6]);
+  const auto options = read_numbers<6>((*sections)[6]);
   auto patterns = read_list((*sections)[7], kAny);
   if (!files || !environment || !memory || !options || !patterns) return std::nullopt;
   Job job = {std::string((*sections)[0]), std::string((*sections)[1]), std::string((*sections)[2]),
@@ -206,7 +206,8 @@ std::optional<Job> decode_job(std::string_view body) {
                  (*options)[2],
                  (*options)[3],
                  (*options)[4],
-                 std::string((*sections)[8])};
+                 std::string((*sections)[8]),
+                 (*options)[5]};
   for (NamedBytes& pattern : *patterns) job.options.return_files.push_back(std::move(pattern.name));
   return job;
 }

@@ -23,6 +23,7 @@ struct ReportOptions {
   std::vector<std::string> return_files;  // patterns of file names; none: no files
   std::uint64_t files_bytes = 0, files_count = 0, files_depth = 0;  // limits
   std::string denied_imports;                                       // modules, comma-separated
+  std::uint64_t is_cell = 0;  // 1: the script is a cell; the report has the repr of its last value
 
   bool operator==(const ReportOptions&) const = default;
 };
@@ -73,7 +74,8 @@ struct Report {
   ReportKind kind;
   std::string text;
   RunTimes times = {};
-  // Details of a failure, by name (ErrorDetail in server/job/outcome.h). At most kMostDetails.
+  // By name: details of a failure, or what a cell shows of its value (ErrorDetail and CellValue in
+  // server/job/outcome.h). At most kMostDetails.
   std::vector<NamedBytes> detail = {};
   std::vector<NamedBytes> files = {};
 };

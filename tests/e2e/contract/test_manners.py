@@ -86,14 +86,6 @@ def test_paths_that_are_one_are_one(service):
     assert answer.status == 400 and answer.body["error"] == "'files' entries './a' and 'a' are the same file"
 
 
-def test_the_hint_for_code_is_a_header(service):
-    answer = service.post({"code": OK})
-    assert answer.body == {"error": "'script' field is required"}
-    assert answer.headers["Pyexec-Hint"] == "unknown field 'code'; did you mean 'script'?"
-    assert service.post({}).headers["Pyexec-Hint"] is None
-    batch = service.request("POST", "/execute/batch", json.dumps({"code": OK}), NDJSON)
-    assert lines_of(batch)[0]["error"] == "'script' field is required; unknown field 'code'; did you mean 'script'?"
-
 
 @pytest.mark.parametrize("name", ["gzip", "x-gzip", "GZIP", "identity"])
 def test_a_body_may_come_compressed(service, name):

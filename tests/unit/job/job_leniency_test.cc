@@ -164,12 +164,6 @@ TEST_CASE("a likely mistake in a name gets a hint", "[job_leniency]") {
         "unknown field 'id', which is for lines of a batch");
 }
 
-TEST_CASE("where the contract has the words, the hint stands beside them", "[job_leniency]") {
-  const BadRequest problem = refused(R"({"code": "def main(): return {\"a\": 1}"})");
-  CHECK(problem.message == "'script' field is required");
-  CHECK(problem.hint == "unknown field 'code'; did you mean 'script'?");
-}
-
 TEST_CASE("what is not JSON is called what it is, with its place", "[job_leniency]") {
   const std::pair<std::string, std::string> problems[] = {
       {"{\n  \"script\": \"\u00e9a\nb\"}",

@@ -1,0 +1,3 @@
+"""Values of ReportKind (worker/protocol/job.h)."""
+
+VALUE, INVALID_SCRIPT, EXCEPTION, NOT_SERIALIZABLE, MEMORY_LIMIT, OUTPUT_LIMIT, EXITED, INVALID_ARGUMENTS = range(1, 9)
