@@ -1,11 +1,16 @@
 """What there is to say of a failed run beside its error text: names and values for programs to read."""
 
+import asyncio
 import functools
 import itertools
+import os
 import re
+import traceback
 
 DETAIL_BYTES = 16 << 10  # of one value
 LINES_AROUND = 2
+OWN_FRAMES = "<pyexec "
+LEADING_FRAMES = (OWN_FRAMES, os.path.dirname(asyncio.__file__) + "/")
 
 _CUT = b"\n[...]\n"
 _line_end = re.compile("\r\n|\r|\n")  # Python's; str.splitlines has more
@@ -131,3 +136,21 @@ def _exit_code(error):
     if error.code is None:
         return 0
     return error.code & 0xFF if isinstance(error.code, int) else 1  # as of exit(2); Python prints what is no number
+
+
+def trace_of(error):
+    """The traceback as Python prints it, without the frames that led to the script: of this service, and of the loop
+    that awaits an async main(); and without those of this service further in.
+    """
+    try:
+        frames = error.__traceback__
+        while frames is not None and frames.tb_frame.f_code.co_filename.startswith(LEADING_FRAMES):
+            frames = frames.tb_next
+        step = frames
+        while step is not None:
+            while step.tb_next is not None and step.tb_next.tb_frame.f_code.co_filename.startswith(OWN_FRAMES):
+                step.tb_next = step.tb_next.tb_next
+            step = step.tb_next
+        return "".join(traceback.format_exception(type(error), error, frames)).rstrip("\n")
+    except BaseException:  # the exception's own __str__ can do anything
+        return type(error).__name__

@@ -5,6 +5,7 @@ import errno
 import functools
 import linecache
 import re
+import warnings
 
 MOST_CAUSES = 10  # that are looked at behind an error
 
@@ -141,8 +142,19 @@ _LINES = (
 def for_snippet(source):
     """What to do with a script that defines no function at all; "" for any other."""
     try:
-        if not any(isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) for node in ast.walk(ast.parse(source))):
-            return ', or be sent as "code": then the value of its last expression is the result'
-    except (MemoryError, RecursionError):  # of a tree that is deeper than text may be
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # given when it was compiled
+            nodes = ast.walk(ast.parse(source))
+            if not any(isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) for node in nodes):
+                return ', or be sent as "code": then the value of its last expression is the result'
+    except Exception:  # a tree that is deeper than text may be
         pass
+    return ""
+
+
+def for_notebook(error):
+    """Of a SyntaxError in a cell: what IPython knows and Python does not; "" for any other."""
+    line = (getattr(error, "text", None) or "").strip()
+    if line.startswith(("%", "!")) or line.endswith("?"):
+        return "; the commands of IPython (%, ! and ?) are not Python, and there are none here"
     return ""

@@ -47,10 +47,13 @@ def _step_of(kind):
     """When its objects have their turn: what is flushed or closed first writes to those behind it. By name, as nobody is
     to import a module for it, and issubclass() asks Python's code.
     """
-    for base in kind.__mro__:
-        step = _STEPS.get(base.__name__)
-        if step is not None and base.__module__ == step[0]:
-            return step[1]
+    try:
+        for base in kind.__mro__:
+            step = _STEPS.get(base.__name__)
+            if step is not None and base.__module__ == step[0]:
+                return step[1]
+    except Exception:  # of a metaclass: it is nobody's file
+        pass
     return None
 
 

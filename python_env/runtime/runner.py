@@ -31,8 +31,6 @@ from _pyexec_report_kinds import EXCEPTION, EXITED, INVALID_ARGUMENTS, INVALID_S
 from _pyexec_report_kinds import NOT_SERIALIZABLE, OUTPUT_LIMIT, VALUE
 from _pyexec_script_module import DEFAULT_DIRECTORY, prepare  # noqa: F401  (`prepare` is the zygote's)
 
-OWN_FRAMES = "<pyexec "
-LEADING_FRAMES = (OWN_FRAMES, os.path.dirname(asyncio.__file__) + "/")
 NO_MAIN_RAN = (INVALID_SCRIPT, INVALID_ARGUMENTS)
 OUT_OF_MEMORY = "memory limit exceeded"
 
@@ -131,12 +129,12 @@ def _run(script, inputs, options, result_bytes, detail):
         failure = error
     if shadowed is not None:
         shadowed.restore()
+    if _getpid() == own_pid and failure is None:
+        told = _tell(script, code, value, options, result_bytes, detail)
     if _getpid() != own_pid:
-        _end_child(failure)  # a child that the script forked came back from main(); its parent reports
-    if failure is None and options.is_cell:
-        return _show(script, value, options.nan, result_bytes, detail)
+        _end_child(failure)  # a child that the script forked came back from main(), or from repr(); its parent reports
     if failure is None:
-        return _serialize(script, value, options.nan, result_bytes, detail)
+        return told
     try:
         return _fail(script, failure, detail)
     finally:
@@ -207,22 +205,36 @@ def _end_child(error):
         elif isinstance(error, SystemExit):
             print(error.code, file=sys.stderr)
         else:
-            print(_trace(error), file=sys.stderr)
+            print(failures.trace_of(error), file=sys.stderr)
         leftovers.write_out()
     finally:
         os._exit(code)
 
 
-def _show(script, value, nan, result_bytes, detail):
+def _tell(script, code, value, options, result_bytes, detail):
+    if options.is_cell:
+        return _show(script, code, value, options.nan, result_bytes, detail)
+    return _serialize(script, value, options.nan, result_bytes, detail)
+
+
+def _show(script, cell, value, nan, result_bytes, detail):
     """Of a cell: its value may be what has no JSON form. detail: gets its repr, and why there is no result."""
     text = cells.shown(value)
     if text is not None:
         detail.append(("repr", text))
-    kind, text = _serialize(script, value, nan, result_bytes, None)
-    if kind in (VALUE, EXITED):
+    told = []
+    kind, text = _serialize(script, value, nan, result_bytes, told)
+    if kind == EXITED:
+        detail += told
         return kind, text
-    problem = text.splitlines()[-1] if kind == EXCEPTION else text  # of a traceback
-    detail.append(("result_problem", failures.bounded(problem, failures.DETAIL_BYTES)))
+    if kind == VALUE:
+        if not cell.leaves_main:
+            return kind, text
+        text = "main() is defined, and nothing calls it: call it in the last line, or send this as \"script\""
+    elif kind == EXCEPTION:
+        told = dict(told)
+        text = b"%s: %s" % (told.get("type", b"?"), told.get("message", b"?"))
+    detail.append(("result_problem", failures.bounded(text, failures.DETAIL_BYTES)))
     return VALUE, "null"
 
 
@@ -269,24 +281,6 @@ def _exit_text(script, stop, detail):
 
 
 def _describe(script, error, detail):
-    text = _trace(error)
+    text = failures.trace_of(error)
     _note(detail, failures.of_error, error, script, text)
     return text
-
-
-def _trace(error):
-    """The traceback as Python prints it, without the frames that led to the script: of this service, and of the loop
-    that awaits an async main(); and without those of this service further in.
-    """
-    try:
-        frames = error.__traceback__
-        while frames is not None and frames.tb_frame.f_code.co_filename.startswith(LEADING_FRAMES):
-            frames = frames.tb_next
-        step = frames
-        while step is not None:
-            while step.tb_next is not None and step.tb_next.tb_frame.f_code.co_filename.startswith(OWN_FRAMES):
-                step.tb_next = step.tb_next.tb_next
-            step = step.tb_next
-        return "".join(traceback.format_exception(type(error), error, frames)).rstrip("\n")
-    except BaseException:  # the exception's own __str__ can do anything
-        return type(error).__name__

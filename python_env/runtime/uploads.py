@@ -32,4 +32,4 @@ def _module_of(name):
 
 def _always_first(name):
     """Python finds these before it looks into the script's directory, or has them before it runs a script."""
-    return name in sys.builtin_module_names or _imp.is_frozen(name) or name == "encodings" or name.startswith("_pyexec_")
+    return name in sys.builtin_module_names or _imp.is_frozen(name) or name in ("encodings", "__main__") or name.startswith("_pyexec_")

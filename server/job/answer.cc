@@ -106,7 +106,8 @@ void add_answer(ObjectWriter& members, const Outcome& outcome, const JobOutput& 
 std::uint64_t answer_bytes(const Outcome& outcome, const JobOutput& output) {
   std::uint64_t bytes = outcome.result_json.size() + outcome.error.size() +
                         output.standard.text().size() + output.errors.text().size();
-  if (outcome.cell && outcome.cell->repr) bytes += outcome.cell->repr->size();
+  if (outcome.cell) bytes += outcome.cell->repr.value_or("").size();
+  if (outcome.cell) bytes += outcome.cell->result_problem.size();
   for (const NamedBytes& file : outcome.files) bytes += 2 * file.bytes.size();
   return bytes;
 }

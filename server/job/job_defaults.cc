@@ -17,7 +17,7 @@ void take_over(const JobRequest& defaults, const std::set<std::string_view>& sai
   const Job& other = defaults.job;
   const bool has_source = said.contains("script") || said.contains("code");
   if (!has_source) job.script = other.script;
-  if (!said.contains("args")) job.args = other.args;
+  if (!said.contains("args") && !said.contains("code")) job.args = other.args;
   if (!said.contains("stdin")) job.stdin_text = other.stdin_text;
   if (!said.contains("files")) job.files = other.files;
   if (!said.contains("env")) job.environment = other.environment;

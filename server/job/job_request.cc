@@ -83,7 +83,8 @@ class JobHandler {
     const bool is_job = request_.line == JobRequest::Line::job;
     const bool has_script = seen_.contains("script"), has_code = seen_.contains("code");
     if (has_script && has_code) report("a request has 'script' or 'code', not both");
-    if (is_job && !has_script && !has_code && defaults_.job.script.empty()) return no_script();
+    const bool has_default = !defaults_.job.script.empty() || defaults_.job.options.is_cell == 1;
+    if (is_job && !has_script && !has_code && !has_default) return no_script();
     if (has_code && !problem_ && only_defines_main(job.script)) {
       return no_script(
           "this 'code' only defines main(), which nothing calls: send it as 'script', or call "
@@ -97,7 +98,7 @@ class JobHandler {
       return BadRequest{400,
                         "unknown field " + in_quotes(*unknown_field_) + meant(*unknown_field_)};
     if (has_code) job.options.is_cell = 1;
-    if (is_cell() && (seen_.contains("args") || !defaults_.job.args.empty()))
+    if (is_cell() && seen_.contains("args"))
       return BadRequest{400, "'args' field is for main() of a 'script', and this is 'code'"};
     if (seen_.contains("args")) job.args = args_.json();
     if (seen_.contains("files")) job.files = files_.release();

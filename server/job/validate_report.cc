@@ -85,13 +85,18 @@ void take_detail(const std::vector<NamedBytes>& entries, Outcome& outcome) {
   if (!detail.type.empty()) outcome.error_detail = std::move(detail);
 }
 
-CellValue cell_value(const std::vector<NamedBytes>& entries) {
+// A cell whose value has no JSON form has run all the same.
+void show_cell(const Report& report, Outcome& outcome) {
   CellValue value;
-  for (const NamedBytes& entry : entries) {
+  for (const NamedBytes& entry : report.detail) {
     if (entry.name == "repr") value.repr = to_valid_utf8(entry.bytes);
     if (entry.name == "result_problem") value.result_problem = to_valid_utf8(entry.bytes);
   }
-  return value;
+  if (outcome.kind != OutcomeKind::ok) {
+    value.result_problem = std::move(outcome.error);
+    outcome = {.kind = OutcomeKind::ok, .result_json = "null", .error = {}};
+  }
+  outcome.cell = std::move(value);
 }
 
 // Returns an error message if these files cannot be those that `options` asked for.
@@ -133,8 +138,7 @@ Outcome validate_report(const Untrusted<Report>& untrusted, const ReportOptions&
                         : failed(outcome_of(report.kind), to_valid_utf8(report.text));
   if (options.error_detail == 1 && outcome.kind != OutcomeKind::ok)
     take_detail(report.detail, outcome);
-  if (options.is_cell == 1 && outcome.kind == OutcomeKind::ok)
-    outcome.cell = cell_value(report.detail);
+  if (options.is_cell == 1 && report.kind == ReportKind::value) show_cell(report, outcome);
   if (options.return_files.empty()) return outcome;
   std::vector<NamedBytes> files;
   for (const NamedBytes& file : report.files)
@@ -145,7 +149,7 @@ Outcome validate_report(const Untrusted<Report>& untrusted, const ReportOptions&
   return outcome;
 }
 
-Outcome outcome_of_death(int wait_status) {
+Outcome outcome_of_death(int wait_status, const ReportOptions& options) {
   if (WIFSIGNALED(wait_status)) {
     const int signal = WTERMSIG(wait_status);
     if (signal == SIGXCPU) return time_exceeded();
@@ -156,6 +160,9 @@ Outcome outcome_of_death(int wait_status) {
   const int status = WEXITSTATUS(wait_status);
   if (status == kExitChannelLost)
     return failed(OutcomeKind::exited, "script closed the descriptor that its result is sent on");
+  if (options.is_cell == 1)
+    return failed(OutcomeKind::exited,
+                  "code exited with status " + std::to_string(status) + " before its end");
   return failed(OutcomeKind::exited,
                 "script exited with status " + std::to_string(status) + " before main() returned");
 }

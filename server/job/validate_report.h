@@ -21,6 +21,6 @@ Outcome validate_report(const Untrusted<Report>& report, const ReportOptions& op
                         const JobCaps& caps);
 
 // Returns the outcome for a worker that ended by itself. wait_status: as from waitpid(2).
-Outcome outcome_of_death(int wait_status);
+Outcome outcome_of_death(int wait_status, const ReportOptions& options);
 
 }  // namespace pyexec

@@ -24,7 +24,7 @@ Outcome outcome_of_ending(const Ending& ending, const WorkerHandle& worker, cons
     lost.was_read = ending.channel != Channel::unread;
     return lost;
   }
-  if (ending.own_death) return outcome_of_death(*ending.own_death);
+  if (ending.own_death) return outcome_of_death(*ending.own_death, ending.options);
   return failed(OutcomeKind::internal, "the worker was lost");
 }
 

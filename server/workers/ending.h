@@ -13,6 +13,7 @@ struct Ending {
   Channel channel;
   bool cancelled;
   std::optional<int> own_death;  // status from waitpid(2), if the worker ended by itself
+  const ReportOptions& options;
 };
 
 // The channel must not be Channel::reported, and the worker's jail must be known to be empty.

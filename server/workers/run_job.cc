@@ -181,8 +181,8 @@ awaitable<Outcome> run_job(Pool::Lease lease, JobRun what, Cancellation& cancell
   else if (run->talk.channel == Channel::reported)
     outcome = co_await run->offload.run(run->talk.report_bytes, validate);
   else
-    outcome = outcome_of_ending({run->talk.channel, cancellation.requested(), own_death}, worker,
-                                run->caps);
+    outcome = outcome_of_ending(
+        {run->talk.channel, cancellation.requested(), own_death, run->options}, worker, run->caps);
   outcome.phases = run->phases;
   outcome.usage.run_ns = ended_ns - run->taken_ns;
   // A worker that has reported is killed, before or after `own_death` is read.

@@ -65,6 +65,7 @@ def test_code_that_is_a_script_keeps_the_contracts_words(service):
         ("x = (", 400, "invalid_script", "Syntax error in code: "),
         ("1 / 0", 422, "exception", 'Traceback (most recent call last):\n  File "<cell 1>", line 1, in <module>\n'),
         ("import sys\nprint('so far')\nsys.exit(1)", 422, "exited", "code exited with 1 before its end"),
+        ("import os\nos._exit(3)", 422, "exited", "code exited with status 3 before its end"),
         ("import os\nos.kill(os.getpid(), 9)", 422, "killed", "script was killed by signal 9"),
         ("x = bytearray(1 << 31)", 422, "memory_limit", "memory limit exceeded"),
     ],
@@ -86,6 +87,17 @@ def test_fields_of_a_job_are_those_of_a_script(service):
     assert post(service, code="while True: pass", timeout_ms=100).outcome == "time_limit"
     failed = post(service, code="x = 1\n1 / 0", verbose=True).body["error_detail"]
     assert (failed["type"], failed["line"], failed["source"]) == ("ZeroDivisionError", 2, "x = 1\n1 / 0")
+
+
+@pytest.mark.parametrize("levels", [499, 501, 50_000])
+def test_a_value_that_is_too_deep_is_none_of_json(service, levels):
+    body = post(service, code=f"x = 1\nfor _ in range({levels}): x = [x]\nx").body
+    assert ("result_problem" in body, body["result"] is None) == (levels > 500, levels > 500)
+
+
+def test_a_file_named_as_the_cells_module_changes_nothing(service):
+    code = "import sys\nclass A:\n    def __repr__(self): return str(sys.modules['__main__'].__dict__ is globals())\nA()"
+    assert post(service, code=code, files={"__main__.py": "x = 1"}).body["repr"] == "True"
 
 
 def test_a_large_repr_comes_back_whole_up_to_its_limit(service):
@@ -138,7 +150,7 @@ def test_what_a_cell_sends_in_place_of_its_report_is_only_text(service, word):
     """A cell that reaches into the runner can say of itself what it likes, within the limits."""
     code = (
         "import sys\nrunner = sys.modules['_pyexec_runner']\nold = runner._show\n"
-        "def show(script, value, nan, most, detail):\n"
+        "def show(script, cell, value, nan, most, detail):\n"
         f"    detail.append(('{word}', b'\\xff' * 1000))\n    return 1, b'7'\n"
         "runner._show = show\n1"
     )
@@ -148,7 +160,7 @@ def test_what_a_cell_sends_in_place_of_its_report_is_only_text(service, word):
 
 
 def test_a_report_with_too_much_text_is_no_report(service):
-    code = "import sys\nsys.modules['_pyexec_runner']._show = lambda *a: a[4].append(('repr', b'x' * 300_000)) or (1, b'7')\n1"
+    code = "import sys\nsys.modules['_pyexec_runner']._show = lambda *a: a[5].append(('repr', b'x' * 300_000)) or (1, b'7')\n1"
     answer = post(service, code=code)
     assert (answer.status, answer.outcome) != (200, "ok")
     assert post(service, code="1").body["result"] == 1

@@ -92,6 +92,10 @@ TEST_CASE("a line's own source replaces that of the defaults, of either kind", "
   CHECK(line(R"({"script": "d"})", code).options.is_cell == 0);
   CHECK(line(R"({"script": "d", "return_files": ["*"]})", code).options.is_cell == 0);
   CHECK(line(R"({"return_files": ["*"]})", code).options.is_cell == 1);
+  const char* const with_args = R"({"defaults": true, "script": "s", "args": [1]})";
+  CHECK(line("{}", with_args).args == "[1]");
+  CHECK(line(R"({"code": "d"})", with_args).args.empty());
+  CHECK(line("{}", R"({"defaults": true, "code": ""})").options.is_cell == 1);
 }
 
 }  // namespace pyexec

@@ -38,6 +38,11 @@ def shown(run, code, **others):
         ("async def main():\n    return 8\nmain()", 8, "8"),
         ("import asyncio\nasync def main():\n    return 8\nasyncio.run(main())", 8, "8"),
         ("import sys\nsys.modules['__main__'].__dict__ is globals()", True, "True"),
+        ("import asyncio\nasync def f(): return 3\ntask = asyncio.create_task(f())\nawait task", 3, "3"),
+        ("import asyncio\nasync def f(): return 3\ng = asyncio.gather(f(), f())\nawait g", [3, 3], "[3, 3]"),
+        ("x = 5\nx;", None, None),
+        ("len(" + "+".join(["'a'"] * 2000) + ")", 2000, "2000"),
+        ("x = 'a'\nx" + ".strip()" * 600, "a", "'a'"),
     ],
 )
 def test_the_last_expression_is_the_result(run, code, result, text):
@@ -60,6 +65,8 @@ def test_a_frame_has_its_table_as_text_and_its_rows_as_json(run):
         ("class A(dict):\n    def items(self): raise KeyError('mine')\nimport collections\n"
          "class B(collections.UserDict):\n    def __iter__(self): raise KeyError('mine')\n    def __repr__(self): return 'B'\nB(a=1)",
          "B", "KeyError: 'mine'"),
+        ("import collections\nclass B(collections.UserDict):\n    def __iter__(self): raise RuntimeError('one\\ntwo')\nB(a=1)",
+         None, "RuntimeError: one\ntwo"),
     ],
 )
 def test_a_value_without_a_json_form_is_shown_all_the_same(run, code, text, problem):
@@ -83,6 +90,42 @@ def test_a_text_that_is_too_long_loses_its_middle(run):
 def test_a_repr_that_fails_costs_only_the_text(run, what):
     _, beside = shown(run, f"import sys\nclass A:\n    def __repr__(self): {what}\nA()")
     assert beside["repr"].startswith("<A: its repr() raised ")
+
+
+def test_a_class_that_lies_of_its_name_costs_only_the_text(run):
+    code = "class M(type):\n    @property\n    def __name__(cls): raise ValueError\nclass A(metaclass=M):\n    def __repr__(self): 1/0\nA()"
+    assert shown(run, code)[1]["repr"] == "<A: its repr() raised ZeroDivisionError>"
+    code = "A = type('A' * 1_000_000, (), {'__repr__': lambda self: 1 / 0})\nA()"
+    assert len(shown(run, code)[1]["repr"]) <= 64 << 10
+
+
+@pytest.mark.parametrize("code", ["def main():\n    return 1", "import math\ndef main():\n    return math.pi\nx = 1"])
+def test_a_main_that_nothing_calls_is_told(run, code):
+    result, beside = shown(run, code)
+    assert result is None and beside["result_problem"].startswith("main() is defined, and nothing calls it")
+
+
+def test_a_main_that_is_called_is_not_told(run):
+    assert shown(run, "def main():\n    return 1\nx = main()") == (None, {})
+    assert shown(run, "def main():\n    return 1\nx = 2\nx") == (2, {"repr": "2"})
+
+
+@pytest.mark.parametrize("line", ["%matplotlib inline", "!ls", "print?"])
+def test_commands_of_ipython_are_named(run, line):
+    kind, text, _, _ = run(f"x = 1\n{line}", None, options())
+    assert kind == INVALID_SCRIPT and "the commands of IPython" in text
+    assert "the commands of IPython" not in run("x = 1\nx = = 2", None, options())[1]
+
+
+def test_a_child_that_comes_back_from_repr_does_not_answer_for_the_job(run):
+    code = "import os, time\nclass A:\n    def __repr__(self):\n        if os.fork() == 0: return 'child'\n        os.wait()\n        return 'parent'\nA()"
+    assert shown(run, code)[1]["repr"] == "parent"
+
+
+def test_an_exit_while_the_value_is_converted_has_its_code(run):
+    code = "import collections, sys\nclass B(collections.UserDict):\n    def __iter__(self): sys.exit(3)\n    def __repr__(self): return 'B'\nB(a=1)"
+    kind, text, detail, _ = run(code, None, options(detail=True))
+    assert (kind, text, dict(detail)["exit_code"]) == (EXITED, "code exited with 3 before its end", b"3")
 
 
 def test_an_error_shows_the_cells_lines_alone(run):
@@ -136,3 +179,8 @@ def test_a_snippet_sent_as_a_script_is_told_of_code(run, snippet):
 @pytest.mark.parametrize("script", ["def other(): pass", "class A:\n    def main(self): pass", "async def other(): pass"])
 def test_a_script_with_functions_but_no_main_is_told_just_that(run, script):
     assert run(script)[:2] == (INVALID_SCRIPT, "Script must contain a main() function")
+
+
+def test_the_look_for_functions_neither_warns_nor_fails(run):
+    kind, text, _, _ = run("import warnings\nwarnings.simplefilter('error')\nx = '\\d'")
+    assert (kind, text.startswith("Script must contain a main() function")) == (INVALID_SCRIPT, True)
