@@ -17,6 +17,12 @@ void check_outcome(const Outcome& outcome, const ReportOptions& options) {
     FUZZ_CHECK(reserialise(outcome.result_json, kCaps.result_depth).has_value());
   else
     FUZZ_CHECK(to_valid_utf8(outcome.error) == outcome.error);
+  FUZZ_CHECK(outcome.cell.has_value() <= (options.is_cell == 1 && outcome.kind == OutcomeKind::ok));
+  if (outcome.cell) {
+    const std::string repr = outcome.cell->repr.value_or("");
+    FUZZ_CHECK(to_valid_utf8(repr) == repr);
+    FUZZ_CHECK(to_valid_utf8(outcome.cell->result_problem) == outcome.cell->result_problem);
+  }
   FUZZ_CHECK(outcome.files.size() <= options.files_count);
   std::uint64_t bytes = 0;
   for (const NamedBytes& file : outcome.files) {
@@ -40,6 +46,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   ReportOptions options;
   options.error_detail = choice & 1;
   if (choice & 2) options.return_files = {"*"};
+  options.is_cell = choice >> 2 & 1;
   options.files_count = kMostFiles;
   options.files_bytes = kFilesBytes;
   check_outcome(validate_report(*report, options, kCaps), options);
