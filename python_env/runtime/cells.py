@@ -4,17 +4,16 @@ last expression is its result.
 
 import ast
 import inspect
-import re
 import sys
 import types
 
 import _pyexec_failures as failures
+import _pyexec_own_calls as own_calls
 
 REPR_BYTES = 64 << 10  # a longer text loses its middle
 # Levels of a tree that is made into code. Python's own limit for that, 1000 here, is below that of source.
 MOST_LEVELS = 3000
 
-_main_word = re.compile(r"\bmain\b")
 _class_name = type.__dict__["__name__"].__get__  # whatever its metaclass says
 
 
@@ -38,7 +37,7 @@ class Cell:
         self.body = self.last = None
         has_value = tree.body and isinstance(tree.body[-1], ast.Expr) and not source.rstrip().endswith(";")
         last = tree.body.pop() if has_value else None
-        self.leaves_main = last is None and any(map(_is_main, tree.body)) and len(_main_word.findall(source)) == 1
+        self.leaves_main = last is None and any(map(_is_main, tree.body)) and own_calls.mentions_of_main(source) == 1
         if tree.body:
             self.body = _compiled(tree, filename, "exec")
         if last is not None:

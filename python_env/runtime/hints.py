@@ -11,6 +11,7 @@ MOST_CAUSES = 10  # that are looked at behind an error
 
 _dependency = re.compile(r"Missing optional dependency '([^']+)'")
 _no_room_to_load = re.compile(r"failed to map segment|: Cannot allocate memory")
+_of_ipython = re.compile(r"[%!?]|[\w.]+\?{1,2}$")
 _compiles = re.compile(r"(?:\w+\.)*(?:eval|exec|compile)\s*\(")
 _LISTED = "scripts cannot install any; GET / of this service lists what there is, and a module of one's own goes in `files`"
 
@@ -154,7 +155,6 @@ def for_snippet(source):
 
 def for_notebook(error):
     """Of a SyntaxError in a cell: what IPython knows and Python does not; "" for any other."""
-    line = (getattr(error, "text", None) or "").strip()
-    if line.startswith(("%", "!")) or line.endswith("?"):
+    if _of_ipython.match((getattr(error, "text", None) or "").strip()):
         return "; the commands of IPython (%, ! and ?) are not Python, and there are none here"
     return ""

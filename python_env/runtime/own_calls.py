@@ -42,9 +42,14 @@ class OwnCalls:
         return self.began and (code is None or code is self.value or (type(code) is int and code == 0))
 
 
+def mentions_of_main(source):
+    """How often its name is in the source. 1 may be a part of another word: a regular expression costs a worker pages."""
+    return len(_word.findall(source)) if source.count("main") > 1 else source.count("main")
+
+
 def watched(source, filename):
     """(code, OwnCalls) of a script that may call its own `main`; None of any other. source: one that compiles."""
-    if source.count("main") < 2 or len(_word.findall(source)) < 2:
+    if mentions_of_main(source) < 2:
         return None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # given when it was compiled for the first time
