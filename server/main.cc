@@ -71,7 +71,8 @@ void greet(const Application& app, const net::ip::tcp::acceptor& acceptor) {
 // fit costs the zygote and every job.
 void limit_connections(Config& config, std::uint64_t descriptors, Log& log) {
   constexpr std::uint64_t kOwn = 64;
-  const std::uint64_t workers = kWorkerFds * (config.pool_workers + config.running_jobs) + kOwn;
+  const std::uint64_t workers = kWorkerFds * (config.pool_workers + config.running_jobs) +
+                                (kWorkerFds + config.session_states) * config.sessions + kOwn;
   const std::uint64_t left = descriptors > workers ? descriptors - workers : 1;
   if (left >= config.connections) return;
   log.warn("the limit of open files leaves room for " + std::to_string(left) +
@@ -115,6 +116,8 @@ awaitable<net::ip::tcp::acceptor> start(Application& app, LauncherClient& launch
                       ", under which the server runs, must be able to read the file of API keys, "
                       "which holds hashes only: " +
                       *problem);
+  app.engine.sessions.set_forks(probed->has_processes == 1 ? SessionJail::Forks::yes
+                                                           : SessionJail::Forks::no);
   if (const auto problem = co_await app.engine.pool.start(probed->job_uids))
     refuse_to_start("cannot provide isolation level " + std::to_string(probed->level) + " (" +
                     isolation_name(probed->level) + "): " + *problem);
@@ -128,6 +131,14 @@ awaitable<net::ip::tcp::acceptor> start(Application& app, LauncherClient& launch
   if (Clock::now() >= settled)
     app.log.warn("the self-test's own worker is not replaced yet: the first jobs may have to wait");
   co_return acceptor;
+}
+
+// Ends the sessions once nothing new is begun.
+awaitable<void> end_sessions_at_drain(Application& app) {
+  Signal drains(co_await net::this_coro::executor);
+  const Lifecycle::Watch watch(app.lifecycle, drains);
+  while (!app.lifecycle.is_draining()) co_await drains.wait_until(Deadline::max());
+  app.engine.sessions.drain();
 }
 
 // Serves until SIGTERM or SIGINT, then drains as drain.h describes.
@@ -144,6 +155,7 @@ awaitable<int> serve(Application& app, LauncherClient& launcher, Connections& co
   app.offload.start(large_work_threads());
   start_listening(acceptor);
   net::co_spawn(executor, accept_connections(acceptor, app.http, connections), net::detached);
+  net::co_spawn(executor, end_sessions_at_drain(app), net::detached);
   greet(app, acceptor);
 
   co_await stop.async_wait(kAsTuple);
@@ -218,6 +230,7 @@ void tell_failure(const Config& config, Log& log, const std::exception& error) {
       tell_failure(config, log, error);
       exit_code = kExitFailure;
     }
+    app.engine.sessions.close();
     app.engine.pool.close();
     launcher.close();
     context.stop();

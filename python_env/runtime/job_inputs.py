@@ -3,6 +3,7 @@
 import inspect
 import json
 import os
+import stat
 import sys
 import tempfile
 import time
@@ -12,18 +13,20 @@ import _pyexec_world as world
 PIPE_BYTES = 65536  # that a new pipe holds, while its user has not many of them
 
 
-def take(arguments, stdin, files, variables):
-    """Returns what main() is to be called with."""
-    if files:
+def take(arguments, stdin, files, variables, session_directory=None):
+    """Returns what main() is to be called with.
+
+    session_directory: where a session's files lie, whose working directory is its own; None: there is no session.
+    """
+    if session_directory is not None:
+        _write(session_directory, files, "wb")
+    elif files:
         os.chdir(os.environ["TMPDIR"])
-    for name, data in files:
-        directory = os.path.dirname(name)
-        if directory:
-            os.makedirs(directory, exist_ok=True)
-        with open(name, "xb") as file:
-            file.write(data)
+        _write("", files, "xb")
     if stdin:
         _put_on_stdin(stdin)
+    elif session_directory is not None and not stat.S_ISCHR(os.fstat(0).st_mode):
+        _use_for_stdin(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))  # instead of an earlier cell's
     for name, value in variables:
         os.environ[name] = value.decode("utf-8")
         if name == "TZ":
@@ -32,6 +35,16 @@ def take(arguments, stdin, files, variables):
         return (), {}
     values = json.loads(arguments)
     return (values, {}) if isinstance(values, list) else ((), values)
+
+
+def _write(directory, files, mode):
+    for name, data in files:
+        path = os.path.join(directory, name)
+        inside = os.path.dirname(path)
+        if inside:
+            os.makedirs(inside, exist_ok=True)
+        with open(path, mode) as file:
+            file.write(data)
 
 
 def _put_on_stdin(data):
@@ -48,8 +61,12 @@ def _put_on_stdin(data):
             file.write(data)
             file.flush()
             read_end = os.open(file.name, os.O_RDONLY | os.O_CLOEXEC)
-    os.dup2(read_end, 0)
-    os.close(read_end)
+    _use_for_stdin(read_end)
+
+
+def _use_for_stdin(descriptor):
+    os.dup2(descriptor, 0)
+    os.close(descriptor)
     sys.stdin = sys.__stdin__ = world.new_stdin()
 
 

@@ -25,6 +25,7 @@ import _pyexec_leftovers as leftovers
 import _pyexec_results as results
 import _pyexec_returned_files as returned_files
 import _pyexec_script_module as script_module
+import _pyexec_sessions as sessions
 import _pyexec_sources as sources
 import _pyexec_uploads as uploads
 from _pyexec_report_kinds import EXCEPTION, EXITED, INVALID_ARGUMENTS, INVALID_SCRIPT, MEMORY_LIMIT
@@ -35,7 +36,7 @@ NO_MAIN_RAN = (INVALID_SCRIPT, INVALID_ARGUMENTS)
 OUT_OF_MEMORY = "memory limit exceeded"
 
 # Of a report; `nan` is the request's field.
-ReportOptions = namedtuple("ReportOptions", "detail patterns files_bytes files_count files_depth denied nan is_cell", defaults=(results.ERROR, False))
+ReportOptions = namedtuple("ReportOptions", "detail patterns files_bytes files_count files_depth denied nan is_cell session_cell", defaults=(results.ERROR, False, 0))
 _NO_OPTIONS = ReportOptions(False, (), 0, 0, 0, ())
 _NO_INPUTS = ("", b"", (), ())
 _MISSING = object()
@@ -71,20 +72,24 @@ def run(source: str, result_bytes: int, error_bytes: int, inputs=None, options=N
     standard input as bytes, files and variables of the environment as lists of (name, bytes)).
     options: None, or (whether detail is wanted, patterns of the files to return, most bytes and most
     of those files, most directories above one, modules that must not be imported, what NaN is, whether
-    the source is a cell instead of a script).
+    the source is a cell instead of a script, 1 + the number of a session's cell or 0).
     detail: [(name, value as UTF-8 bytes)] of a failure, where wanted; what a cell shows of its value. files: [(name,
     bytes)].
     """
     inputs = _NO_INPUTS if inputs is None else inputs
     options = _NO_OPTIONS if options is None else ReportOptions(*options)
     directory, patterns = script_module.directory, options.patterns
-    if patterns:
+    if patterns and options.session_cell == 0 or options.session_cell == 1:
         with contextlib.suppress(OSError):  # a jail without a place to write has no files to return either
             os.chdir(directory)
     detail, files = [], []
     names = [name for name, _ in inputs[2]] if inputs[2] else ()
-    script = script_module.cell_of(source) if options.is_cell else script_module.script_of(source, names)
-    file = None if options.is_cell else script_module.file_for(script, inputs[2], patterns)
+    if options.session_cell:
+        script = sessions.script_of(source, options.session_cell - 1, options.is_cell, names)
+        file = None if options.is_cell else script_module.file_for(script, inputs[2], patterns, "wb")
+    else:
+        script = script_module.cell_of(source) if options.is_cell else script_module.script_of(source, names)
+        file = None if options.is_cell else script_module.file_for(script, inputs[2], patterns)
     kind, text = _run(script, inputs, options, result_bytes, detail if options.detail or options.is_cell else None)
     try:
         leftovers.write_out()
@@ -124,7 +129,7 @@ def _run(script, inputs, options, result_bytes, detail):
     shadowed = uploads.Shadowed([name for name, _ in inputs[2]]) if inputs[2] else None
     failure = value = None
     try:
-        value = _value_of(script, code, calls, inputs)
+        value = _value_of(script, code, calls, inputs, options.session_cell)
     except BaseException as error:
         failure = error
     if shadowed is not None:
@@ -141,10 +146,14 @@ def _run(script, inputs, options, result_bytes, detail):
         del failure  # with the frames that it holds, and the files that are open in them
 
 
-def _value_of(script, code, calls, inputs):
+def _value_of(script, code, calls, inputs, session_cell):
     """What main() returns. Raises sources.Refused, or whatever the script does."""
-    args, kwargs = ((), {}) if inputs is _NO_INPUTS else job_inputs.take(*inputs)
-    module = script_module.make(script)
+    if session_cell:
+        args, kwargs = job_inputs.take(*inputs, script_module.directory)
+        module = sessions.module_for(script)
+    else:
+        args, kwargs = ((), {}) if inputs is _NO_INPUTS else job_inputs.take(*inputs)
+        module = script_module.make(script)
     logging._startTime = _now()
     if type(code) is cells.Cell:
         return code.value(module.__dict__, _awaited)
@@ -228,7 +237,7 @@ def _show(script, cell, value, nan, result_bytes, detail):
         detail += told
         return kind, text
     if kind == VALUE:
-        if not cell.leaves_main:
+        if not cell.leaves_main or options.session_cell:
             return kind, text
         text = "main() is defined, and nothing calls it: call it in the last line, or send this as \"script\""
     elif kind == EXCEPTION:

@@ -81,10 +81,15 @@ def make(script):
         linecache.cache.clear()
     if script.name != MAIN_NAME and (directory != DEFAULT_DIRECTORY or script.name != NAME):
         module.__file__ = sys.argv[0] = f"{directory}/{script.name}.py"
-    # No modification time: linecache.checkcache keeps the entry.
-    linecache.cache[script.filename] = (len(script.source), None, _lines_of(script.source), script.filename)
+    remember_source(script)
     sys.modules[script.name] = sys.modules["__main__"] = module
     return module
+
+
+def remember_source(script):
+    """For tracebacks."""
+    # No modification time: linecache.checkcache keeps the entry.
+    linecache.cache[script.filename] = (len(script.source), None, _lines_of(script.source), script.filename)
 
 
 def _lines_of(source):
@@ -99,15 +104,16 @@ def _lines_of(source):
     return lines
 
 
-def file_for(script, files, patterns):
+def file_for(script, files, patterns, mode="xb"):
     """Writes the script's own file, if it may be looked for; None if not. To be there before the script runs.
 
-    files: (name, bytes) of those that were sent with it; patterns: of files that are returned.
+    files: (name, bytes) of those that were sent with it; patterns: of files that are returned. mode: of open(), which
+    decides whether it takes the place of another.
     """
     name = f"{script.name}.py"
     is_returned = bool(patterns) and name in map(os.path.normpath, patterns)
     if is_returned or _mentions_it(script.source) or files and any(map(_may_look, files)):
-        return File(name, script.source, is_returned)
+        return File(name, script.source, is_returned, mode)
     return None
 
 
@@ -121,12 +127,12 @@ def _mentions_it(source):
 class File:
     """The script's own. is_returned: the client asks for it by its name."""
 
-    def __init__(self, name, source, is_returned):
+    def __init__(self, name, source, is_returned, mode):
         self.path = os.path.join(directory, name)
         self.data = source.encode("utf-8", "surrogatepass")
         self.is_left = is_returned
         try:
-            with open(self.path, "xb") as file:
+            with open(self.path, mode) as file:
                 file.write(self.data)
         except OSError:  # no place to write
             self.is_left = True

@@ -32,10 +32,13 @@ bool send_message(int socket, std::span<const std::byte> body, std::span<const i
   return sent == static_cast<ssize_t>(body.size());
 }
 
-ReceiveResult receive_message(int socket, FdMessage& out) {
+namespace {
+
+// size: how many bytes came.
+ReceiveResult receive(int socket, std::span<std::byte> bytes, MessageFds& out, std::size_t& size) {
   for (auto& fd : out.fds) fd.reset();
   out.fd_count = 0;
-  iovec data = {out.bytes.data(), out.bytes.size()};
+  iovec data = {bytes.data(), bytes.size()};
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * kMaxMessageFds)];
   msghdr message = {};
   message.msg_iov = &data;
@@ -48,7 +51,7 @@ ReceiveResult receive_message(int socket, FdMessage& out) {
     return errno == EAGAIN || errno == EWOULDBLOCK ? ReceiveResult::would_block
                                                    : ReceiveResult::broken;
   }
-  out.size = static_cast<std::size_t>(got);
+  size = static_cast<std::size_t>(got);
   bool well_formed = (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0;
   for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr;
        header = CMSG_NXTHDR(&message, header)) {
@@ -74,6 +77,20 @@ ReceiveResult receive_message(int socket, FdMessage& out) {
     return ReceiveResult::broken;
   }
   return got == 0 ? ReceiveResult::closed : ReceiveResult::message;
+}
+
+}  // namespace
+
+ReceiveResult receive_message(int socket, FdMessage& out) {
+  return receive(socket, out.bytes, out, out.size);
+}
+
+ReceiveResult receive_bytes(int socket, std::span<std::byte> bytes, MessageFds& out) {
+  std::size_t size = 0;
+  const ReceiveResult result = receive(socket, bytes, out, size);
+  if (result != ReceiveResult::message || size == bytes.size()) return result;
+  const auto rest = bytes.subspan(size);
+  return sys::read_all(socket, rest.data(), rest.size()) ? result : ReceiveResult::broken;
 }
 
 }  // namespace pyexec

@@ -1,5 +1,6 @@
 // One SOCK_SEQPACKET message with descriptors attached. Descriptors travel outward only: from the
-// jailer to the zygote, from the zygote to the server, never towards a process that runs a script.
+// jailer to the zygote, from the zygote to the server. Those of a session's next process are the
+// exception: they are new, and lead to the server (worker/protocol/README.md).
 #pragma once
 
 #include <array>
@@ -13,11 +14,15 @@ namespace pyexec {
 inline constexpr std::size_t kMaxMessageBytes = 4096;
 inline constexpr std::size_t kMaxMessageFds = 5;
 
-struct FdMessage {
-  std::array<std::byte, kMaxMessageBytes> bytes;
-  std::size_t size = 0;
+// The descriptors of a message.
+struct MessageFds {
   std::array<UniqueFd, kMaxMessageFds> fds;
   std::size_t fd_count = 0;
+};
+
+struct FdMessage : MessageFds {
+  std::array<std::byte, kMaxMessageBytes> bytes;
+  std::size_t size = 0;
 
   std::span<const std::byte> body() const { return {bytes.data(), size}; }
 };
@@ -30,5 +35,8 @@ bool send_message(int socket, std::span<const std::byte> body, std::span<const i
 // Every received descriptor is close-on-exec. Returns `broken` for a truncated message, or for
 // control data other than descriptors, and closes the descriptors that came with it.
 ReceiveResult receive_message(int socket, FdMessage& out);
+
+// The same, of a stream socket: fills `bytes`, and takes the descriptors that came with the first.
+ReceiveResult receive_bytes(int socket, std::span<std::byte> bytes, MessageFds& out);
 
 }  // namespace pyexec

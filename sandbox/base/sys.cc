@@ -55,6 +55,10 @@ int wait_for_light_child(int (*act)(void*), void* stack_top, void* argument) {
   return retry([&] { return ::waitpid(pid, &status, 0); }) == pid ? status : -1;
 }
 
+int begin_process_group(std::uint32_t word) {
+  return static_cast<int>(::syscall(SYS_setpgid, 0, 0, word));
+}
+
 int close_range(unsigned first, unsigned last) {
   last = std::min(last, static_cast<unsigned>(INT_MAX));  // gVisor refuses larger numbers
   return static_cast<int>(::syscall(SYS_close_range, first, last, 0));

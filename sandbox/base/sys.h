@@ -46,6 +46,10 @@ int run_in_light_child(Act act) {
   return wait_for_light_child(call, stack + kStackBytes, &act);
 }
 
+// Makes the caller the leader of a new process group. `word`: for the system call filter
+// (kNewGroupWord).
+int begin_process_group(std::uint32_t word);
+
 int close_range(unsigned first, unsigned last);
 int pidfd_open(pid_t pid);
 int pidfd_send_signal(int pidfd, int signal);

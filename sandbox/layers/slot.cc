@@ -14,11 +14,29 @@
 
 namespace pyexec::sandbox {
 
-SetupError Slot::enter(const Plan& plan, const Limits& limits, const SlotName& slot) {
+namespace {
+
+std::string directory_of(const SlotName& slot) {
   char name[40];
   std::snprintf(name, sizeof name, "/%s%u-%u", kSlots, slot.generation, slot.index);
-  const std::string memory = std::string(plan.cgroup_memory.data()) + name,
-                    pids = std::string(plan.cgroup_pids.data()) + name;
+  return name;
+}
+
+}  // namespace
+
+SlotState look_at(const Plan& plan, const SlotName& slot) {
+  const std::string memory = plan.cgroup_memory.data() + directory_of(slot);
+  const bool is_v2 = plan.cgroup == Cgroup::v2;
+  const std::string used =
+      read_text(memory + (is_v2 ? "/memory.current" : "/memory.usage_in_bytes"));
+  const std::string events = read_text(memory + (is_v2 ? "/memory.events" : "/memory.oom_control"));
+  return {std::strtoull(used.c_str(), nullptr, 10), number_after(events, "oom_kill ")};
+}
+
+SetupError Slot::enter(const Plan& plan, const Limits& limits, const SlotName& slot) {
+  const std::string name = directory_of(slot);
+  const std::string memory = plan.cgroup_memory.data() + name,
+                    pids = plan.cgroup_pids.data() + name;
   const bool is_v2 = plan.cgroup == Cgroup::v2;
   // Without a CPU group, the processor is shared among sessions (plan.h).
   const std::string cpu =
@@ -27,7 +45,8 @@ SetupError Slot::enter(const Plan& plan, const Limits& limits, const SlotName& s
     if (::mkdir(directory.c_str(), 0755) == -1 && errno != EEXIST)
       return fail(Step::cgroup, errno, 3);
 
-  const std::string bytes = std::to_string(limits.address_space_bytes + kOwnBytes);
+  const std::string bytes = std::to_string(
+      (limits.group_bytes > 0 ? limits.group_bytes : limits.address_space_bytes) + kOwnBytes);
   const std::string processes = std::to_string(limits.processes + 1 + kOwnProcesses);
   PYEXEC_TRY(
       write_text(memory + (is_v2 ? "/memory.max" : "/memory.limit_in_bytes"), bytes, kMemory));

@@ -18,6 +18,13 @@ struct SlotName {
   std::uint32_t generation, index;
 };
 
+// What the kernel tells of a slot to those outside.
+struct SlotState {
+  std::uint64_t memory_bytes;  // of all that is charged to it, caches that the kernel can drop too
+  std::uint64_t memory_kills;  // processes that it has killed there for lack of memory, ever
+};
+SlotState look_at(const Plan& plan, const SlotName& slot);
+
 // The process that forks the slot's workers enters its groups.
 class Slot {
  public:

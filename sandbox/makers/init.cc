@@ -23,6 +23,7 @@
 #include "sandbox/layers/privileges.h"
 #include "sandbox/layers/root_image.h"
 #include "sandbox/layers/traces.h"
+#include "sandbox/makers/cell_groups.h"
 #include "sandbox/makers/kept_jail.h"
 #include "sandbox/makers/kill_job.h"
 
@@ -85,7 +86,7 @@ SetupError give_up_rights() {
   return forbid_new_privileges(Step::init_seal);
 }
 
-SetupError seal() {
+SetupError seal(Tenant tenant) {
   PYEXEC_TRY(give_up_rights());
   // Changing ids made this process undumpable. The worker joins through its pidfd, which the
   // kernel permits by the same rule as tracing. The job cannot use that: tracing a process that
@@ -94,6 +95,7 @@ SetupError seal() {
   // The jail must not outlive the jailer. Set after the ids change, which would clear the
   // setting.
   PYEXEC_TRY(die_with_parent(Step::init_seal));
+  if (tenant == Tenant::session) return CellGroups::begin();
   // The kernel reaps the job's orphans.
   return check(::signal(SIGCHLD, SIG_IGN) == SIG_ERR ? -1 : 0, Step::init_seal, 3);
 }
@@ -136,7 +138,7 @@ SetupError set_up(const Plan& plan, const Limits& limits) {
   if (plan.files == Files::own) PYEXEC_TRY(enter_jail_root(plan.reuse));
   PYEXEC_TRY(mount_scratch(plan, limits));
   PYEXEC_TRY(set_hostname());
-  return seal();
+  return seal(plan.tenant);
 }
 
 // Whether the jail is as it was before the job, which is gone.
@@ -177,8 +179,10 @@ void run_init(const InitFds& fds, const Plan& plan, const Limits& limits) {
 
   const Numbering numbering = fds.control == -1 ? Numbering::counted : Numbering::chosen;
   Verdict verdict = Verdict::lost;
+  if (plan.tenant == Tenant::session) CellGroups(kLeash, kLastPid).serve();
+  if (plan.tenant == Tenant::session) CellGroups::end();
   do {
-    const bool had_socket = await_end();
+    const bool had_socket = plan.tenant == Tenant::session || await_end();
     const KilledJob job = kill_job(lifeline, kLastPid, numbering);
     if (fds.control == -1 || !job.is_gone) break;
     verdict = judge(had_socket, job, traces);

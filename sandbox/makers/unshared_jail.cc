@@ -17,6 +17,7 @@
 #include "sandbox/layers/namespaces.h"
 #include "sandbox/layers/privileges.h"
 #include "sandbox/layers/root_image.h"
+#include "sandbox/makers/cell_groups.h"
 #include "sandbox/makers/init.h"
 
 namespace pyexec::sandbox {
@@ -71,11 +72,16 @@ class Reaper {
     rusage used = {};
     pid_t pid;
     while ((pid = sys::retry([&] { return ::wait4(-1, &status, flags, &used); })) > 0) {
-      if (pid != worker_) continue;
-      const WorkerExit exit = {worker_id_, status, usage_of(used)};
-      send_message(exits_, std::as_bytes(std::span(&exit, 1)), {});
+      tell(pid, status, usage_of(used));
     }
     return pid == -1;
+  }
+
+  // Reports the exit, if it is the worker's.
+  void tell(pid_t pid, int status, const Usage& used) const {
+    if (pid != worker_) return;
+    const WorkerExit exit = {worker_id_, status, used};
+    send_message(exits_, std::as_bytes(std::span(&exit, 1)), {});
   }
 
  private:
@@ -85,7 +91,8 @@ class Reaper {
 };
 
 // Only reaps until the lifeline is shut down or closed; then kills every process of the jail.
-[[noreturn]] void watch(int lifeline, int exits, pid_t worker, std::uint32_t worker_id) {
+[[noreturn]] void watch(int lifeline, int exits, pid_t worker, std::uint32_t worker_id,
+                        Tenant tenant) {
   sigset_t ended, none;
   ::sigemptyset(&none);
   ::sigemptyset(&ended);
@@ -94,9 +101,17 @@ class Reaper {
   ::signal(SIGCHLD, wake);
   Reaper reaper(exits, worker, worker_id);
   pollfd source = {lifeline, POLLIN, 0};
-  if (!seal_chained_init(lifeline, exits).failed()) do
-      reaper.reap(WNOHANG);
+  if (seal_chained_init(lifeline, exits).failed()) {
+    // The jail ends at once.
+  } else if (tenant == Tenant::session) {
+    const auto tell = [](void* it, const CellGroups::Reaped& reaped) {
+      static_cast<Reaper*>(it)->tell(reaped.pid, reaped.wait_status, reaped.usage);
+    };
+    CellGroups(lifeline, -1).serve(tell, &reaper);
+  } else {
+    do reaper.reap(WNOHANG);
     while (::ppoll(&source, 1, nullptr, &none) == -1 && errno == EINTR);
+  }
   do ::kill(-1, SIGKILL);
   while (!reaper.reap(0));
   sys::send_all(lifeline, &kJailEmpty, 1);
@@ -125,7 +140,7 @@ SetupError fork_unshared(const Plan& plan, const Limits& limits, int exits, Empt
   PYEXEC_TRY(set_up_chained_init(plan, limits));
   const pid_t worker = ::fork();
   if (worker == -1) return fail(Step::fork, errno, 6);
-  if (worker != 0) watch(inner.get(), exits, worker, jail.worker_id);
+  if (worker != 0) watch(inner.get(), exits, worker, jail.worker_id, plan.tenant);
   return ok();
 }
 

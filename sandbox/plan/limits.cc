@@ -81,4 +81,12 @@ SetupError lower_address_space(std::uint64_t bytes) {
   return got.rlim_max == bytes ? ok() : fail(Step::limits, 0, kRow);
 }
 
+SetupError bound_address_space(std::uint64_t bytes) {
+  constexpr std::uint32_t kRow = 21;
+  rlimit limit = {};
+  PYEXEC_TRY(check(::getrlimit(RLIMIT_AS, &limit), Step::limits, kRow));
+  limit.rlim_cur = std::min<rlim_t>(bytes, limit.rlim_max);
+  return check(::setrlimit(RLIMIT_AS, &limit), Step::limits, kRow);
+}
+
 }  // namespace pyexec::sandbox

@@ -18,6 +18,8 @@ struct Limits {
   std::uint64_t tmp_bytes;  // all of /tmp
   std::uint64_t tmp_inodes;
   std::uint64_t shm_bytes;  // all of /dev/shm
+  // Of all processes together, where there is a control group; 0: as `address_space_bytes`.
+  std::uint64_t group_bytes = 0;
 };
 
 // Sets every row of the rlimit table, soft and hard, and reads it back. Runs in the jailed worker.
@@ -25,5 +27,7 @@ SetupError apply_rlimits(const Plan& plan, const Limits& limits);
 
 // Lowers the limit that `apply_rlimits` has set; never raises it. Runs later in the jailed worker.
 SetupError lower_address_space(std::uint64_t bytes);
+// Sets only the soft limit, to at most the hard one: the next cell of a session has another.
+SetupError bound_address_space(std::uint64_t bytes);
 
 }  // namespace pyexec::sandbox

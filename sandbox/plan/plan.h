@@ -9,6 +9,8 @@
 #include <span>
 #include <type_traits>
 
+#include "sandbox/base/tenant.h"
+
 namespace pyexec::sandbox {
 
 // The ids that a job runs under.
@@ -70,6 +72,7 @@ struct Plan {
   Files files = Files::shared;
   Sessions sessions = Sessions::any;
   Reuse reuse = Reuse::never;
+  Tenant tenant = Tenant::job;
   Cgroup cgroup = Cgroup::none;
   std::int32_t landlock_abi = 0;  // 0: the kernel has none
   uid_t first_uid = 0;            // of `uid_count` that nothing else on the host has (uid_range.h)

@@ -182,6 +182,17 @@ std::vector<SyscallRule> scheduler_rules() {
            "each session is a share of the processor (sched(7), autogroup), and a job has one"}};
 }
 
+// A session's cell can be ended alone, because all that it starts is one process group.
+std::vector<SyscallRule> session_rules() {
+  return {{{SYS_setpgid},
+           {{Condition{0, Test::equals, 0}, Condition{1, Test::equals, 0},
+             Condition{2, Test::equals, kNewGroupWord}}},
+           EPERM,
+           "only a new cell begins a group (worker/job/fork_state.cc), or a script that means to "
+           "leave its own: the end of its session finds it"},
+          {{SYS_setsid}, never(), EPERM, "a session of its own is a group of its own"}};
+}
+
 }  // namespace
 
 Policy policy_for(const Plan& plan) {
@@ -193,6 +204,7 @@ Policy policy_for(const Plan& plan) {
     replace_rules(policy, named_file_rules());
   if (plan.users == Users::one_mapped) replace_rules(policy, one_uid_rules());
   if (plan.builder == Builder::unshare) replace_rules(policy, unshare_rules());
+  if (plan.namespaces() && plan.tenant == Tenant::session) replace_rules(policy, session_rules());
   if (plan.users == Users::shared) replace_rules(policy, shared_uid_rules());
   return policy;
 }

@@ -18,6 +18,10 @@ Policy python_policy();
 Policy policy_for(const Plan& plan);
 void insert_own_pid(std::span<sock_filter> program, std::uint32_t pid);
 
+// The third argument of setpgid(2), which has two: without it, the filter of a session's jail
+// refuses the call.
+inline constexpr std::uint32_t kNewGroupWord = 0x63656c6c;
+
 // Newer than Debian 12's headers; the same number on every architecture.
 inline constexpr int kSysFchmodat2 = 452;
 

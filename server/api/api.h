@@ -15,6 +15,7 @@ enum class PushResults { none, log };
 struct ApiSettings {
   std::chrono::milliseconds ping;  // idle time on a live answer before the client is pinged
   PushResults push_results;        // where results of queue messages go, beside the answer
+  std::uint64_t scratch_bytes;     // of a session's files
 };
 
 struct Api {

@@ -1,9 +1,7 @@
 #include "server/api/execute.h"
 
-#include "server/api/live.h"
 #include "server/api/queue/queue_message.h"
-#include "server/api/single_job.h"
-#include "server/job/answer.h"
+#include "server/api/run_and_answer.h"
 
 namespace pyexec {
 
@@ -24,22 +22,12 @@ awaitable<std::optional<Response>> execute(Api& api, Exchange& exchange) {
   RequestRecord& record = exchange.record();
   api.metrics.observe(RequestPhase::parse, record.phases[RequestPhase::parse] = lap.ns());
 
-  auto permit = admit(api, exchange, lap);
-  if (!permit) co_return permit.error();
-  if (const auto format = live_format(exchange.head())) {
-    LiveRequest live = {*std::move(request), *format, *std::move(permit)};
-    co_await execute_live(api, exchange, std::move(live));
-    co_return std::nullopt;
-  }
-  const auto output = output_for(*request);
-  const Outcome outcome =
-      co_await api.engine.run(*request, Rank::single, output, exchange.cancellation());
-  record.add_job(outcome);
-  const std::uint64_t begun_ns = sandbox::monotonic_ns();
-  const auto tell = [&] { return outcome_response(outcome, *output, *request); };
-  Response response = co_await api.offload.run(answer_bytes(outcome, *output), tell);
-  response.begun_ns = begun_ns;
-  co_return response;
+  RunJob run = [&api](const JobRequest& job, std::shared_ptr<JobOutput> output,
+                      Cancellation& cancellation) {
+    return api.engine.run(job, Rank::single, std::move(output), cancellation);
+  };
+  auto answer = run_and_answer(api, exchange, *std::move(request), std::move(run));
+  co_return co_await std::move(answer);
 }
 
 }  // namespace pyexec

@@ -188,7 +188,7 @@ awaitable<void> execute_live(Api& api, Exchange& exchange, LiveRequest live) {
   const auto output = output_for(wanted);
   const auto job = std::make_shared<LiveJob>(executor, std::move(live.permit));
   output->on_more = [job] { job->news.set(); };
-  net::co_spawn(executor, api.engine.run(wanted, Rank::single, output, exchange.cancellation()),
+  net::co_spawn(executor, live.run(wanted, output, exchange.cancellation()),
                 [job, &log = api.log](std::exception_ptr exception, Outcome outcome) {
                   if (exception) outcome = internal_error(log, exception);
                   job->outcome = std::move(outcome);

@@ -11,7 +11,7 @@
 
 #include <optional>
 
-#include "server/api/api.h"
+#include "server/api/run_and_answer.h"
 
 namespace pyexec {
 
@@ -24,6 +24,7 @@ struct LiveRequest {
   JobRequest request;
   LiveFormat format;
   Admission::Permit permit;
+  RunJob run;
 };
 awaitable<void> execute_live(Api& api, Exchange& exchange, LiveRequest live);
 

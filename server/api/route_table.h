@@ -7,16 +7,24 @@
 
 namespace pyexec {
 
-// name, method, path, whose
-#define PYEXEC_ROUTES(X)                       \
-  X(execute, post, "/execute", jobs)           \
-  X(batch, post, "/execute/batch", jobs)       \
-  X(queue_pubsub, post, "/queue/pubsub", jobs) \
-  X(queue_tasks, post, "/queue/tasks", jobs)   \
-  X(health, get, "/health", service)           \
-  X(healthz, get, "/healthz", service)         \
-  X(metrics, get, "/metrics", service)         \
-  X(openapi, get, "/openapi.json", service)    \
+// name, method, path, whose. A part of a path in braces is any text without a slash; {file}, which
+// comes last, is any text.
+#define PYEXEC_ROUTES(X)                                                    \
+  X(execute, post, "/execute", jobs)                                        \
+  X(batch, post, "/execute/batch", jobs)                                    \
+  X(sessions_open, post, "/sessions", jobs)                                 \
+  X(sessions_list, get, "/sessions", jobs)                                  \
+  X(session_show, get, "/sessions/{session}", jobs)                         \
+  X(session_end, delete_, "/sessions/{session}", jobs)                      \
+  X(session_execute, post, "/sessions/{session}/execute", jobs)             \
+  X(session_put_file, put, "/sessions/{session}/files/{file}", jobs)        \
+  X(session_get_file, get, "/sessions/{session}/files/{file}", jobs)        \
+  X(queue_pubsub, post, "/queue/pubsub", jobs)                              \
+  X(queue_tasks, post, "/queue/tasks", jobs)                                \
+  X(health, get, "/health", service)                                        \
+  X(healthz, get, "/healthz", service)                                      \
+  X(metrics, get, "/metrics", service)                                      \
+  X(openapi, get, "/openapi.json", service)                                 \
   X(page, get, "/", service)
 
 enum class RouteName : std::uint8_t {
@@ -42,5 +50,13 @@ inline constexpr Route kRoutes[] = {
     PYEXEC_ROUTES(X)
 #undef X
 };
+
+// The parts of a path that were in braces, as they were sent.
+struct PathParts {
+  std::string_view session, file;
+};
+
+// Whether `path` is of this route. Fills `parts` if so.
+bool matches(const Route& route, std::string_view path, PathParts& parts);
 
 }  // namespace pyexec

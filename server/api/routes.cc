@@ -8,6 +8,7 @@
 #include "server/api/health.h"
 #include "server/api/queue/queue_reply.h"
 #include "server/api/route_table.h"
+#include "server/api/sessions.h"
 #include "server/base/fill.h"
 #include "server/http/content_encoding.h"
 #include "server/http/own_address.h"
@@ -21,6 +22,7 @@ namespace http = boost::beast::http;
 struct Call {
   Api& api;
   Exchange& exchange;
+  PathParts parts;
 };
 using Handler = awaitable<std::optional<Response>> (*)(Call call);
 
@@ -61,10 +63,9 @@ Response too_often(const char* why, const Headers& headers) {
   return response;
 }
 
-// Returns a place among the jobs that the client may run now, or the response that refuses it.
-boost::system::result<Access::Running, Response> let_in(Call call) {
-  auto& [api, exchange] = call;
-  const auto principal = grant_of(api, exchange);
+// Takes the request from the client's rate. Returns who that is, or the response that refuses it.
+boost::system::result<Principal, Response> recognise(Api& api, Exchange& exchange) {
+  auto principal = grant_of(api, exchange);
   if (!principal) return unauthorized(api);
   belongs_to(exchange, *principal);
   if (const auto verdict = api.access.take_token(*principal)) {
@@ -75,6 +76,14 @@ boost::system::result<Access::Running, Response> let_in(Call call) {
     }
     exchange.add_headers(headers);
   }
+  return *std::move(principal);
+}
+
+// Returns a place among the jobs that the client may run now, or the response that refuses it.
+boost::system::result<Access::Running, Response> let_in(Call call) {
+  Api& api = call.api;
+  const auto principal = recognise(api, call.exchange);
+  if (!principal) return principal.error();
   auto running = api.access.try_run(*principal);
   if (!running) {
     api.metrics.count_refusal(Refusal::running_limit);
@@ -119,8 +128,59 @@ awaitable<std::optional<Response>> answer_queue_tasks(Call call) {
   return answer_delivery(call, MessageSource::cloud_tasks);
 }
 
+// A body of JSON, or none.
+std::optional<Response> problem_with_body(const Exchange::Head& head) {
+  const bool is_empty = head[http::field::content_length] == "0" ||
+                        (head.count(http::field::content_length) == 0 &&
+                         head.count(http::field::transfer_encoding) == 0);
+  if (!is_empty && !is_json(head))
+    return execute_error(OutcomeKind::invalid_request, 415,
+                         "Content-Type must be application/json");
+  if (!content_encoding(head)) return unserved_encoding(head);
+  return std::nullopt;
+}
+
+awaitable<std::optional<Response>> answer_sessions_open(Call call) {
+  const auto running = let_in(call);
+  if (!running) co_return running.error();
+  if (auto problem = problem_with_body(call.exchange.head())) co_return problem;
+  co_return co_await open_session(call.api, call.exchange);
+}
+awaitable<std::optional<Response>> answer_sessions_list(Call call) {
+  const auto principal = recognise(call.api, call.exchange);
+  if (!principal) co_return principal.error();
+  co_return list_sessions(call.api, call.exchange);
+}
+awaitable<std::optional<Response>> answer_session_show(Call call) {
+  const auto principal = recognise(call.api, call.exchange);
+  if (!principal) co_return principal.error();
+  co_return co_await show_session(call.api, call.exchange, call.parts.session);
+}
+awaitable<std::optional<Response>> answer_session_end(Call call) {
+  const auto principal = recognise(call.api, call.exchange);
+  if (!principal) co_return principal.error();
+  co_return end_session(call.api, call.exchange, call.parts.session);
+}
+awaitable<std::optional<Response>> answer_session_execute(Call call) {
+  const auto running = let_in(call);
+  if (!running) co_return running.error();
+  if (auto problem = problem_with_body(call.exchange.head())) co_return problem;
+  co_return co_await execute_in_session(call.api, call.exchange, call.parts.session);
+}
+awaitable<std::optional<Response>> answer_session_put_file(Call call) {
+  const auto running = let_in(call);
+  if (!running) co_return running.error();
+  if (!content_encoding(call.exchange.head())) co_return unserved_encoding(call.exchange.head());
+  co_return co_await put_session_file(call.api, call.exchange, call.parts);
+}
+awaitable<std::optional<Response>> answer_session_get_file(Call call) {
+  const auto running = let_in(call);
+  if (!running) co_return running.error();
+  co_return co_await get_session_file(call.api, call.exchange, call.parts);
+}
+
 awaitable<std::optional<Response>> answer_batch(Call call) {
-  auto& [api, exchange] = call;
+  auto& [api, exchange, parts] = call;
   const auto principal = grant_of(api, exchange);
   if (!principal) co_return unauthorized(api);
   belongs_to(exchange, *principal);
@@ -159,22 +219,35 @@ constexpr Handler kHandlers[] = {
 #undef X
 };
 
-const Route* find_route(std::string_view target) {
+// The routes of a path, which differ by their methods.
+struct Found {
+  std::vector<const Route*> routes;
+  PathParts parts;
+
+  const Route* any() const { return routes.empty() ? nullptr : routes.front(); }
+};
+
+Found find_routes(std::string_view target) {
   const std::string_view path = path_of(target);
-  const auto known = std::find_if(std::begin(kRoutes), std::end(kRoutes),
-                                  [&](const Route& row) { return row.path == path; });
-  return known == std::end(kRoutes) ? nullptr : &*known;
+  Found found;
+  for (const Route& route : kRoutes)
+    if (matches(route, path, found.parts)) found.routes.push_back(&route);
+  return found;
 }
 
-std::string methods_of(const Route& route) {
-  return route.method == http::verb::get ? "GET, HEAD, OPTIONS" : "POST, OPTIONS";
+std::string methods_of(const Found& found) {
+  std::string methods;
+  for (const Route* route : found.routes)
+    methods += std::string(http::to_string(route->method)) +
+               (route->method == http::verb::get ? ", HEAD, " : ", ");
+  return methods + "OPTIONS";
 }
 
 // Tells what may be sent here and, for a page of another origin, what that page may send.
-Response options(const Api& api, const Exchange& exchange, const Route* route) {
+Response options(const Api& api, const Exchange& exchange, const Found& found) {
   const Exchange::Head& head = exchange.head();
   Response response = {204, ""};
-  if (route != nullptr) response.headers.emplace_back("Allow", methods_of(*route));
+  if (found.any() != nullptr) response.headers.emplace_back("Allow", methods_of(found));
   const auto wanted = head[http::field::access_control_request_method];
   if (!wanted.empty())
     for (auto& [name, value] : api.http.cors.preflight(head[http::field::origin], wanted))
@@ -194,32 +267,36 @@ Response refuse(const Route* route, unsigned status, const std::string& message)
 
 awaitable<std::optional<Response>> Router::answer(Exchange& exchange) {
   const Exchange::Head& head = exchange.head();
-  const Route* known = find_route(head.target());
+  const Found found = find_routes(head.target());
+  const Route* known = found.any();
   if (head.method() == http::verb::options && (known != nullptr || head.target() == "*"))
-    co_return options(api_, exchange, known);
+    co_return options(api_, exchange, found);
   if (known == nullptr) co_return error_response(404, "no such path; try POST /execute, or GET /");
   // HEAD is handled as GET. The body is left out later.
   const auto method = head.method() == http::verb::head ? http::verb::get : head.method();
-  if (method != known->method) {
-    Response response = refuse(known, 405, "method not allowed; use " + methods_of(*known));
-    response.headers.emplace_back("Allow", methods_of(*known));
+  const auto route = std::find_if(found.routes.begin(), found.routes.end(),
+                                  [&](const Route* one) { return one->method == method; });
+  if (route == found.routes.end()) {
+    Response response = refuse(known, 405, "method not allowed; use " + methods_of(found));
+    response.headers.emplace_back("Allow", methods_of(found));
     co_return response;
   }
-  co_return co_await kHandlers[static_cast<std::size_t>(known->name)]({api_, exchange});
+  co_return co_await kHandlers[static_cast<std::size_t>((*route)->name)](
+      {api_, exchange, found.parts});
 }
 
 Response Router::too_busy(std::string_view target) {
   api_.metrics.count_refusal(Refusal::too_many_bytes);
   constexpr const char* kWhy =
       "too many bytes of requests of this client are being read; try again later";
-  const Route* known = find_route(target);
+  const Route* known = find_routes(target).any();
   return known != nullptr && known->of == RouteOf::jobs ? busy_response(kWhy)
                                                         : error_response(429, kWhy);
 }
 
 Response Router::too_large(std::string_view target) {
   const auto limit = api_.http.limits.body_bytes;
-  return refuse(find_route(target), 413,
+  return refuse(find_routes(target).any(), 413,
                 "request body is larger than the limit of " + std::to_string(limit) + " bytes");
 }
 

@@ -53,7 +53,10 @@ Configure worker_configuration(const Config& config) {
           .tmp_inodes = config.tmp_inodes,
           .shm_bytes = config.tmp_mb * kMiB,
           .result_bytes = config.result_bytes,
-          .error_bytes = kErrorBytes};
+          .error_bytes = kErrorBytes,
+          .group_bytes = 0,
+          .session_memory_bytes = config.session_memory_mb * kMiB,
+          .session_processes = config.processes + config.session_states + 2 * config.running_jobs};
 }
 
 WantedIsolation wanted_isolation(const Config& config) {
@@ -70,7 +73,14 @@ EngineLimits engine_limits(const Config& config) {
                    .zygotes = {.workers = config.zygote_jobs,
                                .age = std::chrono::minutes(config.zygote_minutes),
                                .start = milliseconds(config.zygote_start_ms)}},
-          .queued_jobs = config.queued_jobs};
+          .queued_jobs = config.queued_jobs,
+          .sessions = {.sessions = config.sessions,
+                       .sessions_per_owner = config.sessions_per_key,
+                       .idle = std::chrono::seconds(config.session_idle_s),
+                       .life = std::chrono::seconds(config.session_life_s),
+                       .kept_states = config.session_states,
+                       .memory_bytes = config.session_memory_mb * kMiB,
+                       .running_cells = config.running_jobs}};
 }
 
 AccessSettings access_settings(const Config& config) {
@@ -92,7 +102,8 @@ HttpLimits http_limits(const Config& config) {
 
 ApiSettings api_settings(const Config& config) {
   return {.ping = milliseconds(config.ping_ms),
-          .push_results = config.push_results == "log" ? PushResults::log : PushResults::none};
+          .push_results = config.push_results == "log" ? PushResults::log : PushResults::none,
+          .scratch_bytes = config.tmp_mb * kMiB};
 }
 
 DrainTimes drain_times(const Config& config) {

@@ -53,6 +53,12 @@ struct Config {
   std::uint64_t lame_duck_ms;
   std::uint64_t min_level;
   std::uint64_t max_level;
+  std::uint64_t sessions;
+  std::uint64_t sessions_per_key;
+  std::uint64_t session_idle_s;
+  std::uint64_t session_life_s;
+  std::uint64_t session_states;
+  std::uint64_t session_memory_mb;
   std::uint64_t share_port;  // 0 or 1
   std::uint64_t allow_weak;  // 0 or 1
 };

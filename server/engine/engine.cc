@@ -26,14 +26,6 @@ BatchShare::Limits batch_limits(std::uint64_t running_jobs) {
   return {up_to(2 * cores), up_to(cores - 1)};
 }
 
-// Adds the limit that was reached, and the request field that sets it.
-void name_limit(const JobRequest& request, Outcome& outcome) {
-  if (outcome.kind == OutcomeKind::time_limit)
-    outcome.error += ": " + std::to_string(request.timeout_ms) + " ms (timeout_ms)";
-  if (outcome.kind == OutcomeKind::memory_limit)
-    outcome.error += ": " + std::to_string(request.memory_mb) + " MiB (memory_mb)";
-}
-
 }  // namespace
 
 Engine::Engine(net::any_io_executor executor, const EngineLimits& limits, LauncherClient& launcher,
@@ -42,6 +34,8 @@ Engine::Engine(net::any_io_executor executor, const EngineLimits& limits, Launch
       admission(limits.pool.running_jobs + limits.queued_jobs),
       batch_share(batch_limits(limits.pool.running_jobs)),
       pool(executor, limits.pool, launcher, telemetry),
+      sessions({executor, launcher, telemetry, offload, pool.ids(), caps}, limits.sessions,
+               limits.pool.zygotes),
       most_tries_(limits.pool.workers + 1),
       metrics_(telemetry.metrics),
       offload_(offload),
@@ -65,6 +59,13 @@ std::optional<std::string> Engine::problem_with(const JobRequest& request) const
   if (!job.options.return_files.empty())
     return "'return_files' needs a place to write, which jobs here do not have";
   return std::nullopt;
+}
+
+void name_limit(const JobRequest& request, Outcome& outcome) {
+  if (outcome.kind == OutcomeKind::time_limit)
+    outcome.error += ": " + std::to_string(request.timeout_ms) + " ms (timeout_ms)";
+  if (outcome.kind == OutcomeKind::memory_limit)
+    outcome.error += ": " + std::to_string(request.memory_mb) + " MiB (memory_mb)";
 }
 
 std::shared_ptr<JobOutput> output_for(const JobRequest& request) {

@@ -10,6 +10,7 @@
 #include "server/base/offload.h"
 #include "server/engine/admission.h"
 #include "server/engine/batch_share.h"
+#include "server/engine/sessions.h"
 #include "server/job/job_output.h"
 #include "server/job/job_request.h"
 #include "server/job/outcome.h"
@@ -20,11 +21,14 @@
 namespace pyexec {
 
 std::shared_ptr<JobOutput> output_for(const JobRequest& request);
+// Adds to the error the limit that was reached, and the request field that sets it.
+void name_limit(const JobRequest& request, Outcome& outcome);
 
 struct EngineLimits {
   JobCaps caps;
   PoolLimits pool;
   std::uint64_t queued_jobs;  // single jobs that wait, beyond those that run
+  SessionLimits sessions;
 };
 
 // On the server's thread. `launcher` and the other references must outlive it.
@@ -46,6 +50,7 @@ class Engine {
   Admission admission;     // of single jobs
   BatchShare batch_share;  // of jobs of batches
   Pool pool;
+  Sessions sessions;
   Isolation isolation;  // known before the first job
 
  private:

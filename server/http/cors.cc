@@ -13,15 +13,15 @@
 namespace pyexec {
 namespace {
 
-constexpr std::string_view kMethods[] = {"POST", "GET", "HEAD", "OPTIONS"};
-constexpr const char* kAllowMethods = "POST, GET, HEAD, OPTIONS";
+constexpr std::string_view kMethods[] = {"POST", "GET", "HEAD", "PUT", "DELETE", "OPTIONS"};
+constexpr const char* kAllowMethods = "POST, GET, HEAD, PUT, DELETE, OPTIONS";
 // "*" would not cover Authorization.
 constexpr const char* kAllowHeaders =
-    "Authorization, Content-Type, Content-Encoding, X-Request-Id, Accept";
+    "Authorization, Content-Type, Content-Encoding, X-Request-Id, Accept, Pyexec-Session";
 constexpr const char* kMaxAgeSeconds = "600";
 constexpr const char* kExposeHeaders =
     "Pyexec-Outcome, Pyexec-Hint, Server-Timing, X-Request-Id, Retry-After, RateLimit-Limit, "
-    "RateLimit-Remaining, RateLimit-Reset";
+    "RateLimit-Remaining, RateLimit-Reset, Location, Pyexec-Session";
 
 // Returns the origin as browsers send it in an Origin header; nullopt if `entry` is none.
 std::optional<std::string> to_origin(std::string_view entry) {

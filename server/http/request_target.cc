@@ -1,7 +1,9 @@
 #include "server/http/request_target.h"
 
 #include <boost/url/authority_view.hpp>
+#include <boost/url/decode_view.hpp>
 #include <boost/url/parse.hpp>
+#include <boost/url/pct_string_view.hpp>
 #include <boost/url/url_view.hpp>
 
 namespace pyexec {
@@ -24,6 +26,14 @@ std::string_view origin_form(std::string_view target) {
 std::string_view path_of(std::string_view target) {
   const std::string_view origin = origin_form(target);
   return origin.substr(0, origin.find('?'));
+}
+
+std::optional<std::string> percent_decoded(std::string_view text) {
+  const auto encoded = urls::make_pct_string_view(text);
+  if (!encoded) return std::nullopt;
+  std::string out;
+  for (const char c : **encoded) out.push_back(c);
+  return out;
 }
 
 bool is_host(std::string_view value) {

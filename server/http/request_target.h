@@ -1,6 +1,8 @@
 // The target of a request. Pure.
 #pragma once
 
+#include <optional>
+#include <string>
 #include <string_view>
 
 namespace pyexec {
@@ -11,6 +13,9 @@ std::string_view origin_form(std::string_view target);
 
 // Returns the same without the query.
 std::string_view path_of(std::string_view target);
+
+// Returns `text` with its %XX decoded, or nullopt if one is malformed.
+std::optional<std::string> percent_decoded(std::string_view text);
 
 // Whether `value` is valid in a Host field.
 bool is_host(std::string_view value);

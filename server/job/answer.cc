@@ -25,10 +25,7 @@ void add_verbose(ObjectWriter& members, const Outcome& outcome, const JobOutput&
   members.json("limits", limits_object(request));
 }
 
-}  // namespace
-
-void add_result(ObjectWriter& members, const Outcome& outcome) {
-  if (outcome.kind != OutcomeKind::ok) return members.text("error", outcome.error);
+void add_value(ObjectWriter& members, const Outcome& outcome) {
   members.json("result", outcome.result_json);
   if (!outcome.cell) return;
   const CellValue& cell = *outcome.cell;
@@ -37,6 +34,18 @@ void add_result(ObjectWriter& members, const Outcome& outcome) {
     members.text("repr", *cell.repr);
   else
     members.json("repr", "null");
+}
+
+}  // namespace
+
+void add_result(ObjectWriter& members, const Outcome& outcome) {
+  if (outcome.kind == OutcomeKind::ok)
+    add_value(members, outcome);
+  else
+    members.text("error", outcome.error);
+  if (!outcome.place) return;
+  members.number("cell", outcome.place->cell);
+  members.number("head", outcome.place->head);
 }
 
 void add_error_detail(ObjectWriter& members, const Outcome& outcome) {
@@ -96,7 +105,8 @@ std::string limits_object(const JobRequest& request) {
 void add_answer(ObjectWriter& members, const Outcome& outcome, const JobOutput& output,
                 const JobRequest& request) {
   add_result(members, outcome);
-  if (outcome.kind == OutcomeKind::busy) return;  // there was no job
+  const bool was_refused = outcome.kind == OutcomeKind::busy || outcome.kind == OutcomeKind::gone;
+  if (was_refused) return;  // there was no job
   members.text("stdout", output.standard.text());
   if (output.standard.truncated()) members.yes("stdout_truncated");
   if (request.detail == AnswerDetail::verbose) add_verbose(members, outcome, output, request);

@@ -19,7 +19,8 @@ void add_answer(ObjectWriter& members, const Outcome& outcome, const JobOutput& 
 std::uint64_t answer_bytes(const Outcome& outcome, const JobOutput& output);
 
 // Parts of the answer, for callers that send the rest in another way.
-void add_result(ObjectWriter& members, const Outcome& outcome);  // result, or error
+// result, or error; a cell's place in its session
+void add_result(ObjectWriter& members, const Outcome& outcome);
 void add_error_detail(ObjectWriter& members, const Outcome& outcome);
 void add_files(ObjectWriter& members, const Outcome& outcome);
 std::string usage_object(const JobUsage& usage);

@@ -9,8 +9,9 @@
 
 namespace pyexec {
 
-// Where a field belongs: to every job, to a line of a batch, or only to the first line of a batch.
-enum class FieldOf { job, batch_line, batch_header };
+// Where a field belongs: to every job, to a line of a batch, only to the first line of a batch, to a
+// cell of a session, or to a new session, which has the fields of `is_of_setup` too.
+enum class FieldOf { job, batch_line, batch_header, cell, session };
 
 // name, owner; openapi.yaml explains each
 #define PYEXEC_JOB_FIELDS(X) \
@@ -28,7 +29,9 @@ enum class FieldOf { job, batch_line, batch_header };
   X(return_files, job)       \
   X(id, batch_line)          \
   X(defaults, batch_header)  \
-  X(progress_ms, batch_header)
+  X(progress_ms, batch_header) \
+  X(at, cell)                  \
+  X(idle_s, session)
 
 struct JobField {
   std::string_view name;
@@ -40,6 +43,9 @@ inline constexpr JobField kJobFields[] = {
     PYEXEC_JOB_FIELDS(X)
 #undef X
 };
+
+// Returns whether a request for a session takes this field, which is a job's.
+bool is_of_setup(std::string_view field);
 
 // Returns the size of the largest body with a script and input of the allowed sizes. Each byte of
 // the script may be escaped as \u00XX. The input, which may be large, is base64 or has few escapes.

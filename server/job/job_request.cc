@@ -24,7 +24,7 @@ constexpr std::uint64_t kLeastProgressMs = 100, kMostProgressMs = 3'600'000;
 
 constexpr const char* kNoScript = "'script' field is required";
 
-enum class Body { request, batch_line };
+enum class Body { request, batch_line, cell, session };
 
 // Handles each member of the outermost object with its own function.
 class JobHandler {
@@ -75,7 +75,18 @@ class JobHandler {
   };
   static std::span<const Field> fields();
   bool is_taken(const Field& field) const {
-    return field.of == FieldOf::job || body_ == Body::batch_line;
+    switch (field.of) {
+      case FieldOf::job:
+        return body_ != Body::session || is_of_setup(field.name);
+      case FieldOf::batch_line:
+      case FieldOf::batch_header:
+        return body_ == Body::batch_line;
+      case FieldOf::cell:
+        return body_ == Body::cell;
+      case FieldOf::session:
+        return body_ == Body::session;
+    }
+    return false;
   }
 
   std::optional<BadRequest> find_problem() {
@@ -83,9 +94,11 @@ class JobHandler {
     const bool is_job = request_.line == JobRequest::Line::job;
     const bool has_script = seen_.contains("script"), has_code = seen_.contains("code");
     if (has_script && has_code) report("a request has 'script' or 'code', not both");
-    const bool has_default = !defaults_.job.script.empty() || defaults_.job.options.is_cell == 1;
+    const bool has_default = !defaults_.job.script.empty() || defaults_.job.options.is_cell == 1 ||
+                             body_ == Body::session;
     if (is_job && !has_script && !has_code && !has_default) return no_script();
-    if (has_code && !problem_ && only_defines_main(job.script)) {
+    const bool keeps_names = body_ == Body::cell || body_ == Body::session;
+    if (has_code && !keeps_names && !problem_ && only_defines_main(job.script)) {
       return no_script(
           "this 'code' only defines main(), which nothing calls: send it as 'script', or call "
           "main() in its last line");
@@ -97,7 +110,7 @@ class JobHandler {
     if (unknown_field_)
       return BadRequest{400,
                         "unknown field " + in_quotes(*unknown_field_) + meant(*unknown_field_)};
-    if (has_code) job.options.is_cell = 1;
+    if (has_code || body_ == Body::session) job.options.is_cell = 1;
     if (is_cell() && seen_.contains("args"))
       return BadRequest{400, "'args' field is for main() of a 'script', and this is 'code'"};
     if (seen_.contains("args")) job.args = args_.json();
@@ -147,10 +160,25 @@ class JobHandler {
     std::vector<std::string_view> known;
     for (const Field& field : fields()) {
       if (is_taken(field)) known.push_back(field.name);
-      if (!is_taken(field) && field.name == name) return ", which is for lines of a batch";
+      if (!is_taken(field) && field.name == name) return place_of(field.of);
     }
     const std::string_view field = meant_field(name, known);
     return field.empty() ? "" : "; did you mean " + in_quotes(field) + "?";
+  }
+
+  static const char* place_of(FieldOf owner) {
+    switch (owner) {
+      case FieldOf::job:
+        return ", which is for jobs: the set-up of a session is 'code'";
+      case FieldOf::batch_line:
+      case FieldOf::batch_header:
+        return ", which is for lines of a batch";
+      case FieldOf::cell:
+        return ", which is for cells of a session";
+      case FieldOf::session:
+        return ", which is for a new session";
+    }
+    return "";
   }
 
   // Returns the request whose value of this field counts.
@@ -200,6 +228,17 @@ class JobHandler {
       report("'progress_ms' field must be at least " + std::to_string(kLeastProgressMs));
   }
 
+  void take_idle_s(const JsonEvent& event) {
+    take_number(event, defaults_.idle_s, request_.idle_s);
+  }
+  void take_at(const JsonEvent& event) {
+    if (event.level > 0 || event.what == JsonEvent::What::end) return;
+    if (event.what != JsonEvent::What::number) return report_type(event, "a number");
+    const WholeNumber number = parse_whole(event.text);
+    if (number.is != WholeNumber::Is::value)
+      return report("'at' field must be the number of a cell, or 0");
+    request_.at = number.value;
+  }
   void take_verbose(const JsonEvent& event) {
     if (event.level > 0 || event.what == JsonEvent::What::end) return;
     if (event.what != JsonEvent::What::boolean) return report_type(event, "true or false");
@@ -277,20 +316,41 @@ void throw_exception_from_error(const BadRequest& error, const boost::source_loc
   throw std::logic_error(error.message);
 }
 
-boost::system::result<JobRequest, BadRequest> parse_job(std::string_view body,
-                                                        const JobCaps& caps) {
-  const JobRequest plain = plain_request(caps);
-  JobHandler handler(caps, Body::request, plain);
+namespace {
+
+boost::system::result<JobRequest, BadRequest> parse(std::string_view body, const JobCaps& caps,
+                                                    Body kind, const JobRequest& defaults) {
+  JobHandler handler(caps, kind, defaults);
   if (const auto problem = read_fields(body, handler)) return BadRequest{400, *problem};
   return handler.finish();
+}
+
+}  // namespace
+
+boost::system::result<JobRequest, BadRequest> parse_job(std::string_view body,
+                                                        const JobCaps& caps) {
+  return parse(body, caps, Body::request, plain_request(caps));
 }
 
 boost::system::result<JobRequest, BadRequest> parse_batch_line(std::string_view line,
                                                                const JobCaps& caps,
                                                                const JobRequest& defaults) {
-  JobHandler handler(caps, Body::batch_line, defaults);
-  if (const auto problem = read_fields(line, handler)) return BadRequest{400, *problem};
-  return handler.finish();
+  return parse(line, caps, Body::batch_line, defaults);
+}
+
+boost::system::result<JobRequest, BadRequest> parse_cell(std::string_view body,
+                                                         const JobCaps& caps) {
+  return parse(body, caps, Body::cell, plain_request(caps));
+}
+
+boost::system::result<JobRequest, BadRequest> parse_session(std::string_view body,
+                                                            const JobCaps& caps,
+                                                            std::uint64_t most_idle_s) {
+  JobRequest defaults = plain_request(caps);
+  defaults.idle_s = most_idle_s;
+  auto request = parse(body, caps, Body::session, defaults);
+  if (request && request->idle_s == 0) request->idle_s = most_idle_s;
+  return request;
 }
 
 }  // namespace pyexec

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/system/result.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -23,6 +24,8 @@ struct JobRequest {
   std::string id_json = "null";  // as it was sent
   enum class Line { job, defaults } line = Line::job;
   std::uint64_t progress_ms = 0;  // 0: none
+  std::optional<std::uint64_t> at = {};  // only of a cell: the cell on whose state it runs
+  std::uint64_t idle_s = 0;              // only of a session
 };
 
 struct BadRequest {
@@ -46,6 +49,13 @@ boost::system::result<JobRequest, BadRequest> parse_job(std::string_view body, c
 boost::system::result<JobRequest, BadRequest> parse_batch_line(std::string_view line,
                                                                const JobCaps& caps,
                                                                const JobRequest& defaults);
+// Parses a cell of a session, and a request for a session, in the same way. most_idle_s: also the
+// default of `idle_s`.
+boost::system::result<JobRequest, BadRequest> parse_cell(std::string_view body,
+                                                         const JobCaps& caps);
+boost::system::result<JobRequest, BadRequest> parse_session(std::string_view body,
+                                                            const JobCaps& caps,
+                                                            std::uint64_t most_idle_s);
 // Returns a request with no field set.
 JobRequest plain_request(const JobCaps& caps);
 

@@ -35,6 +35,12 @@ struct JobUsage {
   std::optional<int> exit_code, signal;
 };
 
+// A cell's place in its session.
+struct CellPlace {
+  std::uint64_t cell;
+  std::uint64_t head;  // the cell whose state the next one finds: this one, if its state is kept
+};
+
 // The end of one job.
 struct Outcome {
   OutcomeKind kind = OutcomeKind::internal;
@@ -42,6 +48,7 @@ struct Outcome {
   std::string error;        // for all others
   std::optional<ErrorDetail> error_detail = {};
   std::optional<CellValue> cell = {};  // for ok, of a cell
+  std::optional<CellPlace> place = {};  // of a session's cell
   std::vector<NamedBytes> files = {};  // names and bytes checked
   JobUsage usage = {};
   PhaseTimes phases = {};

@@ -21,6 +21,9 @@ namespace pyexec {
   X(output_limit, 422)      \
   X(exited, 422)            \
   X(killed, 422)            \
+  X(not_found, 404)         \
+  X(gone, 410)              \
+  X(misdirected, 421)       \
   X(busy, 429)              \
   X(rate_limited, 429)      \
   X(internal, 500)

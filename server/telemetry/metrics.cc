@@ -85,6 +85,7 @@ struct Metrics::Families {
   using Counters = std::array<prometheus::Counter*, static_cast<std::size_t>(Reason::count)>;
 
   prometheus::Registry registry;
+  SessionMetrics sessions{registry};
   Histograms<RequestPhase> phases = {};
   Histograms<RefillPhase> refill = {};
   prometheus::Histogram* request;
@@ -271,6 +272,10 @@ void Metrics::count_zygote_replaced(Replaced why) {
   families_->replaced[static_cast<std::size_t>(why)]->Increment();
 }
 
+SessionMetrics& Metrics::sessions() {
+  return families_->sessions;
+}
+
 std::string Metrics::text(const Present& present) {
   const PoolState& pool = present.pool;
   const std::uint64_t states[] = {pool.target, pool.ready, pool.starting, pool.running};
@@ -279,6 +284,7 @@ std::string Metrics::text(const Present& present) {
   const auto set = [](prometheus::Gauge* gauge, std::uint64_t value) {
     gauge->Set(static_cast<double>(value));
   };
+  families_->sessions.set(present.sessions);
   set(families_->waiting, pool.waiting);
   families_->load->Set(static_cast<double>(pool.running + pool.waiting) /
                        static_cast<double>(present.running_limit));

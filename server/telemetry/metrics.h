@@ -11,6 +11,7 @@
 #include "server/job/outcome_kind.h"
 #include "server/job/phases.h"
 #include "server/telemetry/message_source.h"
+#include "server/telemetry/session_metrics.h"
 #include "worker/protocol/frame.h"
 
 namespace pyexec {
@@ -22,6 +23,7 @@ namespace pyexec {
   X(too_many_bytes, "bodies that come in, or answers that nobody takes")     \
   X(rate_limit, "too many requests of an API key or address")                \
   X(running_limit, "too many jobs of an API key at the same time")           \
+  X(session_limit, "too many sessions, of all clients or of one")            \
   X(log_full, "results go to the log, and nobody reads it")                  \
   X(duplicate, "a message of a queue whose first delivery is still in work") \
   X(stopping, "the service stops")                                           \
@@ -44,6 +46,7 @@ struct PoolState {
 // Current values, as opposed to counters.
 struct Present {
   PoolState pool;
+  SessionCount sessions;
   std::uint64_t running_limit;  // jobs
   std::uint64_t body_bytes, answer_bytes, connections, dropped_log_lines;
   bool is_ready;  // as /health says
@@ -77,6 +80,7 @@ class Metrics {
   enum class Jail : std::uint8_t { made, kept, count };
   void count_jail(Jail jail);        // that a worker got
   void count(sandbox::Verdict why);  // a jail was thrown away; `untouched` counts as nothing
+  SessionMetrics& sessions();
   enum class Replaced : std::uint8_t { lost, jobs, age, count };
   void count_zygote_replaced(Replaced why);
 

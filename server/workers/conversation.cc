@@ -36,9 +36,8 @@ Channel closed_by(error_code error) {
   return unread ? Channel::unread : Channel::closed;
 }
 
-awaitable<Channel> exchange_frames(WorkerHandle& worker, const Assignment& job, Offload& offload,
-                                   Conversation& out) {
-  auto& socket = worker.job_socket();
+awaitable<Channel> exchange_frames(net::local::stream_protocol::socket& socket,
+                                   const Assignment& job, Offload& offload, Conversation& out) {
   const auto [send_error, sent] =
       co_await net::async_write(socket, net::buffer(job.job_frame), kAsTuple);
   if (send_error) co_return closed_by(send_error);
@@ -63,10 +62,11 @@ awaitable<Channel> exchange_frames(WorkerHandle& worker, const Assignment& job, 
 
 }  // namespace
 
-awaitable<Conversation> converse(WorkerHandle& worker, const Assignment& job, Offload& offload) {
+awaitable<Conversation> converse(net::local::stream_protocol::socket& socket, const Assignment& job,
+                                 Offload& offload) {
   Conversation out;
   try {
-    out.channel = co_await exchange_frames(worker, job, offload, out);
+    out.channel = co_await exchange_frames(socket, job, offload, out);
   } catch (const std::bad_alloc&) {  // for the script's result; all other failures are error codes
     out.channel = Channel::too_large;
   }

@@ -6,9 +6,9 @@
 #include <optional>
 #include <string>
 
+#include "server/base/asio.h"
 #include "server/base/offload.h"
 #include "server/job/job_caps.h"
-#include "server/workers/worker_handle.h"
 #include "worker/protocol/frame.h"
 
 namespace pyexec {
@@ -32,6 +32,7 @@ struct Assignment {
 };
 
 // Returns once the worker has reported, or can no longer report. The references must outlive it.
-awaitable<Conversation> converse(WorkerHandle& worker, const Assignment& job, Offload& offload);
+awaitable<Conversation> converse(net::local::stream_protocol::socket& socket, const Assignment& job,
+                                 Offload& offload);
 
 }  // namespace pyexec

@@ -4,7 +4,7 @@
 
 namespace pyexec {
 
-Outcome outcome_of_ending(const Ending& ending, const WorkerHandle& worker, const JobCaps& caps) {
+Outcome outcome_of_ending(const Ending& ending, const JobCaps& caps) {
   switch (ending.channel) {
     case Channel::too_large:
       return failed(OutcomeKind::output_limit, "result is more than the limit of " +
@@ -18,8 +18,8 @@ Outcome outcome_of_ending(const Ending& ending, const WorkerHandle& worker, cons
       break;
   }
   if (ending.cancelled) return failed(OutcomeKind::internal, "the job was cancelled");
-  if (ending.own_death && worker.out_of_memory()) return memory_exceeded();
-  if (ending.channel == Channel::unread || worker.jail_broke()) {
+  if (ending.own_death && ending.out_of_memory) return memory_exceeded();
+  if (ending.channel == Channel::unread || ending.jail_broke) {
     Outcome lost = failed(OutcomeKind::internal, "the worker was lost");
     lost.was_read = ending.channel != Channel::unread;
     return lost;

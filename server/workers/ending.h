@@ -13,10 +13,12 @@ struct Ending {
   Channel channel;
   bool cancelled;
   std::optional<int> own_death;  // status from waitpid(2), if the worker ended by itself
+  bool out_of_memory;            // the kernel killed it or a child of it
+  bool jail_broke;               // something else than the job ended it
   const ReportOptions& options;
 };
 
 // The channel must not be Channel::reported, and the worker's jail must be known to be empty.
-Outcome outcome_of_ending(const Ending& ending, const WorkerHandle& worker, const JobCaps& caps);
+Outcome outcome_of_ending(const Ending& ending, const JobCaps& caps);
 
 }  // namespace pyexec

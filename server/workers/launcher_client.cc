@@ -97,10 +97,10 @@ awaitable<std::optional<Probed>> LauncherClient::probe() {
   co_return probed;
 }
 
-std::uint32_t LauncherClient::start_zygote(int control) {
+std::uint32_t LauncherClient::start_zygote(int control, sandbox::Tenant tenant) {
   const int fds[] = {control};
   const std::uint32_t number = zygotes_++;
-  if (!send_message(control_.native_handle(), encode_control(StartZygote{number}), fds))
+  if (!send_message(control_.native_handle(), encode_control(StartZygote{number, tenant}), fds))
     log_.warn("the launcher is gone: no zygote can be started any more");
   return number;
 }

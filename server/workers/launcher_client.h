@@ -25,7 +25,7 @@ class LauncherClient {
 
   // Starts a zygote that listens on the other end of `control`, and returns its number. The caller
   // keeps `control` open until this returns. If no zygote can be started, the other end closes.
-  std::uint32_t start_zygote(int control);
+  std::uint32_t start_zygote(int control, sandbox::Tenant tenant);
   // Kills the zygote if it is still alive.
   void end_zygote(std::uint32_t number);
   // Ends the launcher and everything it has started.

@@ -39,7 +39,7 @@ Taken take(OutputPipe& pipe, OutputCapture& capture, const std::function<void()>
 awaitable<void> take_until_end(OutputPipe& pipe, OutputCapture& capture,
                                const std::function<void()>& on_more, Event& closed) {
   constexpr std::chrono::milliseconds kGather{1};
-  for (Taken taken = Taken::much; taken != Taken::all_there_will_be;) {
+  for (Taken taken = Taken::much; taken != Taken::all_there_will_be && !closed.is_set();) {
     const auto [error] = co_await pipe.async_wait(OutputPipe::wait_read, kAsTuple);
     try {
       taken = error ? Taken::all_there_will_be : take(pipe, capture, on_more);

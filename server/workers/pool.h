@@ -78,6 +78,7 @@ class Pool {
     return started_ && parked_.empty() && Clock::now() - last_ready_ > 2 * limits_.zygotes.start;
   }
   const PoolLimits& limits() const { return limits_; }
+  WorkerIds& ids() { return ids_; }  // for all workers of the service
   const std::optional<Hello>& zygote() const {
     return zygotes_.hello();
   }  // nullopt while there is none

@@ -58,7 +58,7 @@ struct Run {
 
 awaitable<void> talk(std::shared_ptr<Run> run, std::string job_frame) {
   const Assignment job = {std::move(job_frame), run->caps, run->options};
-  run->talk = co_await converse(run->worker, job, run->offload);
+  run->talk = co_await converse(run->worker.job_socket(), job, run->offload);
   run->channel_done.set();
   // A closed channel alone decides nothing. The worker's death, which explains it, is reported
   // next.
@@ -181,8 +181,9 @@ awaitable<Outcome> run_job(Pool::Lease lease, JobRun what, Cancellation& cancell
   else if (run->talk.channel == Channel::reported)
     outcome = co_await run->offload.run(run->talk.report_bytes, validate);
   else
-    outcome = outcome_of_ending(
-        {run->talk.channel, cancellation.requested(), own_death, run->options}, worker, run->caps);
+    outcome = outcome_of_ending({run->talk.channel, cancellation.requested(), own_death,
+                                 worker.out_of_memory(), worker.jail_broke(), run->options},
+                                run->caps);
   outcome.phases = run->phases;
   outcome.usage.run_ns = ended_ns - run->taken_ns;
   // A worker that has reported is killed, before or after `own_death` is read.

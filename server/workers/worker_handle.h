@@ -35,6 +35,9 @@ class WorkerHandle : public std::enable_shared_from_this<WorkerHandle> {
   net::local::stream_protocol::socket& job_socket() { return job_; }
   net::posix::stream_descriptor& output() { return output_; }
   net::posix::stream_descriptor& errors() { return errors_; }
+  // Of a session's jail, on which its init also tells of cells (sandbox/base/cell_line.h). Whoever
+  // reads it calls neither `end_job` nor `await_empty` meanwhile.
+  net::local::stream_protocol::socket& lifeline() { return lifeline_; }
 
   // Returns the start times, or why there is no worker. Call once, before anything else.
   struct FirstWords {

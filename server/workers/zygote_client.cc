@@ -8,12 +8,13 @@
 
 namespace pyexec {
 std::shared_ptr<ZygoteClient> ZygoteClient::start(net::any_io_executor executor,
-                                                  LauncherClient& launcher, ZygoteEvents events) {
+                                                  LauncherClient& launcher,
+                                                  sandbox::Tenant tenant, ZygoteEvents events) {
   int pair[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
     throw std::system_error(errno, std::generic_category(), "socketpair");
   UniqueFd own(pair[0]), zygotes(pair[1]);
-  const std::uint32_t number = launcher.start_zygote(zygotes.get());
+  const std::uint32_t number = launcher.start_zygote(zygotes.get(), tenant);
   std::shared_ptr<ZygoteClient> client(
       new ZygoteClient(executor, own.release(), std::move(events)));
   client->number_ = number;
@@ -29,6 +30,12 @@ ZygoteClient::ZygoteClient(net::any_io_executor executor, int control_fd, Zygote
 void ZygoteClient::spawn(std::uint32_t worker_id, const Readiness& readiness) {
   if (open_ &&
       !send_message(control_.native_handle(), encode_control(Spawn{worker_id, readiness}), {}))
+    lose();
+}
+
+void ZygoteClient::look_at_group(std::uint32_t worker_id) {
+  if (open_ &&
+      !send_message(control_.native_handle(), encode_control(LookAtGroup{worker_id}), {}))
     lose();
 }
 
@@ -86,6 +93,8 @@ bool ZygoteClient::dispatch(FdMessage& message) {
       return handle(decode_control<WorkerExited>(message.body()), events_.on_exited);
     case ControlType::jail_lost:
       return handle(decode_control<JailLost>(message.body()), events_.on_jail_lost);
+    case ControlType::group_state:
+      return handle(decode_control<GroupState>(message.body()), events_.on_group_state);
     default:
       return false;
   }

@@ -18,6 +18,7 @@ struct ZygoteEvents {
   std::function<void(const SpawnFailed&)> on_spawn_failed;
   std::function<void(const WorkerExited&)> on_exited;
   std::function<void(const JailLost&)> on_jail_lost;
+  std::function<void(const GroupState&)> on_group_state;
   std::function<void()> on_unknown;  // it sent a message of unknown type
   std::function<void()> on_lost;     // the zygote is gone, and every jail with it
 };
@@ -27,11 +28,14 @@ class ZygoteClient : public std::enable_shared_from_this<ZygoteClient> {
  public:
   // Throws std::system_error if this process is out of descriptors.
   static std::shared_ptr<ZygoteClient> start(net::any_io_executor executor,
-                                             LauncherClient& launcher, ZygoteEvents events);
+                                             LauncherClient& launcher, sandbox::Tenant tenant,
+                                             ZygoteEvents events);
 
   // Answered by on_worker or on_spawn_failed. Keep the number of open requests small: both sides
   // queue them in socket buffers.
   void spawn(std::uint32_t worker_id, const Readiness& readiness);
+  // Answered by on_group_state.
+  void look_at_group(std::uint32_t worker_id);
   void close();
   // Stops waiting for the zygote and calls on_lost.
   void give_up() { lose(); }

@@ -37,7 +37,7 @@ Zygotes::Handle Zygotes::begin(Metrics::Replaced why) {
     };
   };
   zygote->client = ZygoteClient::start(
-      host_.executor, host_.launcher,
+      host_.executor, host_.launcher, host_.tenant,
       {.on_hello = alive([this](const Handle& self, const Hello& hello) { is_warm(self, hello); }),
        .on_worker = events_.on_worker,
        .on_spawn_failed = alive([this](const Handle& self, const SpawnFailed& failed) {
@@ -46,6 +46,7 @@ Zygotes::Handle Zygotes::begin(Metrics::Replaced why) {
        }),
        .on_exited = events_.on_exited,
        .on_jail_lost = [this](const JailLost& lost) { host_.telemetry.metrics.count(lost.why); },
+       .on_group_state = events_.on_group_state,
        .on_unknown =
            [this] {
              host_.telemetry.log.warn("the zygote sent a message this server does not know");
@@ -97,6 +98,13 @@ void Zygotes::spawn(std::uint32_t worker_id, const Readiness& readiness) {
   current_->workers.insert(worker_id);
   ++current_->made;
   current_->client->spawn(worker_id, readiness);
+}
+
+void Zygotes::look_at_group(std::uint32_t worker_id) {
+  if (current_ && current_->workers.contains(worker_id))
+    return current_->client->look_at_group(worker_id);
+  for (const Handle& zygote : retiring_)
+    if (zygote->workers.contains(worker_id)) return zygote->client->look_at_group(worker_id);
 }
 
 void Zygotes::release(std::uint32_t worker_id) {

@@ -34,6 +34,7 @@ class Zygotes {
     std::function<void(const WorkerSpawned&, FdMessage&)> on_worker;
     std::function<void(const SpawnFailed&)> on_spawn_failed;
     std::function<void(const WorkerExited&)> on_exited;
+    std::function<void(const GroupState&)> on_group_state = [](const GroupState&) {};
     // A zygote is gone, with these workers, whether starting or alive.
     enum class Was { current, other };
     std::function<void(const std::set<std::uint32_t>& workers, Was was)> on_lost;
@@ -42,6 +43,7 @@ class Zygotes {
     net::any_io_executor executor;
     LauncherClient& launcher;
     Telemetry telemetry;
+    sandbox::Tenant tenant = sandbox::Tenant::job;
   };
   Zygotes(Host host, const ZygoteLife& life, std::uint64_t pool_workers, Events events);
 
@@ -51,6 +53,8 @@ class Zygotes {
   void consider_replacing();
   // The current zygote makes the worker. It must be warm.
   void spawn(std::uint32_t worker_id, const Readiness& readiness);
+  // The zygote of that worker, which is not released yet, is asked for its control group.
+  void look_at_group(std::uint32_t worker_id);
   // To be called once the jail of an announced worker is empty. Until then its zygote is not
   // closed, because the jail's init or supervisor ends with the zygote.
   void release(std::uint32_t worker_id);

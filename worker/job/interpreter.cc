@@ -106,7 +106,7 @@ py::object inputs_of(const Job& job) {
 // Returns the options for what a report holds beside the result, or None if there are none.
 py::object options_of(const ReportOptions& options) {
   if (options.error_detail == 0 && options.return_files.empty() && options.denied_imports.empty() &&
-      options.nan_is_null == 0 && options.is_cell == 0)
+      options.nan_is_null == 0 && options.is_cell == 0 && options.session_cell == 0)
     return py::none();
   py::list patterns, denied;
   for (const std::string& pattern : options.return_files) patterns.append(py::str(pattern));
@@ -117,7 +117,8 @@ py::object options_of(const ReportOptions& options) {
   }
   return py::make_tuple(options.error_detail == 1, patterns, options.files_bytes,
                         options.files_count, options.files_depth, denied,
-                        options.nan_is_null == 1 ? "null" : "error", options.is_cell == 1);
+                        options.nan_is_null == 1 ? "null" : "error", options.is_cell == 1,
+                        options.session_cell);
 }
 
 std::vector<NamedBytes> named_bytes(const py::list& entries) {
@@ -144,7 +145,7 @@ const char* name_of(Locking locking) {
 
 // Looked up before any script can rebind them. Leaked on purpose: see ~Interpreter.
 struct Functions {
-  py::object run, after_fork;
+  py::object run, after_fork, before_state_fork, after_state_fork;
 };
 const Functions* functions = nullptr;
 
@@ -160,7 +161,9 @@ Interpreter::Interpreter(Locking locking, MemoryForm memory) {
     }
     replace_builtins();
     functions =
-        new Functions{function("_pyexec_runner", "run"), function("_pyexec_runner", "after_fork")};
+        new Functions{function("_pyexec_runner", "run"), function("_pyexec_runner", "after_fork"),
+                      function("_pyexec_sessions", "before_fork"),
+                      function("_pyexec_sessions", "after_fork")};
     function("_pyexec_prelude", "warm")(
         py::module_::import("sys").attr("modules")["_pyexec_runner"], name_of(locking),
         reinterpret_cast<std::uintptr_t>(&lock_within_process));
@@ -213,6 +216,32 @@ Report Interpreter::run(const Job& job, const ReportCaps& caps) const {
     if (is_memory) return {ReportKind::memory_limit, "memory limit exceeded"};
     return {ReportKind::exception, "the script broke its interpreter"};
   }
+}
+
+namespace {
+
+// A hook of the script's can have made anything of these functions.
+void call_anyway(const py::object& called) {
+  try {
+    called();
+  } catch (const py::error_already_set&) {
+  }
+}
+
+}  // namespace
+
+void Interpreter::before_fork() const {
+  call_anyway(functions->before_state_fork);
+  PyOS_BeforeFork();
+}
+
+void Interpreter::after_fork_in_parent() const {
+  PyOS_AfterFork_Parent();
+}
+
+void Interpreter::after_fork_in_child() const {
+  PyOS_AfterFork_Child();
+  call_anyway(functions->after_state_fork);
 }
 
 bool Interpreter::warm_up(Preload preload) const {

@@ -39,6 +39,11 @@ class Interpreter {
   // Runs in the jailed worker. `temporary_directory`: where tempfile writes, or "".
   void start_life(const char* temporary_directory) const;
   Report run(const Job& job, const ReportCaps& caps) const;
+  // A fork of a process that has run a script, in this order around fork(2). What the script has
+  // registered with os.register_at_fork runs.
+  void before_fork() const;
+  void after_fork_in_parent() const;
+  void after_fork_in_child() const;
   // Runs a script or two of the kind that workers of this preload are for.
   bool warm_up(Preload preload) const;
 

@@ -10,9 +10,11 @@
 #include <new>
 #include <string>
 
+#include "sandbox/base/fd_message.h"
 #include "sandbox/base/sys.h"
 #include "sandbox/base/times.h"
 #include "sandbox/makers/supervisor.h"
+#include "worker/job/fork_state.h"
 #include "worker/protocol/frame.h"
 
 namespace pyexec {
@@ -35,37 +37,86 @@ sandbox::Usage own_usage() {
   ::_exit(1);
 }
 
-// Reads the job. The server has checked it and its size, so any error here is a defect of ours.
-Job read_job() {
+// What comes next on the job socket: the head of a frame, and the descriptors of a FORK.
+struct Order {
+  FrameHeader head;
+  ForkFds fds;
+};
+
+// The server sends only what it should, so any error here is a defect of ours.
+Order await_order() {
   std::array<std::byte, kFrameHeaderBytes> bytes;
-  // End of file is the normal end of a worker that was never needed.
-  if (!sys::read_all(sandbox::kJobFd, bytes.data(), bytes.size())) ::_exit(0);
+  MessageFds message;
+  const ReceiveResult received = receive_bytes(sandbox::kJobFd, bytes, message);
+  // End of file is the normal end of a worker that was never needed, and of a session's.
+  if (received == ReceiveResult::closed) ::_exit(0);
   const auto header = decode_header(bytes);
-  if (!header || header->type != FrameType::job) ::_exit(kExitBadFrame);
-  std::string body(header->body_bytes, '\0');
+  const bool is_fork = header && header->type == FrameType::fork;
+  if (received != ReceiveResult::message || !header ||
+      message.fd_count != (is_fork ? kForkFds : 0) || (!is_fork && header->type != FrameType::job))
+    ::_exit(kExitBadFrame);
+  Order order = {*header, {}};
+  for (std::size_t i = 0; i < message.fd_count; ++i) order.fds[i] = std::move(message.fds[i]);
+  return order;
+}
+
+Job read_job(const FrameHeader& head) {
+  std::string body(head.body_bytes, '\0');
   if (!sys::read_all(sandbox::kJobFd, body.data(), body.size())) ::_exit(kExitBadFrame);
   auto job = decode_job(body);
   if (!job) ::_exit(kExitBadFrame);
   return *std::move(job);
 }
 
-void lower_memory(const WorkerStart& start, std::uint64_t wanted) {
-  if (wanted == 0 || wanted >= start.memory_bytes) return;
-  const std::uint64_t less = start.memory_bytes - wanted;
-  if (sandbox::lower_address_space(start.jail.limits.address_space_bytes - less).failed())
-    ::_exit(kExitBadFrame);
+// A session's first cell bounds all others, and each of those only itself.
+void lower_memory(const WorkerStart& start, const Job& job) {
+  const std::uint64_t wanted = job.memory_bytes;
+  const bool is_later_cell = job.options.session_cell > 1;
+  const bool is_less = wanted != 0 && wanted < start.memory_bytes;
+  if (!is_less && !is_later_cell) return;
+  const std::uint64_t less = is_less ? start.memory_bytes - wanted : 0;
+  const std::uint64_t bytes = start.jail.limits.address_space_bytes - less;
+  const sandbox::SetupError error = is_later_cell ? sandbox::bound_address_space(bytes)
+                                                  : sandbox::lower_address_space(bytes);
+  if (error.failed()) ::_exit(kExitBadFrame);
 }
 
-std::string read_and_run(const Interpreter& interpreter, const WorkerStart& start) {
+struct Done {
+  std::string report;
+  bool is_of_session;
+};
+
+Done read_and_run(const Interpreter& interpreter, const WorkerStart& start,
+                  const FrameHeader& head) {
+  bool is_of_session = false;
   try {
-    const Job job = read_job();
-    lower_memory(start, job.memory_bytes);
+    const Job job = read_job(head);
+    is_of_session = job.options.session_cell > 0;
+    lower_memory(start, job);
+    const std::uint64_t before = is_of_session ? own_usage().peak_rss_bytes : 0;
     const std::uint64_t began_ns = sandbox::monotonic_ns();
     Report report = interpreter.run(job, start.caps);
     report.times = {began_ns, sandbox::monotonic_ns()};
-    return encode_report(report);
+    if (is_of_session) report.times.grown_bytes = own_usage().peak_rss_bytes - before;
+    return {encode_report(report), is_of_session};
   } catch (const std::bad_alloc&) {  // the job's input or output is larger than its memory
-    return encode_report({ReportKind::memory_limit, "memory limit exceeded"});
+    return {encode_report({ReportKind::memory_limit, "memory limit exceeded"}), is_of_session};
+  }
+}
+
+// Serves until its job is done or, in a session, until the server closes the job socket. Another
+// process of the session leaves `fork_state` into this loop.
+void serve(const Interpreter& interpreter, const WorkerStart& start) {
+  for (;;) {
+    Order order = await_order();
+    if (order.head.type == FrameType::fork) {
+      fork_state(interpreter, std::move(order.fds));
+      continue;
+    }
+    const Done done = read_and_run(interpreter, start, order.head);
+    if (!sys::send_all(sandbox::kJobFd, done.report.data(), done.report.size()))
+      ::_exit(kExitChannelLost);
+    if (!done.is_of_session) return;
   }
 }
 
@@ -97,9 +148,7 @@ void worker_main(const Interpreter& interpreter, const WorkerStart& start) {
   times.usage = own_usage();
   if (!send_frame(sandbox::kJobFd, encode_ready(times))) ::_exit(0);
 
-  const std::string report = read_and_run(interpreter, start);
-  const bool sent = send_frame(sandbox::kJobFd, report);
-  if (!sent) ::_exit(kExitChannelLost);
+  serve(interpreter, start);
   ::shutdown(sandbox::kJobFd, SHUT_WR);  // which tells its init that the job has ended
   // Waits to be killed, at the lowest priority: an exit takes the kernel a millisecond, and the
   // answer comes first (sandbox/makers/init.cc).

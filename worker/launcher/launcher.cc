@@ -68,6 +68,18 @@ Probed describe_host(const sandbox::Probe& probe, const sandbox::Plan& plan) {
   ::_exit(zygote_main(configure, plan, generation));
 }
 
+// A session has its jail to itself, and processes and memory of its own number and size.
+sandbox::Plan for_sessions(sandbox::Plan plan) {
+  plan.tenant = sandbox::Tenant::session;
+  plan.reuse = sandbox::Reuse::never;
+  return plan;
+}
+Configure for_sessions(Configure configure) {
+  configure.processes = configure.session_processes;
+  configure.group_bytes = configure.session_memory_bytes;
+  return configure;
+}
+
 class Launcher {
  public:
   Launcher(const Configure& configure, const sandbox::Plan& plan, sandbox::UidRange& uids)
@@ -115,6 +127,9 @@ class Launcher {
     const auto start = decode_control<StartZygote>(message.body());
     if (!start || message.fd_count != 1) return false;
     const pid_t pid = ::fork();
+    if (pid == 0 && start->tenant == sandbox::Tenant::session)
+      become_zygote(message.fds[0].get(), for_sessions(configure_), for_sessions(plan_),
+                    generation_);
     if (pid == 0) become_zygote(message.fds[0].get(), configure_, plan_, generation_);
     if (pid != -1) zygotes_[pid] = {start->number, generation_};
     ++generation_;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "sandbox/base/layer_names.h"
+#include "sandbox/base/tenant.h"
 #include "sandbox/base/step.h"
 #include "sandbox/base/times.h"
 #include "sandbox/base/verdict.h"
@@ -19,7 +20,7 @@ namespace pyexec {
 
 // The descriptor of the control socket, in the launcher and in the zygote.
 inline constexpr int kControlFd = 3;
-inline constexpr std::uint32_t kProtocolVersion = 10;
+inline constexpr std::uint32_t kProtocolVersion = 11;
 
 enum class ControlType : std::uint32_t {
   configure = 1,
@@ -31,7 +32,9 @@ enum class ControlType : std::uint32_t {
   probed,
   start_zygote,
   end_zygote,
-  jail_lost
+  jail_lost,
+  look_at_group,
+  group_state
 };
 
 // Server to launcher, once, first.
@@ -53,6 +56,10 @@ struct Configure {
   std::uint64_t shm_bytes;
   std::uint64_t result_bytes;
   std::uint64_t error_bytes;
+  std::uint64_t group_bytes;  // of a jail's processes together; 0: as `memory_bytes`
+  // The same, and `processes`, of a session.
+  std::uint64_t session_memory_bytes;
+  std::uint64_t session_processes;
 };
 
 // Launcher to server, once: how jails are made on this host, and what prevented better ones.
@@ -86,6 +93,7 @@ struct Probed {
 struct StartZygote {
   static constexpr auto kType = ControlType::start_zygote;
   std::uint32_t number;  // the server's name for it
+  sandbox::Tenant tenant;  // what its jails are for
 };
 
 // Server to launcher: kills that zygote and everything it has started.
@@ -165,6 +173,21 @@ struct JailLost {
   static constexpr auto kType = ControlType::jail_lost;
   std::uint32_t worker_id;
   sandbox::Verdict why;  // never `untouched`
+};
+
+// Server to zygote. Answered by GroupState.
+struct LookAtGroup {
+  static constexpr auto kType = ControlType::look_at_group;
+  std::uint32_t worker_id;
+};
+
+// The control group that a worker lives in. All zero if there is none.
+struct GroupState {
+  static constexpr auto kType = ControlType::group_state;
+  std::uint32_t worker_id;
+  std::uint32_t reserved;
+  std::uint64_t memory_bytes;  // in use, by all that is in it
+  std::uint64_t memory_kills;  // processes that the kernel has killed in it for lack of memory
 };
 
 template <typename Message>

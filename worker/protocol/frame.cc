@@ -20,7 +20,8 @@ enum class Section : std::uint8_t {
   memory = 10,
   detail = 11,
   patterns = 12,
-  denied = 13
+  denied = 13,
+  pid = 14
 };
 
 template <typename T>
@@ -145,7 +146,8 @@ std::string encode_job(const Job& job) {
        {Section::environment, list(job.environment)},
        {Section::memory, numbers({job.memory_bytes})},
        {Section::detail, numbers({options.error_detail, options.nan_is_null, options.files_bytes,
-                                  options.files_count, options.files_depth, options.is_cell})},
+                                  options.files_count, options.files_depth, options.is_cell,
+                                  options.session_cell})},
        {Section::patterns, list(patterns)},
        {Section::denied, options.denied_imports}});
 }
@@ -155,9 +157,18 @@ std::string encode_report(const Report& report) {
   return encode(FrameType::report,
                 {{Section::kind, {&kind_byte, 1}},
                  {Section::text, report.text},
-                 {Section::times, numbers({report.times.began_ns, report.times.ended_ns})},
+                 {Section::times, numbers({report.times.began_ns, report.times.ended_ns,
+                                           report.times.grown_bytes})},
                  {Section::detail, list(report.detail)},
                  {Section::files, list(report.files)}});
+}
+
+std::string encode_fork() {
+  return encode(FrameType::fork, {});
+}
+
+std::string encode_forked(std::uint64_t pid) {
+  return encode(FrameType::forked, {{Section::pid, numbers({pid})}});
 }
 
 std::optional<FrameHeader> decode_header(std::span<const std::byte, kFrameHeaderBytes> bytes) {
@@ -165,7 +176,7 @@ std::optional<FrameHeader> decode_header(std::span<const std::byte, kFrameHeader
   std::memcpy(text, bytes.data(), sizeof text);
   if (std::memcmp(text, kMagic, sizeof kMagic) != 0) return std::nullopt;
   const auto type = read_number<std::uint16_t>(text + 4);
-  if (type < 1 || type > static_cast<std::uint16_t>(FrameType::setup_failed)) return std::nullopt;
+  if (type < 1 || type > static_cast<std::uint16_t>(FrameType::forked)) return std::nullopt;
   if (read_number<std::uint16_t>(text + 6) != 0) return std::nullopt;
   return FrameHeader{static_cast<FrameType>(type), read_number<std::uint32_t>(text + 8)};
 }
@@ -186,6 +197,13 @@ std::optional<sandbox::SetupError> decode_setup_failed(std::string_view body) {
   return error;
 }
 
+std::optional<std::uint64_t> decode_forked(std::string_view body) {
+  const auto sections = decode(body, {Section::pid});
+  const auto pid = sections ? read_numbers<1>((*sections)[0]) : std::nullopt;
+  if (!pid) return std::nullopt;
+  return (*pid)[0];
+}
+
 std::optional<Job> decode_job(std::string_view body) {
   constexpr std::uint64_t kAny = ~0u;  // the server has checked the count
   const auto sections = decode(body, {Section::script, Section::args, Section::stdin_text,
@@ -195,7 +213,7 @@ std::optional<Job> decode_job(std::string_view body) {
   auto files = read_list((*sections)[3], kAny);
   auto environment = read_list((*sections)[4], kAny);
   const auto memory = read_numbers<1>((*sections)[5]);
-  const auto options = read_numbers<6>((*sections)[6]);
+  const auto options = read_numbers<7>((*sections)[6]);
   auto patterns = read_list((*sections)[7], kAny);
   if (!files || !environment || !memory || !options || !patterns) return std::nullopt;
   Job job = {std::string((*sections)[0]), std::string((*sections)[1]), std::string((*sections)[2]),
@@ -207,7 +225,8 @@ std::optional<Job> decode_job(std::string_view body) {
                  (*options)[3],
                  (*options)[4],
                  std::string((*sections)[8]),
-                 (*options)[5]};
+                 (*options)[5],
+                 (*options)[6]};
   for (NamedBytes& pattern : *patterns) job.options.return_files.push_back(std::move(pattern.name));
   return job;
 }
@@ -216,7 +235,7 @@ std::optional<Untrusted<Report>> decode_report(std::string_view body, std::uint6
   const auto sections =
       decode(body, {Section::kind, Section::text, Section::times, Section::detail, Section::files});
   if (!sections || (*sections)[0].size() != 1) return std::nullopt;
-  const auto times = read_numbers<2>((*sections)[2]);
+  const auto times = read_numbers<3>((*sections)[2]);
   if (!times) return std::nullopt;
   const auto kind = static_cast<std::uint8_t>((*sections)[0][0]);
   if (kind < 1 || kind > static_cast<std::uint8_t>(kLastReportKind)) return std::nullopt;
@@ -224,7 +243,7 @@ std::optional<Untrusted<Report>> decode_report(std::string_view body, std::uint6
   auto files = read_list((*sections)[4], most_files);
   if (!detail || !files) return std::nullopt;
   return Untrusted(Report{static_cast<ReportKind>(kind), std::string((*sections)[1]),
-                          RunTimes{(*times)[0], (*times)[1]}, *std::move(detail),
+                          RunTimes{(*times)[0], (*times)[1], (*times)[2]}, *std::move(detail),
                           *std::move(files)});
 }
 

@@ -23,10 +23,17 @@ inline constexpr std::size_t kFrameHeaderBytes = 12;
 inline constexpr std::size_t kSectionHeaderBytes = 5;
 // The size of a REPORT's body without its text, its detail and its files: five section headers, the
 // kind and the times. Each entry of a list has two lengths.
-inline constexpr std::size_t kReportOverheadBytes = 5 * kSectionHeaderBytes + 1 + 16;
+inline constexpr std::size_t kReportOverheadBytes = 5 * kSectionHeaderBytes + 1 + 24;
 inline constexpr std::size_t kEntryOverheadBytes = 8;
 
-enum class FrameType : std::uint16_t { ready = 1, job = 2, report = 3, setup_failed = 4 };
+enum class FrameType : std::uint16_t {
+  ready = 1,
+  job = 2,
+  report = 3,
+  setup_failed = 4,
+  fork = 5,
+  forked = 6
+};
 
 struct FrameHeader {
   FrameType type;
@@ -44,11 +51,18 @@ std::string encode_ready(const StartTimes& times);
 std::string encode_setup_failed(const sandbox::SetupError& error);
 std::string encode_job(const Job& job);
 std::string encode_report(const Report& report);
+// With three descriptors: the job socket, stdout and stderr of the process to fork.
+std::string encode_fork();
+// pid: the new process's own, in its jail.
+std::string encode_forked(std::uint64_t pid);
+inline constexpr std::size_t kForkFds = 3;
+inline constexpr std::size_t kForkedBodyBytes = kSectionHeaderBytes + 8;
 
 // Return nullopt if the bytes are not exactly what the encoders above write.
 std::optional<FrameHeader> decode_header(std::span<const std::byte, kFrameHeaderBytes> bytes);
 std::optional<StartTimes> decode_ready(std::string_view body);
 std::optional<sandbox::SetupError> decode_setup_failed(std::string_view body);
+std::optional<std::uint64_t> decode_forked(std::string_view body);
 std::optional<Job> decode_job(std::string_view body);
 // Returns nullopt also if there are more than `most_files` files.
 std::optional<Untrusted<Report>> decode_report(std::string_view body, std::uint64_t most_files);

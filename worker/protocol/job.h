@@ -24,6 +24,8 @@ struct ReportOptions {
   std::uint64_t files_bytes = 0, files_count = 0, files_depth = 0;  // limits
   std::string denied_imports;                                       // modules, comma-separated
   std::uint64_t is_cell = 0;  // 1: the script is a cell; the report has the repr of its last value
+  // 1 + its number in its session, whose names it finds and leaves; 0: there is none.
+  std::uint64_t session_cell = 0;
 
   bool operator==(const ReportOptions&) const = default;
 };
@@ -68,6 +70,7 @@ inline constexpr int kExitChannelLost = 121;  // the script closed the job socke
 // In nanoseconds of CLOCK_MONOTONIC.
 struct RunTimes {
   std::uint64_t began_ns, ended_ns;
+  std::uint64_t grown_bytes = 0;  // of a cell of a session: by how much its process has grown
 };
 
 struct Report {

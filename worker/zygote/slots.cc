@@ -249,6 +249,15 @@ SetupError Slots::hand_over(std::deque<std::size_t>::iterator chosen, const Slot
   return sandbox::ok();
 }
 
+GroupState Slots::look_at(std::uint32_t worker_id) const {
+  for (std::uint32_t i = 0; i < slots_.size(); ++i) {
+    if (slots_[i].worker_id != worker_id) continue;
+    const sandbox::SlotState state = sandbox::look_at(plan_, {generation_, i});
+    return {worker_id, 0, state.memory_bytes, state.memory_kills};
+  }
+  return {worker_id, 0, 0, 0};
+}
+
 void Slots::add_sources(std::vector<pollfd>& sources) const {
   for (const SlotProcess& slot : slots_) sources.push_back({slot.socket.get(), POLLIN, 0});
 }

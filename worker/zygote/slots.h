@@ -54,6 +54,9 @@ class Slots {
   // The workers that wait for a new jail, because the one that was kept for them is lost.
   std::map<std::uint32_t, Readiness> take_jailless() { return std::exchange(jailless_, {}); }
 
+  // What the kernel tells of the slot that the worker lives in; zeros if there is none.
+  GroupState look_at(std::uint32_t worker_id) const;
+
   // add_sources adds the descriptors to poll. hear takes them after the poll, in the same order,
   // and returns false if the server is gone.
   void add_sources(std::vector<pollfd>& sources) const;

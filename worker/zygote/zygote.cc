@@ -94,6 +94,9 @@ class Zygote {
 
   bool take_request() {
     if (receive_message(kControlFd, message_) != ReceiveResult::message) return false;
+    if (const auto look = decode_control<LookAtGroup>(message_.body()))
+      return tell_server(slots_ != nullptr ? slots_->look_at(look->worker_id)
+                                           : GroupState{look->worker_id, 0, 0, 0});
     const auto spawn = decode_control<Spawn>(message_.body());
     if (!spawn || !is_known(spawn->readiness)) return false;
     SetupError error;
@@ -174,7 +177,8 @@ sandbox::Limits job_limits(const Configure& configure) {
           .processes = configure.processes,
           .tmp_bytes = configure.tmp_bytes,
           .tmp_inodes = configure.tmp_inodes,
-          .shm_bytes = configure.shm_bytes};
+          .shm_bytes = configure.shm_bytes,
+          .group_bytes = configure.group_bytes};
 }
 
 int zygote_main(const Configure& configure, const sandbox::Plan& plan, std::uint32_t generation) {

@@ -1,0 +1,157 @@
+// Runs as pid 1 of a session's jail.
+#include "sandbox/makers/cell_groups.h"
+
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+#include "sandbox/base/cell_line.h"
+#include "sandbox/base/sys.h"
+#include "sandbox/base/unique_fd.h"
+
+namespace pyexec::sandbox {
+namespace {
+
+constexpr pid_t kFirst = 3;        // after the init and the session's first process
+constexpr pid_t kMostPids = 1 << 22;  // PID_MAX_LIMIT of the kernel
+constexpr timespec kPause = {0, 200'000};
+constexpr int kMostPauses = 50'000;
+
+void wake(int) {}
+
+int exit_at_once(void*) {
+  ::_exit(0);
+}
+
+bool is_process(pid_t pid) {
+  return ::tgkill(pid, pid, 0) == 0;  // not a thread's number
+}
+
+// One that has ended stays a process until its parent, which is parked, waits for it.
+bool has_ended(pid_t pid) {
+  const UniqueFd handle(sys::pidfd_open(pid));
+  pollfd ended = {handle.get(), POLLIN, 0};
+  return !handle || ::poll(&ended, 1, 0) == 1;
+}
+
+// Calls `act` for each process of the group that the leader has made.
+template <typename Act>
+void for_each_other(pid_t leader, pid_t newest, Act act) {
+  const auto sweep = [&](pid_t from, pid_t to) {
+    for (pid_t pid = from; pid <= to; ++pid)
+      if (pid != leader && ::getpgid(pid) == leader && is_process(pid)) act(pid);
+  };
+  if (newest >= leader) return sweep(leader + 1, newest);
+  sweep(leader + 1, kMostPids);  // the numbers have begun again
+  sweep(kFirst, newest);
+}
+
+}  // namespace
+
+SetupError CellGroups::begin() {
+  sigset_t ended;
+  ::sigemptyset(&ended);
+  ::sigaddset(&ended, SIGCHLD);
+  PYEXEC_TRY(check(::sigprocmask(SIG_SETMASK, &ended, nullptr), Step::init_seal, 8));
+  return check(::signal(SIGCHLD, wake) == SIG_ERR ? -1 : 0, Step::init_seal, 9);
+}
+
+// The number that the last process or thread of the jail got.
+pid_t CellGroups::newest() {
+  char text[16] = {};
+  if (::pread(last_pid_, text, sizeof text - 1, 0) > 0) return std::atoi(text);
+  // Without the kernel's counter: the number of a process that is made now, and ends at once.
+  alignas(64) static char stack[4096];
+  const int made = ::clone(exit_at_once, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, nullptr);
+  return made > 0 ? made - 1 : kMostPids;
+}
+
+void CellGroups::reap() {
+  siginfo_t ended = {};
+  while (::waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid > 0) {
+    const bool leads = ::getpgid(ended.si_pid) == ended.si_pid;
+    int status = 0;
+    rusage used = {};
+    if (::wait4(ended.si_pid, &status, WNOHANG, &used) != ended.si_pid) return;
+    if (leads && ended.si_pid >= kFirst) {
+      const CellNotice notice = {CellNotice::Kind::ended, ended.si_pid, status, 0, usage_of(used)};
+      sys::send_all(lifeline_, &kCellNotice, 1);
+      sys::send_all(lifeline_, &notice, sizeof notice);
+    } else if (on_other_ != nullptr) {
+      on_other_(context_, {ended.si_pid, status, usage_of(used)});
+    }
+    ended = {};
+  }
+}
+
+bool CellGroups::is_gone(pid_t leader) {
+  return ::kill(-leader, 0) == -1 && errno == ESRCH;
+}
+
+bool CellGroups::is_alone(pid_t leader) {
+  bool alone = true;
+  for_each_other(leader, newest(), [&](pid_t pid) { alone &= has_ended(pid); });
+  return alone;
+}
+
+bool CellGroups::await(pid_t leader, bool (CellGroups::*is_done)(pid_t)) {
+  for (int pauses = 0; pauses < kMostPauses; ++pauses) {
+    reap();
+    if ((this->*is_done)(leader)) return true;
+    ::nanosleep(&kPause, nullptr);
+  }
+  return false;
+}
+
+bool CellGroups::settle(pid_t leader) {
+  if (newest() == leader) return true;
+  ::kill(-leader, SIGSTOP);  // nobody makes another one meanwhile
+  for_each_other(leader, newest(), [](pid_t pid) { ::kill(pid, SIGKILL); });
+  ::kill(leader, SIGCONT);
+  return await(leader, &CellGroups::is_alone);
+}
+
+bool CellGroups::kill(pid_t leader) {
+  ::kill(-leader, SIGKILL);
+  return await(leader, &CellGroups::is_gone);
+}
+
+void CellGroups::serve(OnOther on_other, void* context) {
+  on_other_ = on_other;
+  context_ = context;
+  sigset_t none;
+  ::sigemptyset(&none);
+  pollfd source = {lifeline_, POLLIN, 0};
+  for (;;) {
+    reap();
+    const int ready = ::ppoll(&source, 1, nullptr, &none);
+    if (ready == -1 && errno != EINTR) break;
+    CellCommand command;
+    if (ready <= 0) continue;
+    if (!sys::read_all(lifeline_, &command, sizeof command)) break;
+    using Kind = CellNotice::Kind;
+    const bool is_known = command.pid >= kFirst && (command.order == CellOrder::settle ||
+                                                    command.order == CellOrder::kill);
+    const bool is_done =
+        is_known && (command.order == CellOrder::settle ? settle(command.pid) : kill(command.pid));
+    const CellNotice notice = {is_done ? Kind::done : Kind::failed, command.pid, 0, 0, {}};
+    sys::send_all(lifeline_, &kCellNotice, 1);
+    if (!sys::send_all(lifeline_, &notice, sizeof notice)) break;
+  }
+}
+
+void CellGroups::end() {
+  ::signal(SIGCHLD, SIG_IGN);
+  while (::waitpid(-1, nullptr, WNOHANG) > 0) {
+  }
+}
+
+}  // namespace pyexec::sandbox

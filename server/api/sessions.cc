@@ -1,0 +1,273 @@
+#include "server/api/sessions.h"
+
+#include <array>
+#include <ctime>
+
+#include "server/api/run_and_answer.h"
+#include "server/http/request_target.h"
+#include "server/job/input_rules.h"
+#include "server/job/answer.h"
+
+namespace pyexec {
+namespace {
+
+constexpr const char* kSessionHeader = "Pyexec-Session";
+
+std::string iso_time(Session::WallClock::time_point when) {
+  const std::time_t seconds = Session::WallClock::to_time_t(when);
+  std::tm parts = {};
+  ::gmtime_r(&seconds, &parts);
+  std::array<char, 32> text;
+  const std::size_t size = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return {text.data(), size};
+}
+
+Response refused_with(const Outcome& outcome) {
+  if (outcome.kind == OutcomeKind::busy) return busy_response(outcome.error);
+  return execute_error(outcome.kind, outcome_status(outcome.kind), outcome.error);
+}
+
+Response named(Response response, const std::string& id) {
+  response.headers.emplace_back(kSessionHeader, id);
+  return response;
+}
+
+void add_summary(ObjectWriter& members, const Session& session) {
+  members.text("session", session.terms.id);
+  members.text("created_at", iso_time(session.created()));
+  members.text("expires_at", iso_time(session.expires_at()));
+  members.number("cells_run", session.cells());
+  members.number("head", session.head());
+  members.number("running", session.running());
+  members.number("states", session.states());
+}
+
+std::string cells_of(const Session& session) {
+  std::string cells = "[";
+  for (const CellRecord& record : session.records()) {
+    ObjectWriter cell;
+    cell.number("cell", record.number);
+    cell.number("at", record.at);
+    cell.text("outcome", outcome_name(record.outcome));
+    cell.boolean("is_kept", session.keeps(record.number));
+    cell.milliseconds("run_ms", record.run_ns);
+    cell.number("grown_bytes", record.grown_bytes);
+    cells += (cells.size() > 1 ? ", " : "") + cell.object();
+  }
+  return cells + "]";
+}
+
+// The session that a request names in its path, if the request names no other in its head.
+boost::system::result<std::shared_ptr<Session>, Response> session_of(Api& api,
+                                                                     const Exchange& exchange,
+                                                                     std::string_view id) {
+  const std::string_view header = exchange.head()[kSessionHeader];
+  if (!header.empty() && header != id)
+    return execute_error(OutcomeKind::invalid_request, 400,
+                         "the Pyexec-Session header names another session than the path");
+  auto session = api.engine.sessions.find(id, exchange.owner());
+  if (!session) return named(refused_with(session.error()), std::string(id));
+  return *std::move(session);
+}
+
+boost::system::result<std::string, Response> file_of(std::string_view sent) {
+  const auto name = percent_decoded(sent);
+  if (!name)
+    return execute_error(OutcomeKind::invalid_request, 400, "the file's name has a malformed %");
+  const auto problem = problem_with_name(*name);
+  if (problem) return execute_error(OutcomeKind::invalid_request, 400, *problem);
+  return plain_path(*name);
+}
+
+RunJob runner_of(Api& api, std::shared_ptr<Session> session) {
+  return [&api, session = std::move(session)](const JobRequest& job,
+                                              std::shared_ptr<JobOutput> output,
+                                              Cancellation& cancellation) {
+    return api.engine.sessions.run(session, job, std::move(output), cancellation);
+  };
+}
+
+Response created(const Session& session, const JobRequest& request, const JobOutput& output) {
+  ObjectWriter members;
+  members.text("session", session.terms.id);
+  members.text("expires_at", iso_time(session.expires_at()));
+  if (!request.job.script.empty()) members.text("stdout", output.standard.text());
+  Response response = {201, members.object()};
+  response.headers.emplace_back("Location", "/sessions/" + session.terms.id);
+  response.headers.emplace_back("Pyexec-Outcome", outcome_name(OutcomeKind::ok));
+  response.outcome = OutcomeKind::ok;
+  return named(std::move(response), session.terms.id);
+}
+
+}  // namespace
+
+awaitable<std::optional<Response>> open_session(Api& api, Exchange& exchange) {
+  const auto body = co_await exchange.whole_body();
+  if (!body) co_return exchange.refusal();
+  Sessions& sessions = api.engine.sessions;
+  const auto read = [&] {
+    return parse_session(body->empty() ? "{}" : *body, api.engine.caps,
+                         static_cast<std::uint64_t>(sessions.limits.idle.count()));
+  };
+  const auto request = co_await api.offload.run(body->size(), read);
+  if (!request) co_return refused(request.error());
+  if (const auto problem = api.engine.problem_with(*request)) co_return refused({400, *problem});
+  sandbox::Lap lap;
+  const auto permit = admit(api, exchange, lap);
+  if (!permit) co_return permit.error();
+  const auto output = output_for(*request);
+  auto opening = sessions.open(*request, exchange.owner(), output, exchange.cancellation());
+  const auto opened = co_await std::move(opening);
+  exchange.record().add_job(opened.outcome);
+  if (opened.session) co_return created(*opened.session, *request, *output);
+  if (opened.outcome.kind == OutcomeKind::busy) {
+    api.metrics.count_refusal(Refusal::session_limit);
+    co_return busy_response(opened.outcome.error);
+  }
+  co_return outcome_response(opened.outcome, *output, *request);
+}
+
+Response list_sessions(Api& api, const Exchange& exchange) {
+  std::string list = "[";
+  for (const auto& session : api.engine.sessions.of(exchange.owner())) {
+    ObjectWriter members;
+    add_summary(members, *session);
+    list += (list.size() > 1 ? ", " : "") + members.object();
+  }
+  ObjectWriter members;
+  members.json("sessions", list + "]");
+  return {200, members.object()};
+}
+
+awaitable<Response> show_session(Api& api, const Exchange& exchange, std::string_view id) {
+  const auto found = session_of(api, exchange, id);
+  if (!found) co_return found.error();
+  const std::shared_ptr<Session> session = *found;
+  const auto memory = co_await session->jail->memory_bytes();
+  ObjectWriter members;
+  add_summary(members, *session);
+  members.number("memory_bytes", memory);
+  members.json("cells", cells_of(*session));
+  Response response = {200, members.object()};
+  co_return named(std::move(response), session->terms.id);
+}
+
+Response end_session(Api& api, const Exchange& exchange, std::string_view id) {
+  const auto session = session_of(api, exchange, id);
+  if (!session) return session.error();
+  api.engine.sessions.end(std::string(id), SessionEnd::deleted);
+  return {204, ""};
+}
+
+awaitable<std::optional<Response>> execute_in_session(Api& api, Exchange& exchange,
+                                                      std::string_view id) {
+  const auto body = co_await exchange.whole_body();
+  if (!body) co_return exchange.refusal();
+  const auto session = session_of(api, exchange, id);
+  if (!session) co_return session.error();
+  const auto read = [&] { return parse_cell(*body, api.engine.caps); };
+  auto request = co_await api.offload.run(body->size(), read);
+  if (!request) co_return refused(request.error());
+  if (const auto problem = api.engine.problem_with(*request)) co_return refused({400, *problem});
+  exchange.add_headers({{kSessionHeader, std::string(id)}});
+  auto answer =
+      run_and_answer(api, exchange, *std::move(request), runner_of(api, *session));
+  co_return co_await std::move(answer);
+}
+
+namespace {
+
+// Runs a job that only moves files. Returns its outcome, or the response that refuses it.
+awaitable<boost::system::result<Outcome, Response>> move_files(Api& api, Exchange& exchange,
+                                                               std::shared_ptr<Session> session,
+                                                               JobRequest request) {
+  sandbox::Lap lap;
+  const auto permit = admit(api, exchange, lap);
+  if (!permit) co_return permit.error();
+  const auto output = output_for(request);
+  auto running = api.engine.sessions.run_aside(std::move(session), request, output,
+                                               exchange.cancellation());
+  Outcome outcome = co_await std::move(running);
+  exchange.record().add_job(outcome);
+  if (outcome.kind == OutcomeKind::busy || outcome.kind == OutcomeKind::gone)
+    co_return refused_with(outcome);
+  co_return outcome;
+}
+
+std::string last_line_of(std::string_view text) {
+  while (text.ends_with('\n')) text.remove_suffix(1);
+  const std::size_t at = text.rfind('\n');
+  return std::string(at == std::string_view::npos ? text : text.substr(at + 1));
+}
+
+// The pattern that this name alone matches.
+std::string pattern_of(std::string_view name) {
+  std::string pattern;
+  for (const char c : name)
+    if (c == '*' || c == '?' || c == '[')
+      pattern.append("[").append(1, c).append("]");
+    else
+      pattern.push_back(c);
+  return pattern;
+}
+
+JobRequest files_request(const Api& api) {
+  JobRequest request = plain_request(api.engine.caps);
+  request.job.options.is_cell = 1;
+  return request;
+}
+
+}  // namespace
+
+awaitable<std::optional<Response>> put_session_file(Api& api, Exchange& exchange, PathParts parts) {
+  const auto name = file_of(parts.file);
+  if (!name) co_return name.error();
+  const auto body = co_await exchange.whole_body();
+  if (!body) co_return exchange.refusal();
+  const auto session = session_of(api, exchange, parts.session);
+  if (!session) co_return session.error();
+  JobRequest request = files_request(api);
+  request.job.files.push_back({*name, std::string(*body)});
+  if (const auto problem = api.engine.problem_with(request)) co_return refused({400, *problem});
+  auto moving = move_files(api, exchange, *session, std::move(request));
+  const auto outcome = co_await std::move(moving);
+  if (!outcome) co_return outcome.error();
+  if (outcome->kind == OutcomeKind::ok) co_return Response{204, ""};
+  if (outcome->kind == OutcomeKind::exception)
+    co_return execute_error(OutcomeKind::invalid_request, 413,
+                            "the file was not written: " + last_line_of(outcome->error));
+  co_return execute_error(outcome->kind, outcome_status(outcome->kind), outcome->error);
+}
+
+awaitable<std::optional<Response>> get_session_file(Api& api, Exchange& exchange, PathParts parts) {
+  const auto name = file_of(parts.file);
+  if (!name) co_return name.error();
+  const auto session = session_of(api, exchange, parts.session);
+  if (!session) co_return session.error();
+  JobRequest request = files_request(api);
+  ReportOptions& options = request.job.options;
+  options.return_files = {pattern_of(*name)};
+  options.files_bytes = api.settings.scratch_bytes;
+  options.files_count = 1;
+  options.files_depth = api.engine.caps.files_depth;
+  if (const auto problem = api.engine.problem_with(request)) co_return refused({400, *problem});
+  if (!exchange.hold(options.files_bytes))
+    co_return refused(api, Refusal::too_many_bytes,
+                      "too many answers wait for this client to read them; try again later");
+  auto moving = move_files(api, exchange, *session, std::move(request));
+  auto outcome = co_await std::move(moving);
+  if (!outcome) co_return outcome.error();
+  if (outcome->kind != OutcomeKind::ok)
+    co_return execute_error(outcome->kind, outcome_status(outcome->kind),
+                            last_line_of(outcome->error));
+  if (outcome->files.empty())
+    co_return execute_error(OutcomeKind::not_found, 404, "no such file in this session");
+  NamedBytes& file = outcome->files.front();
+  Response response = {200, std::move(file.bytes)};
+  // Of any kind: a browser is not to run it as a page of this origin.
+  response.content_type = "application/octet-stream";
+  response.headers.emplace_back("X-Content-Type-Options", "nosniff");
+  co_return response;
+}
+
+}  // namespace pyexec

@@ -1,0 +1,104 @@
+// The sessions of this instance: who owns which, how many there may be, and when they end. On the
+// server's thread.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "server/base/lifecycle.h"
+#include "server/base/turns.h"
+#include "server/engine/session.h"
+#include "server/workers/session_maker.h"
+
+namespace pyexec {
+
+struct SessionLimits {
+  std::uint64_t sessions, sessions_per_owner;
+  std::chrono::seconds idle, life;
+  std::uint64_t kept_states;
+  std::uint64_t memory_bytes;  // of a session; half of it is for states that are kept
+  std::uint64_t running_cells;
+};
+
+class Sessions {
+ public:
+  struct Parts {
+    net::any_io_executor executor;
+    LauncherClient& launcher;
+    Telemetry telemetry;
+    Offload& offload;
+    WorkerIds& ids;
+    const JobCaps& caps;
+  };
+  Sessions(const Parts& parts, const SessionLimits& limits, const ZygoteLife& zygotes);
+
+  const SessionLimits limits;
+  // Names this instance at the beginning of each id.
+  const std::string instance;
+  // Before the first session. Whether a job can fork.
+  void set_forks(SessionJail::Forks forks) { forks_ = forks; }
+
+  // Makes a session and runs its set-up. `session` is nullptr unless the outcome is `ok`. The
+  // outcome is `busy` if there are too many, with `words` of why.
+  struct Opened {
+    std::shared_ptr<Session> session;
+    Outcome outcome;
+  };
+  awaitable<Opened> open(const JobRequest& setup, std::string owner,
+                         std::shared_ptr<JobOutput> output, Cancellation& cancellation);
+
+  // Returns the session, or the outcome that says why there is none: not_found (nobody's, or
+  // somebody else's), gone, misdirected (of another instance).
+  boost::system::result<std::shared_ptr<Session>, Outcome> find(std::string_view id,
+                                                                const std::string& owner);
+  std::vector<std::shared_ptr<Session>> of(const std::string& owner) const;
+
+  // Runs a cell. Fills `output`.
+  awaitable<Outcome> run(std::shared_ptr<Session> session, const JobRequest& request,
+                         std::shared_ptr<JobOutput> output, Cancellation& cancellation);
+  // Runs a job on the newest state that is no cell: it writes or returns files. The session stays as
+  // it is.
+  awaitable<Outcome> run_aside(std::shared_ptr<Session> session, const JobRequest& request,
+                               std::shared_ptr<JobOutput> output, Cancellation& cancellation);
+
+  void end(const std::string& id, SessionEnd why);
+  // Ends those that run no cell now, and the others once they run none. No more are made.
+  void drain();
+  void close();
+
+  SessionCount count() const;
+
+ private:
+  struct Gone {
+    std::string owner;
+    SessionEnd why;
+  };
+  awaitable<Outcome> run_on(Session& session, const JobRequest& request,
+                            std::shared_ptr<JobOutput> output, Cancellation& cancellation,
+                            bool is_cell);
+  void watch(const std::shared_ptr<Session>& session);
+  void trim(const std::shared_ptr<Session>& session);
+  awaitable<void> trim_by_memory(std::shared_ptr<Session> session);
+  void give_up_place(const std::string& owner);
+
+  const Parts parts_;
+  SessionJail::Forks forks_ = SessionJail::Forks::no;
+  SessionMaker maker_;
+  Turns turns_;
+  struct Entry {
+    std::shared_ptr<Session> session;
+    std::shared_ptr<net::steady_timer> expiry;
+  };
+  std::map<std::string, Entry, std::less<>> sessions_;  // by id
+  std::map<std::string, std::uint64_t> places_;         // taken, by owner; also by those that begin
+  std::uint64_t places_taken_ = 0;
+  std::map<std::string, Gone, std::less<>> gone_;  // the last ones, by id
+  std::deque<std::string> gone_order_;
+  bool is_draining_ = false;
+};
+
+}  // namespace pyexec

@@ -1,0 +1,285 @@
+#include "server/workers/session_jail.h"
+
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <csignal>
+
+#include "sandbox/base/lifeline.h"
+#include "server/job/validate_report.h"
+#include "server/workers/account.h"
+#include "server/workers/ending.h"
+
+namespace pyexec {
+namespace {
+
+using sandbox::CellNotice;
+using sandbox::CellOrder;
+
+// For a state to fork a cell's process, which takes it a millisecond or, with much memory, some.
+constexpr std::chrono::seconds kForkTime{5};
+constexpr std::chrono::seconds kLastWords{1};
+
+// Whether the process of such a cell can be gone on from.
+bool leaves_state(const Conversation& talk) {
+  if (talk.channel != Channel::reported) return false;
+  switch (talk.report->unchecked().kind) {
+    case ReportKind::value:
+    case ReportKind::exception:
+    case ReportKind::not_serializable:
+    case ReportKind::output_limit:
+    case ReportKind::invalid_arguments:
+      return true;
+    case ReportKind::invalid_script:  // nothing has run
+    case ReportKind::memory_limit:
+    case ReportKind::exited:
+      return false;
+  }
+  return false;
+}
+
+Outcome not_forked(const sandbox::SetupError& error) {
+  if (error.error == ENOMEM) return memory_exceeded();
+  return failed(OutcomeKind::killed,
+                "no process could be made for this cell: the session has as many as it may");
+}
+
+}  // namespace
+
+SessionJail::SessionJail(std::shared_ptr<WorkerHandle> first, Forks forks,
+                         LookAtGroup look_at_group)
+    : first_(std::move(first)),
+      executor_(first_->job_socket().get_executor()),
+      forks_(forks),
+      look_at_group_(std::move(look_at_group)) {}
+
+void SessionJail::begin() {
+  constexpr pid_t kFirstPid = 2;
+  first_->job_socket().native_non_blocking(true);
+  states_[0] = {std::shared_ptr<JobSocket>(first_, &first_->job_socket()), kFirstPid};
+  first_->on_gone = [weak = weak_from_this()] {
+    const auto self = weak.lock();
+    if (!self || !self->first_) return;
+    self->first_death_ = self->first_->wait_status();
+    self->was_out_of_memory_ = self->first_->out_of_memory();
+    self->end("its first process has ended");
+  };
+  net::co_spawn(
+      executor_, [self = shared_from_this()] { return self->hear(); }, net::detached);
+}
+
+// Reads the lifeline until the jail is empty.
+awaitable<void> SessionJail::hear() {
+  const auto self = shared_from_this();
+  auto& lifeline = first_->lifeline();
+  for (;;) {
+    char word = 0;
+    const auto [error, size] = co_await net::async_read(lifeline, net::buffer(&word, 1), kAsTuple);
+    if (error || word == sandbox::kJailEmpty) break;
+    if (word != sandbox::kCellNotice) continue;
+    CellNotice notice = {};
+    const auto [notice_error, notice_size] =
+        co_await net::async_read(lifeline, net::buffer(&notice, sizeof notice), kAsTuple);
+    if (notice_error) break;
+    take(notice);
+  }
+  end("its jail has ended");
+  co_await first_->await_empty();
+  first_->on_gone = nullptr;
+  states_.clear();
+  first_.reset();
+}
+
+void SessionJail::take(const CellNotice& notice) {
+  if (notice.kind == CellNotice::Kind::ended) {
+    const auto running = running_.find(notice.pid);
+    const auto cell = running == running_.end() ? nullptr : running->second.lock();
+    if (cell) {
+      cell->death = notice;
+      return cell->ended.set();
+    }
+    for (const auto& [state, process] : states_) {
+      if (process.pid != notice.pid) continue;
+      const State lost = state;
+      states_.erase(lost);
+      if (on_state_lost) on_state_lost(lost);
+      return;
+    }
+    return;
+  }
+  const auto order = orders_.extract(notice.pid);
+  if (order.empty()) return;
+  order.mapped()->is_carried_out = notice.kind == CellNotice::Kind::done;
+  order.mapped()->done.set();
+}
+
+// Returns false if that is not possible: then the jail ends.
+awaitable<bool> SessionJail::order(CellOrder what, pid_t pid) {
+  const sandbox::CellCommand command = {what, pid};
+  const auto waiting = std::make_shared<Order>(executor_);
+  if (ended_) co_return false;
+  orders_[pid] = waiting;
+  const ssize_t sent = ::send(first_->lifeline().native_handle(), &command, sizeof command,
+                              MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (sent == sizeof command) co_await waiting->done.wait_until(Clock::now() + WorkerHandle::kKillTime);
+  if (!waiting->is_carried_out) end("a cell could not be ended");
+  co_return waiting->is_carried_out;
+}
+
+void SessionJail::drop(State state) {
+  const auto entry = states_.extract(state);
+  if (state == 0 || entry.empty()) return;
+  const auto kill = [self = shared_from_this(), pid = entry.mapped().pid]() -> awaitable<void> {
+    co_await self->order(CellOrder::kill, pid);
+  };
+  net::co_spawn(executor_, kill, net::detached);
+}
+
+void SessionJail::end(const std::string& why) {
+  if (ended_) return;
+  ended_ = why;
+  error_code ignored;
+  first_->lifeline().shutdown(JobSocket::shutdown_send, ignored);
+  for (const auto& [pid, waiting] : orders_) waiting->done.set();
+  for (const auto& [address, weak] : cells_)
+    if (const auto cell = weak.lock()) cell->ended.set(), cell->begun.set();
+  if (const auto call = std::exchange(on_end, nullptr)) call();
+}
+
+awaitable<std::optional<std::uint64_t>> SessionJail::memory_bytes() {
+  const auto group = co_await look_at_group_();
+  if (!group) co_return std::nullopt;
+  memory_kills_ = std::max(memory_kills_, group->memory_kills);
+  co_return group->memory_bytes;
+}
+
+std::shared_ptr<CellProcess> SessionJail::start(const Cell& cell, const Assignment& job) {
+  const bool is_forked = !runs_in_first(cell);
+  CellChannels channels = {states_.at(0).socket, std::shared_ptr<OutputPipe>(first_, &first_->output()),
+                           std::shared_ptr<OutputPipe>(first_, &first_->errors())};
+  if (is_forked) {
+    auto made = make_channels(executor_);
+    if (!made) return nullptr;
+    const std::string frame = encode_fork();
+    std::array<int, kForkFds> fds;
+    for (std::size_t i = 0; i < fds.size(); ++i) fds[i] = made->theirs[i].get();
+    const auto bytes = std::as_bytes(std::span(frame));
+    if (!send_message(states_.at(cell.from).socket->native_handle(), bytes, fds)) return nullptr;
+    channels = made->ours;
+  }
+  const auto process = std::make_shared<CellProcess>(executor_, channels, job, cell.output);
+  cells_[process.get()] = process;
+  begin_talk(executor_, process, is_forked ? Begins::forked : Begins::there, cell.offload);
+  return process;
+}
+
+// Ends the cell, or what it has started. Returns false if the jail had to end.
+awaitable<bool> SessionJail::finish(const Cell& cell, const std::shared_ptr<CellProcess>& process,
+                                    Verdict verdict) {
+  const bool is_first = runs_in_first(cell);
+  bool is_done = true;
+  if (is_first && verdict == Verdict::dropped) {
+    end(cell.number == 0 ? "its set-up failed" : "a cell of it had to be ended");
+    is_done = false;
+  } else if (is_first) {
+    is_done = forks_ == Forks::no || co_await order(CellOrder::settle, states_.at(0).pid);
+  } else if (process->pid > 0) {
+    const auto what = verdict == Verdict::kept ? CellOrder::settle : CellOrder::kill;
+    is_done = co_await order(what, process->pid);
+  } else if (!process->not_forked && cell.from == 0) {
+    end("its first process forks no cell");
+    is_done = false;
+  } else if (!process->not_forked) {
+    drop(cell.from);  // with what it may have forked
+    if (on_state_lost) on_state_lost(cell.from);
+  }
+  if (ended_) co_await await_empty();
+  co_return is_done && !ended_;
+}
+
+awaitable<void> SessionJail::await_empty() {
+  net::steady_timer pause(executor_);
+  for (const Deadline end = Clock::now() + WorkerHandle::kKillTime; first_ && Clock::now() < end;) {
+    pause.expires_after(std::chrono::milliseconds(1));
+    co_await pause.async_wait(kAsTuple);
+  }
+}
+
+Outcome SessionJail::lost() const {
+  return failed(OutcomeKind::internal, "the session was lost: " + ended_.value_or("it has ended"));
+}
+
+awaitable<Outcome> SessionJail::outcome_of(const Cell& cell, const CellProcess& process,
+                                           bool in_time, bool is_cancelled,
+                                           std::uint64_t kills_before) {
+  const bool was_first = runs_in_first(cell);
+  std::optional<int> own_death = was_first ? first_death_ : std::nullopt;
+  if (process.death) own_death = process.death->wait_status;
+  bool out_of_memory = was_first && was_out_of_memory_;
+  const bool was_killed = own_death && WIFSIGNALED(*own_death) && WTERMSIG(*own_death) == SIGKILL;
+  if (!ended_ && (!in_time || was_killed)) {
+    co_await memory_bytes();
+    out_of_memory = memory_kills_ > kills_before;
+  }
+  if (is_cancelled) co_return failed(OutcomeKind::internal, "the job was cancelled");
+  if (!in_time) co_return out_of_memory ? memory_exceeded() : time_exceeded();
+  if (process.not_forked) co_return not_forked(*process.not_forked);
+  if (process.talk.channel == Channel::reported) {
+    const auto validate = [&] {
+      return validate_report(*process.talk.report, cell.job.options, cell.caps);
+    };
+    co_return co_await cell.offload.run(process.talk.report_bytes, validate);
+  }
+  if (ended_ && !own_death) co_return lost();
+  const Ending ending = {process.talk.channel, false, own_death,
+                         out_of_memory,        false, cell.job.options};
+  co_return outcome_of_ending(ending, cell.caps);
+}
+
+awaitable<SessionJail::CellEnd> SessionJail::run(Cell cell, Cancellation& cancellation) {
+  const auto self = shared_from_this();
+  const std::uint64_t began_ns = sandbox::monotonic_ns(), kills_before = memory_kills_;
+  const auto encode = [&] { return encode_job(cell.job); };
+  std::string frame = co_await cell.offload.run(cell.job.bytes(), encode);
+  const Assignment job = {std::move(frame), cell.caps, cell.job.options};
+  if (ended_ || !has(cell.from)) co_return CellEnd{lost()};
+  const auto process = start(cell, job);
+  if (!process) co_return CellEnd{failed(OutcomeKind::internal, "this cell could not be started")};
+  std::optional listening = cancellation.listen([process] { process->ended.set(); });
+
+  co_await process->begun.wait_until(Clock::now() + kForkTime);
+  if (process->pid > 0) running_[process->pid] = process;
+  const bool in_time = co_await process->ended.wait_until(cell.deadline);
+  listening.reset();
+  const std::uint64_t ended_ns = sandbox::monotonic_ns();
+  const bool is_cancelled = cancellation.requested();
+  const bool was_first = runs_in_first(cell);
+  // The first process goes on after any report: there is no state before it to go back to.
+  const bool goes_on = was_first ? process->talk.channel == Channel::reported
+                                 : cell.keep == Keep::yes && leaves_state(process->talk);
+  const bool stays = in_time && !is_cancelled && !ended_ && goes_on;
+  const bool is_there =
+      co_await finish(cell, process, stays ? Verdict::kept : Verdict::dropped) && stays;
+  // What was sent is in the kernel's buffers: reading it waits for nobody.
+  co_await take_rest(process);
+  if (process->talk.channel == Channel::open)
+    co_await process->channel_done.wait_until(Clock::now() + kLastWords);
+  error_code ignored;
+  if (!was_first && !is_there) process->channels.job->close(ignored);
+  co_await process->channel_done.wait();
+  CellEnd end;
+  if (process->talk.report) end.grown_bytes = process->talk.report->unchecked().times.grown_bytes;
+  end.outcome = co_await outcome_of(cell, *process, in_time, is_cancelled, kills_before);
+  running_.erase(process->pid);
+  cells_.erase(process.get());
+  end.is_kept = is_there && !process->death && !ended_;
+  if (end.is_kept && !was_first) states_[cell.number] = {process->channels.job, process->pid};
+  if (process->death) {
+    end.outcome.usage.cpu_ns = process->death->usage.cpu_ns;
+    end.outcome.usage.peak_memory_bytes = process->death->usage.peak_rss_bytes;
+  }
+  end.outcome.usage.run_ns = ended_ns - began_ns;
+  co_return end;
+}
+
+}  // namespace pyexec
