@@ -222,22 +222,22 @@ def _end_child(error):
 
 def _tell(script, code, value, options, result_bytes, detail):
     if options.is_cell:
-        return _show(script, code, value, options.nan, result_bytes, detail)
+        return _show(script, code, value, options, result_bytes, detail)
     return _serialize(script, value, options.nan, result_bytes, detail)
 
 
-def _show(script, cell, value, nan, result_bytes, detail):
+def _show(script, cell, value, options, result_bytes, detail):
     """Of a cell: its value may be what has no JSON form. detail: gets its repr, and why there is no result."""
     text = cells.shown(value)
     if text is not None:
         detail.append(("repr", text))
     told = []
-    kind, text = _serialize(script, value, nan, result_bytes, told)
+    kind, text = _serialize(script, value, options.nan, result_bytes, told)
     if kind == EXITED:
         detail += told
         return kind, text
     if kind == VALUE:
-        if not cell.leaves_main or options.session_cell:
+        if not cell.leaves_main or options.session_cell:  # a later cell of a session can call it
             return kind, text
         text = "main() is defined, and nothing calls it: call it in the last line, or send this as \"script\""
     elif kind == EXCEPTION:

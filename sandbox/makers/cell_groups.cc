@@ -138,10 +138,10 @@ void CellGroups::serve(OnOther on_other, void* context) {
     if (ready <= 0) continue;
     if (!sys::read_all(lifeline_, &command, sizeof command)) break;
     using Kind = CellNotice::Kind;
-    const bool is_known = command.pid >= kFirst && (command.order == CellOrder::settle ||
-                                                    command.order == CellOrder::kill);
-    const bool is_done =
-        is_known && (command.order == CellOrder::settle ? settle(command.pid) : kill(command.pid));
+    // The session's first process ends with its jail alone.
+    const bool is_done = command.order == CellOrder::settle
+                             ? command.pid >= kFirst - 1 && settle(command.pid)
+                             : command.pid >= kFirst && kill(command.pid);
     const CellNotice notice = {is_done ? Kind::done : Kind::failed, command.pid, 0, 0, {}};
     sys::send_all(lifeline_, &kCellNotice, 1);
     if (!sys::send_all(lifeline_, &notice, sizeof notice)) break;

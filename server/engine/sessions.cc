@@ -76,7 +76,9 @@ awaitable<Sessions::Opened> Sessions::open(const JobRequest& setup, std::string 
   set_up.outcome.usage.total_ns = sandbox::monotonic_ns() - admitted_ns;
   if (set_up.outcome.kind != OutcomeKind::ok || !set_up.is_kept || is_draining_) {
     jail->end("its set-up failed");
-    if (set_up.outcome.kind == OutcomeKind::ok) set_up.outcome = busy("the service stops; try again");
+    if (set_up.outcome.kind == OutcomeKind::ok)
+      set_up.outcome = is_draining_ ? busy("the service stops; try again")
+                                    : failed(OutcomeKind::internal, "the session was lost");
     co_return Opened{nullptr, std::move(set_up.outcome)};
   }
 

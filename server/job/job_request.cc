@@ -94,8 +94,7 @@ class JobHandler {
     const bool is_job = request_.line == JobRequest::Line::job;
     const bool has_script = seen_.contains("script"), has_code = seen_.contains("code");
     if (has_script && has_code) report("a request has 'script' or 'code', not both");
-    const bool has_default = !defaults_.job.script.empty() || defaults_.job.options.is_cell == 1 ||
-                             body_ == Body::session;
+    const bool has_default = !defaults_.job.script.empty() || defaults_.job.options.is_cell == 1;
     if (is_job && !has_script && !has_code && !has_default) return no_script();
     const bool keeps_names = body_ == Body::cell || body_ == Body::session;
     if (has_code && !keeps_names && !problem_ && only_defines_main(job.script)) {
@@ -110,7 +109,7 @@ class JobHandler {
     if (unknown_field_)
       return BadRequest{400,
                         "unknown field " + in_quotes(*unknown_field_) + meant(*unknown_field_)};
-    if (has_code || body_ == Body::session) job.options.is_cell = 1;
+    if (has_code) job.options.is_cell = 1;
     if (is_cell() && seen_.contains("args"))
       return BadRequest{400, "'args' field is for main() of a 'script', and this is 'code'"};
     if (seen_.contains("args")) job.args = args_.json();
@@ -348,6 +347,7 @@ boost::system::result<JobRequest, BadRequest> parse_session(std::string_view bod
                                                             std::uint64_t most_idle_s) {
   JobRequest defaults = plain_request(caps);
   defaults.idle_s = most_idle_s;
+  defaults.job.options.is_cell = 1;
   auto request = parse(body, caps, Body::session, defaults);
   if (request && request->idle_s == 0) request->idle_s = most_idle_s;
   return request;
