@@ -52,6 +52,7 @@ void Session::finish_cell(std::uint64_t number, SessionJail::State from,
                           SessionJail::CellEnd& end) {
   --running_;
   touch();
+  unweighed_ns_ += end.outcome.usage.run_ns;
   const std::uint64_t at = terms.forks == SessionJail::Forks::no ? head_ : from;
   if (end.is_kept) head_ = number;
   if (end.is_kept && terms.forks == SessionJail::Forks::yes)
@@ -62,6 +63,13 @@ void Session::finish_cell(std::uint64_t number, SessionJail::State from,
   if (!end.is_kept && end.outcome.kind != OutcomeKind::invalid_script && !jail->ended())
     end.outcome.error += "\nThe session goes on from the state after cell " +
                          std::to_string(head_) + ".";
+}
+
+bool Session::take_unweighed() {
+  constexpr std::uint64_t kSome = 20'000'000;  // in which a core fills some ten MiB
+  if (kept_.empty() || unweighed_ns_ < kSome) return false;
+  unweighed_ns_ = 0;
+  return true;
 }
 
 void Session::touch() {

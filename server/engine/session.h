@@ -48,6 +48,9 @@ class Session {
   std::uint64_t drop_beyond_limit();
   std::uint64_t drop_least_used(std::uint64_t bytes);
 
+  // Whether cells have run for so long since the last call that they may have filled much memory.
+  bool take_unweighed();
+
   std::uint64_t head() const { return head_; }
   std::uint64_t running() const { return running_; }
   std::uint64_t cells() const { return next_ - 1; }
@@ -73,6 +76,7 @@ class Session {
   const Deadline end_of_life_;
   Deadline last_use_ = Clock::now();
   std::uint64_t next_ = 1, head_ = 0, running_ = 0;
+  std::uint64_t unweighed_ns_ = 0;
   struct Kept {
     std::uint64_t cell, grown_bytes;
   };

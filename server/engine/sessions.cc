@@ -222,7 +222,7 @@ awaitable<Outcome> Sessions::run_on(Session& session, const JobRequest& request,
 
 void Sessions::trim(const std::shared_ptr<Session>& session) {
   parts_.telemetry.metrics.sessions().dropped(session->drop_beyond_limit());
-  if (session->states() > 1)
+  if (session->take_unweighed())
     net::co_spawn(parts_.executor, trim_by_memory(session), net::detached);
 }
 

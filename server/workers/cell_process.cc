@@ -29,17 +29,21 @@ awaitable<void> read_birth(CellProcess& cell) {
   if (pid && *pid >= kFirstPid && *pid <= kMostPid) cell.pid = static_cast<pid_t>(*pid);
 }
 
+// The job is on its way before there is a process to read it.
 awaitable<void> talk(std::shared_ptr<CellProcess> cell, Begins begins, Offload& offload) {
+  JobSocket& socket = *cell->channels.job;
+  Channel channel = co_await send_job(socket, cell->job);
   if (begins == Begins::forked) co_await read_birth(*cell);
   cell->begun.set();
-  if (begins == Begins::forked && cell->pid == 0)
-    cell->talk.channel = Channel::unread;
+  if (begins == Begins::forked && cell->pid == 0) channel = Channel::unread;
+  if (channel == Channel::open)
+    cell->talk = co_await hear_report(socket, cell->job, offload);
   else
-    cell->talk = co_await converse(*cell->channels.job, cell->job, offload);
+    cell->talk.channel = channel;
   cell->channel_done.set();
   // A closed channel alone decides nothing. The end of the process, which explains it, is reported
   // next.
-  const Channel channel = cell->talk.channel;
+  channel = cell->talk.channel;
   if (cell->pid == 0 || (channel != Channel::closed && channel != Channel::unread))
     cell->ended.set();
 }

@@ -36,12 +36,8 @@ Channel closed_by(error_code error) {
   return unread ? Channel::unread : Channel::closed;
 }
 
-awaitable<Channel> exchange_frames(net::local::stream_protocol::socket& socket,
-                                   const Assignment& job, Offload& offload, Conversation& out) {
-  const auto [send_error, sent] =
-      co_await net::async_write(socket, net::buffer(job.job_frame), kAsTuple);
-  if (send_error) co_return closed_by(send_error);
-
+awaitable<Channel> read_report(net::local::stream_protocol::socket& socket, const Assignment& job,
+                               Offload& offload, Conversation& out) {
   FrameReader reader(socket);
   const auto [header_error, header] = co_await reader.read_head();
   if (header_error) co_return closed_by(header_error);
@@ -62,14 +58,28 @@ awaitable<Channel> exchange_frames(net::local::stream_protocol::socket& socket,
 
 }  // namespace
 
-awaitable<Conversation> converse(net::local::stream_protocol::socket& socket, const Assignment& job,
-                                 Offload& offload) {
+awaitable<Channel> send_job(net::local::stream_protocol::socket& socket, const Assignment& job) {
+  const auto [error, sent] =
+      co_await net::async_write(socket, net::buffer(job.job_frame), kAsTuple);
+  co_return error ? closed_by(error) : Channel::open;
+}
+
+awaitable<Conversation> hear_report(net::local::stream_protocol::socket& socket,
+                                    const Assignment& job, Offload& offload) {
   Conversation out;
   try {
-    out.channel = co_await exchange_frames(socket, job, offload, out);
+    out.channel = co_await read_report(socket, job, offload, out);
   } catch (const std::bad_alloc&) {  // for the script's result; all other failures are error codes
     out.channel = Channel::too_large;
   }
+  co_return out;
+}
+
+awaitable<Conversation> converse(net::local::stream_protocol::socket& socket, const Assignment& job,
+                                 Offload& offload) {
+  Conversation out;
+  out.channel = co_await send_job(socket, job);
+  if (out.channel == Channel::open) out = co_await hear_report(socket, job, offload);
   co_return out;
 }
 

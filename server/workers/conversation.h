@@ -31,7 +31,13 @@ struct Assignment {
   const ReportOptions& options;
 };
 
-// Returns once the worker has reported, or can no longer report. The references must outlive it.
+// The job's frame as bytes on their way. Returns how that ended: `open` if all were sent.
+awaitable<Channel> send_job(net::local::stream_protocol::socket& socket, const Assignment& job);
+// Returns once the worker, which is sent the job, has reported, or can no longer report. The
+// references must outlive it.
+awaitable<Conversation> hear_report(net::local::stream_protocol::socket& socket,
+                                    const Assignment& job, Offload& offload);
+// Both.
 awaitable<Conversation> converse(net::local::stream_protocol::socket& socket, const Assignment& job,
                                  Offload& offload);
 
