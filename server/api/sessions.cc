@@ -4,6 +4,7 @@
 #include <ctime>
 
 #include "server/api/run_and_answer.h"
+#include "server/base/utf8.h"
 #include "server/http/request_target.h"
 #include "server/job/input_rules.h"
 #include "server/job/answer.h"
@@ -74,6 +75,8 @@ boost::system::result<std::string, Response> file_of(std::string_view sent) {
   const auto name = percent_decoded(sent);
   if (!name)
     return execute_error(OutcomeKind::invalid_request, 400, "the file's name has a malformed %");
+  if (to_valid_utf8(*name) != *name)
+    return execute_error(OutcomeKind::invalid_request, 400, "the file's name is not UTF-8");
   const auto problem = problem_with_name(*name);
   if (problem) return execute_error(OutcomeKind::invalid_request, 400, *problem);
   return plain_path(*name);

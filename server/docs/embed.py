@@ -68,7 +68,9 @@ def table(columns, rows):
 
 
 def fields(document):
-    for name, field in document["components"]["schemas"]["BatchDefaults"]["properties"].items():
+    schemas = document["components"]["schemas"]
+    of_sessions = {"at": schemas["Cell"]["properties"]["at"], "idle_s": schemas["SessionRequest"]["properties"]["idle_s"]}
+    for name, field in {**schemas["BatchDefaults"]["properties"], **of_sessions}.items():
         limit = field.get("maximum")
         here = f" The limit is {limit}." if isinstance(limit, str) else ""
         yield name, field["x-pyexec-values"], field["description"] + here
@@ -85,7 +87,7 @@ def events(document):
 
 
 def links(document):
-    gets = [(path, item["get"]["summary"]) for path, item in document["paths"].items() if "get" in item and path != "/"]
+    gets = [(path, item["get"]["summary"]) for path, item in document["paths"].items() if "get" in item and path != "/" and "{" not in path and "service" in item["get"]["tags"]]
     return "\n".join(["<ul>", *(f'<li><a href="{escape(path)}">{escape(path)}</a>: {html(text)}</li>' for path, text in gets), "</ul>"])
 
 

@@ -105,7 +105,9 @@ std::string limits_object(const JobRequest& request) {
 void add_answer(ObjectWriter& members, const Outcome& outcome, const JobOutput& output,
                 const JobRequest& request) {
   add_result(members, outcome);
-  const bool was_refused = outcome.kind == OutcomeKind::busy || outcome.kind == OutcomeKind::gone;
+  const OutcomeKind kind = outcome.kind;
+  const bool was_refused = kind == OutcomeKind::busy || kind == OutcomeKind::gone ||
+                           kind == OutcomeKind::invalid_request;
   if (was_refused) return;  // there was no job
   members.text("stdout", output.standard.text());
   if (output.standard.truncated()) members.yes("stdout_truncated");

@@ -21,6 +21,8 @@ std::string features_of(const Probed& probed) {
   out.boolean("private_tmp", probed.has_private_tmp == 1);  // it is /tmp, the working directory
   out.boolean("file_locks", probed.has_file_locks == 1);    // fcntl and flock on the job's files
   out.boolean("sessions", probed.has_sessions == 1);  // setsid, subprocess with start_new_session
+  // A session keeps the state after each cell; else only the newest.
+  out.boolean("checkpoints", probed.has_processes == 1);
   return out.object();
 }
 

@@ -23,7 +23,9 @@ def named(cell):
 
 
 def test_fields_are_the_services(described):
-    fields = described["components"]["schemas"]["BatchDefaults"]["properties"]
+    schemas = described["components"]["schemas"]
+    fields = {**schemas["BatchDefaults"]["properties"], "at": schemas["Cell"]["properties"]["at"]}
+    fields["idle_s"] = schemas["SessionRequest"]["properties"]["idle_s"]
     assert [row[:2] for row in table_of(API, "field")] == [[f"`{name}`", one["x-pyexec-values"]] for name, one in fields.items()]
 
 
@@ -48,7 +50,7 @@ def test_events_are_the_services(described):
 @pytest.mark.parametrize(("document", "heading"), [("README.md", "request"), (API, "path")])
 def test_paths_are_the_services(described, document, heading):
     told = {tuple(one.split()) for row in table_of(document, heading) for one in named(row[0])}
-    served = {(method.upper(), path) for path, methods in described["paths"].items() for method in methods if method in ("get", "post")}
+    served = {(method.upper(), path) for path, methods in described["paths"].items() for method in methods}
     assert told | {("POST", "/execute"), ("POST", "/execute/batch")} == served
 
 
