@@ -87,7 +87,11 @@ awaitable<Sessions::Opened> Sessions::open(const JobRequest& setup, std::string 
                                 limits.life, limits.kept_states, forks_};
   const auto session = std::make_shared<Session>(terms, jail);
   sessions_[id] = {session, std::make_shared<net::steady_timer>(parts_.executor)};
-  jail->on_end = [this, id, place] { end(id, SessionEnd::lost); };
+  jail->on_end = [this, id, place, weak = std::weak_ptr(session)] {
+    const auto alive = weak.lock();
+    const bool was_a_cell = forks_ == SessionJail::Forks::no && alive && alive->running() > 0;
+    end(id, was_a_cell ? SessionEnd::cell : SessionEnd::lost);
+  };
   jail->on_state_lost = [weak = std::weak_ptr(session)](SessionJail::State state) {
     if (const auto alive = weak.lock()) alive->lost_state(state);
   };

@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from processes import descendants_of, is_alive, name_of
+from service import Service
 from sessions import Session
 
 
@@ -20,11 +21,19 @@ def below(service):
     return {pid for pid in descendants_of(service.process.pid) if is_alive(pid)}
 
 
+@pytest.fixture(scope="module")
+def quiet():
+    """A service that nobody else uses."""
+    with Service(pool=1, timeout_ms=5000) as running:
+        yield running
+
+
 @pytest.fixture
-def alone(start):
-    """A service whose workers are all of the one session that is opened, and the session."""
-    service = start(pool=1, timeout_ms=5000, session_life_s=600)
+def alone(quiet):
+    """The only session of its service."""
+    service = quiet
     service.wait_full()
+    service.wait_until(lambda: len(workers_of(service)) == 1)
     before = workers_of(service)
     with Session(service, code="mark = 'set-up'") as session:
         session.own = lambda: workers_of(service) - before
