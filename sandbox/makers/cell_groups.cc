@@ -20,7 +20,7 @@
 namespace pyexec::sandbox {
 namespace {
 
-constexpr pid_t kFirst = 3;        // after the init and the session's first process
+constexpr pid_t kFirst = 3;           // after the init and the session's first process
 constexpr pid_t kMostPids = 1 << 22;  // PID_MAX_LIMIT of the kernel
 constexpr timespec kPause = {0, 200'000};
 constexpr int kMostPauses = 50'000;
@@ -70,7 +70,8 @@ pid_t CellGroups::newest() {
   if (::pread(last_pid_, text, sizeof text - 1, 0) > 0) return std::atoi(text);
   // Without the kernel's counter: the number of a process that is made now, and ends at once.
   alignas(64) static char stack[4096];
-  const int made = ::clone(exit_at_once, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, nullptr);
+  const int made =
+      ::clone(exit_at_once, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, nullptr);
   return made > 0 ? made - 1 : kMostPids;
 }
 

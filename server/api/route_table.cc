@@ -22,7 +22,8 @@ bool matches(const Route& route, std::string_view path, PathParts& parts) {
       return !rest.empty();
     }
     const bool is_last = rest.find('/') == std::string_view::npos;
-    if (rest.empty() || (is_last && !pattern.empty()) || (!is_last && pattern.empty())) return false;
+    if (rest.empty() || (is_last && !pattern.empty()) || (!is_last && pattern.empty()))
+      return false;
     const std::string_view part = take_part(rest);
     if (wanted == "{session}")
       parts.session = part;

@@ -9,22 +9,22 @@ namespace pyexec {
 
 // name, method, path, whose. A part of a path in braces is any text without a slash; {file}, which
 // comes last, is any text.
-#define PYEXEC_ROUTES(X)                                                    \
-  X(execute, post, "/execute", jobs)                                        \
-  X(batch, post, "/execute/batch", jobs)                                    \
-  X(sessions_open, post, "/sessions", jobs)                                 \
-  X(sessions_list, get, "/sessions", jobs)                                  \
-  X(session_show, get, "/sessions/{session}", jobs)                         \
-  X(session_end, delete_, "/sessions/{session}", jobs)                      \
-  X(session_execute, post, "/sessions/{session}/execute", jobs)             \
-  X(session_put_file, put, "/sessions/{session}/files/{file}", jobs)        \
-  X(session_get_file, get, "/sessions/{session}/files/{file}", jobs)        \
-  X(queue_pubsub, post, "/queue/pubsub", jobs)                              \
-  X(queue_tasks, post, "/queue/tasks", jobs)                                \
-  X(health, get, "/health", service)                                        \
-  X(healthz, get, "/healthz", service)                                      \
-  X(metrics, get, "/metrics", service)                                      \
-  X(openapi, get, "/openapi.json", service)                                 \
+#define PYEXEC_ROUTES(X)                                             \
+  X(execute, post, "/execute", jobs)                                 \
+  X(batch, post, "/execute/batch", jobs)                             \
+  X(sessions_open, post, "/sessions", jobs)                          \
+  X(sessions_list, get, "/sessions", jobs)                           \
+  X(session_show, get, "/sessions/{session}", jobs)                  \
+  X(session_end, delete_, "/sessions/{session}", jobs)               \
+  X(session_execute, post, "/sessions/{session}/execute", jobs)      \
+  X(session_put_file, put, "/sessions/{session}/files/{file}", jobs) \
+  X(session_get_file, get, "/sessions/{session}/files/{file}", jobs) \
+  X(queue_pubsub, post, "/queue/pubsub", jobs)                       \
+  X(queue_tasks, post, "/queue/tasks", jobs)                         \
+  X(health, get, "/health", service)                                 \
+  X(healthz, get, "/healthz", service)                               \
+  X(metrics, get, "/metrics", service)                               \
+  X(openapi, get, "/openapi.json", service)                          \
   X(page, get, "/", service)
 
 enum class RouteName : std::uint8_t {

@@ -1,9 +1,7 @@
 #include "server/api/routes.h"
 
-#include <boost/algorithm/string/predicate.hpp>
-#include <boost/algorithm/string/trim.hpp>
-
 #include "server/api/batch.h"
+#include "server/api/entrance.h"
 #include "server/api/execute.h"
 #include "server/api/health.h"
 #include "server/api/queue/queue_reply.h"
@@ -26,73 +24,6 @@ struct Call {
 };
 using Handler = awaitable<std::optional<Response>> (*)(Call call);
 
-bool is_json(const Exchange::Head& head) {
-  const std::string_view sent = head[http::field::content_type];
-  return boost::iequals(boost::trim_copy(std::string(sent.substr(0, sent.find(';')))),
-                        "application/json");
-}
-
-Response unauthorized(Api& api) {
-  api.metrics.count_refusal(Refusal::unauthorized);
-  Response response = execute_error(OutcomeKind::unauthorized, 401,
-                                    "this service wants an API key: Authorization: Bearer KEY");
-  response.headers.emplace_back("WWW-Authenticate", "Bearer realm=\"pyexec\"");
-  return response;
-}
-
-void belongs_to(Exchange& exchange, const Principal& principal) {
-  exchange.record().key = principal.key;
-  exchange.belongs_to(principal.subject,
-                      principal.key.empty() ? Seats::Guest::stranger : Seats::Guest::known);
-}
-
-std::optional<Principal> grant_of(Api& api, const Exchange& exchange) {
-  return api.access.identify(exchange.head()[http::field::authorization], exchange.client());
-}
-
-Response unserved_encoding(const Exchange::Head& head) {
-  Response response = execute_error(OutcomeKind::invalid_request, 415, problem_with_encoding(head));
-  response.headers.emplace_back("Accept-Encoding", kServedEncodings);
-  return response;
-}
-
-Response too_often(const char* why, const Headers& headers) {
-  Response response = execute_error(OutcomeKind::rate_limited, 429, why);
-  response.headers = headers;
-  response.headers.emplace_back("Pyexec-Outcome", outcome_name(OutcomeKind::rate_limited));
-  return response;
-}
-
-// Takes the request from the client's rate. Returns who that is, or the response that refuses it.
-boost::system::result<Principal, Response> recognise(Api& api, Exchange& exchange) {
-  auto principal = grant_of(api, exchange);
-  if (!principal) return unauthorized(api);
-  belongs_to(exchange, *principal);
-  if (const auto verdict = api.access.take_token(*principal)) {
-    const Headers headers = rate_limit_headers(*verdict);
-    if (!verdict->allowed) {
-      api.metrics.count_refusal(Refusal::rate_limit);
-      return too_often("too many requests; try again later", headers);
-    }
-    exchange.add_headers(headers);
-  }
-  return *std::move(principal);
-}
-
-// Returns a place among the jobs that the client may run now, or the response that refuses it.
-boost::system::result<Access::Running, Response> let_in(Call call) {
-  Api& api = call.api;
-  const auto principal = recognise(api, call.exchange);
-  if (!principal) return principal.error();
-  auto running = api.access.try_run(*principal);
-  if (!running) {
-    api.metrics.count_refusal(Refusal::running_limit);
-    return too_often("too many jobs of this API key are running; try again later",
-                     {{"Retry-After", "1"}});
-  }
-  return *std::move(running);
-}
-
 // Returns the path for this queue's messages, or nullptr if no queue sent the request. A queue
 // that still delivers here would run each message as a plain job: again after every answer that
 // is not 2xx, and twice if it is delivered twice.
@@ -102,7 +33,7 @@ const char* queue_path_of(const Exchange::Head& head) {
 }
 
 awaitable<std::optional<Response>> answer_execute(Call call) {
-  const auto running = let_in(call);
+  const auto running = let_in(call.api, call.exchange);
   if (!running) co_return running.error();
   if (const char* path = queue_path_of(call.exchange.head()))
     co_return execute_error(OutcomeKind::invalid_request, 400,
@@ -116,7 +47,7 @@ awaitable<std::optional<Response>> answer_execute(Call call) {
 
 // Queue deliveries may have any Content-Type, or none.
 awaitable<std::optional<Response>> answer_delivery(Call call, MessageSource source) {
-  const auto running = let_in(call);
+  const auto running = let_in(call.api, call.exchange);
   if (!running) co_return running.error();
   if (!content_encoding(call.exchange.head())) co_return unserved_encoding(call.exchange.head());
   co_return co_await deliver(call.api, call.exchange, source);
@@ -128,20 +59,8 @@ awaitable<std::optional<Response>> answer_queue_tasks(Call call) {
   return answer_delivery(call, MessageSource::cloud_tasks);
 }
 
-// A body of JSON, or none.
-std::optional<Response> problem_with_body(const Exchange::Head& head) {
-  const bool is_empty = head[http::field::content_length] == "0" ||
-                        (head.count(http::field::content_length) == 0 &&
-                         head.count(http::field::transfer_encoding) == 0);
-  if (!is_empty && !is_json(head))
-    return execute_error(OutcomeKind::invalid_request, 415,
-                         "Content-Type must be application/json");
-  if (!content_encoding(head)) return unserved_encoding(head);
-  return std::nullopt;
-}
-
 awaitable<std::optional<Response>> answer_sessions_open(Call call) {
-  const auto running = let_in(call);
+  const auto running = let_in(call.api, call.exchange);
   if (!running) co_return running.error();
   if (auto problem = problem_with_body(call.exchange.head())) co_return problem;
   co_return co_await open_session(call.api, call.exchange);
@@ -162,28 +81,27 @@ awaitable<std::optional<Response>> answer_session_end(Call call) {
   co_return end_session(call.api, call.exchange, call.parts.session);
 }
 awaitable<std::optional<Response>> answer_session_execute(Call call) {
-  const auto running = let_in(call);
+  const auto running = let_in(call.api, call.exchange);
   if (!running) co_return running.error();
   if (auto problem = problem_with_body(call.exchange.head())) co_return problem;
   co_return co_await execute_in_session(call.api, call.exchange, call.parts.session);
 }
 awaitable<std::optional<Response>> answer_session_put_file(Call call) {
-  const auto running = let_in(call);
+  const auto running = let_in(call.api, call.exchange);
   if (!running) co_return running.error();
   if (!content_encoding(call.exchange.head())) co_return unserved_encoding(call.exchange.head());
   co_return co_await put_session_file(call.api, call.exchange, call.parts);
 }
 awaitable<std::optional<Response>> answer_session_get_file(Call call) {
-  const auto running = let_in(call);
+  const auto running = let_in(call.api, call.exchange);
   if (!running) co_return running.error();
   co_return co_await get_session_file(call.api, call.exchange, call.parts);
 }
 
 awaitable<std::optional<Response>> answer_batch(Call call) {
   auto& [api, exchange, parts] = call;
-  const auto principal = grant_of(api, exchange);
-  if (!principal) co_return unauthorized(api);
-  belongs_to(exchange, *principal);
+  const auto principal = identify(api, exchange);
+  if (!principal) co_return principal.error();
   if (!content_encoding(exchange.head())) co_return unserved_encoding(exchange.head());
   co_return co_await execute_batch(api, exchange, *principal);
 }

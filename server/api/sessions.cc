@@ -6,8 +6,8 @@
 #include "server/api/run_and_answer.h"
 #include "server/base/utf8.h"
 #include "server/http/request_target.h"
-#include "server/job/input_rules.h"
 #include "server/job/answer.h"
+#include "server/job/input_rules.h"
 
 namespace pyexec {
 namespace {
@@ -83,9 +83,8 @@ boost::system::result<std::string, Response> file_of(std::string_view sent) {
 }
 
 RunJob runner_of(Api& api, std::shared_ptr<Session> session) {
-  return [&api, session = std::move(session)](const JobRequest& job,
-                                              std::shared_ptr<JobOutput> output,
-                                              Cancellation& cancellation) {
+  return [&api, session = std::move(session)](
+             const JobRequest& job, std::shared_ptr<JobOutput> output, Cancellation& cancellation) {
     return api.engine.sessions.run(session, job, std::move(output), cancellation);
   };
 }
@@ -173,8 +172,7 @@ awaitable<std::optional<Response>> execute_in_session(Api& api, Exchange& exchan
   if (!request) co_return refused(request.error());
   if (const auto problem = api.engine.problem_with(*request)) co_return refused({400, *problem});
   exchange.add_headers({{kSessionHeader, std::string(id)}});
-  auto answer =
-      run_and_answer(api, exchange, *std::move(request), runner_of(api, *session));
+  auto answer = run_and_answer(api, exchange, *std::move(request), runner_of(api, *session));
   co_return co_await std::move(answer);
 }
 
@@ -188,8 +186,8 @@ awaitable<boost::system::result<Outcome, Response>> move_files(Api& api, Exchang
   const auto permit = admit(api, exchange, lap);
   if (!permit) co_return permit.error();
   const auto output = output_for(request);
-  auto running = api.engine.sessions.run_aside(std::move(session), request, output,
-                                               exchange.cancellation());
+  auto running =
+      api.engine.sessions.run_aside(std::move(session), request, output, exchange.cancellation());
   Outcome outcome = co_await std::move(running);
   exchange.record().add_job(outcome);
   if (outcome.kind == OutcomeKind::busy || outcome.kind == OutcomeKind::gone)

@@ -20,8 +20,7 @@ std::string Session::kept_list() const {
   for (const Kept& kept : kept_) cells.push_back(kept.cell);
   std::sort(cells.begin(), cells.end());
   std::string list;
-  for (const std::uint64_t cell : cells)
-    list += (list.empty() ? "" : ", ") + std::to_string(cell);
+  for (const std::uint64_t cell : cells) list += (list.empty() ? "" : ", ") + std::to_string(cell);
   return list;
 }
 
@@ -29,15 +28,15 @@ boost::system::result<SessionJail::State, Outcome> Session::state_for(
     const std::optional<std::uint64_t>& at) {
   const std::uint64_t cell = at.value_or(head_);
   if (cell >= next_)
-    return failed(OutcomeKind::invalid_request,
-                  "'at' names cell " + std::to_string(cell) + ", and the last one is " +
-                      std::to_string(next_ - 1));
+    return failed(OutcomeKind::invalid_request, "'at' names cell " + std::to_string(cell) +
+                                                    ", and the last one is " +
+                                                    std::to_string(next_ - 1));
   if (!keeps(cell))
-    return failed(OutcomeKind::gone, "the state after cell " + std::to_string(cell) +
-                                         " is not kept; those after these cells are: " +
-                                         kept_list());
-  const auto used = std::find_if(kept_.begin(), kept_.end(),
-                                 [&](const Kept& kept) { return kept.cell == cell; });
+    return failed(OutcomeKind::gone,
+                  "the state after cell " + std::to_string(cell) +
+                      " is not kept; those after these cells are: " + kept_list());
+  const auto used =
+      std::find_if(kept_.begin(), kept_.end(), [&](const Kept& kept) { return kept.cell == cell; });
   if (used != kept_.end()) kept_.splice(kept_.end(), kept_, used);
   return terms.forks == SessionJail::Forks::no ? 0 : cell;
 }
@@ -61,8 +60,8 @@ void Session::finish_cell(std::uint64_t number, SessionJail::State from,
   if (records_.size() > kMostRecords) records_.pop_front();
   end.outcome.place = CellPlace{number, head_};
   if (!end.is_kept && end.outcome.kind != OutcomeKind::invalid_script && !jail->ended())
-    end.outcome.error += "\nThe session goes on from the state after cell " +
-                         std::to_string(head_) + ".";
+    end.outcome.error +=
+        "\nThe session goes on from the state after cell " + std::to_string(head_) + ".";
 }
 
 bool Session::take_unweighed() {

@@ -65,7 +65,9 @@ class Session {
   // nullopt: while a cell runs, it is only its whole life that can end.
   Deadline expires() const;
   WallClock::time_point expires_at() const;
-  SessionEnd reason_to_expire() const { return Clock::now() >= end_of_life_ ? SessionEnd::life : SessionEnd::idle; }
+  SessionEnd reason_to_expire() const {
+    return Clock::now() >= end_of_life_ ? SessionEnd::life : SessionEnd::idle;
+  }
 
  private:
   std::string kept_list() const;

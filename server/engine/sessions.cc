@@ -67,8 +67,8 @@ awaitable<Sessions::Opened> Sessions::open(const JobRequest& setup, std::string 
   co_await jail->memory_bytes();  // counts from here
   JobRequest request = setup;
   request.job.options.session_cell = 1;
-  SessionJail::Cell cell = {request.job, parts_.caps, deadline, parts_.offload, output,
-                            0,           0,           SessionJail::Keep::yes};
+  SessionJail::Cell cell = {request.job, parts_.caps, deadline, parts_.offload,
+                            output,      0,           0,        SessionJail::Keep::yes};
   auto set_up = co_await jail->run(std::move(cell), cancellation);
   output->seal();
   name_limit(request, set_up.outcome);
@@ -187,19 +187,17 @@ awaitable<Outcome> Sessions::run_on(Session& session, const JobRequest& request,
   if (!state) co_return state.error();
   const bool is_alone = forks_ == SessionJail::Forks::no;
   if (is_alone && session.running() > 0)
-    co_return busy("a cell of this session runs, and at this isolation level it runs one at a time");
+    co_return busy(
+        "a cell of this session runs, and at this isolation level it runs one at a time");
 
   JobRequest with_number = request;
   const std::uint64_t number = is_cell ? session.begin_cell(*state) : 1;
   with_number.job.options.session_cell = 1 + number;
-  SessionJail::Cell cell = {with_number.job,
-                            parts_.caps,
-                            deadline,
-                            parts_.offload,
-                            output,
-                            *state,
-                            number,
-                            is_cell ? SessionJail::Keep::yes : SessionJail::Keep::no};
+  SessionJail::Cell cell = {
+      with_number.job, parts_.caps,
+      deadline,        parts_.offload,
+      output,          *state,
+      number,          is_cell ? SessionJail::Keep::yes : SessionJail::Keep::no};
   auto end_of_cell = co_await session.jail->run(std::move(cell), cancellation);
   output->seal();
   Outcome& outcome = end_of_cell.outcome;
@@ -211,8 +209,9 @@ awaitable<Outcome> Sessions::run_on(Session& session, const JobRequest& request,
   outcome.usage.queue_ns = begun_ns - admitted_ns;
   outcome.usage.total_ns = sandbox::monotonic_ns() - admitted_ns;
   if (session.jail->ended() && is_alone && outcome.kind != OutcomeKind::internal)
-    outcome.error += "\nThe session has ended with it: at this isolation level, a session is one "
-                     "process.";
+    outcome.error +=
+        "\nThe session has ended with it: at this isolation level, a session is one "
+        "process.";
   const auto entry = sessions_.find(id);
   if (entry == sessions_.end()) co_return std::move(outcome);
   const auto alive = entry->second.session;

@@ -60,8 +60,8 @@ class Sessions {
   // Runs a cell. Fills `output`.
   awaitable<Outcome> run(std::shared_ptr<Session> session, const JobRequest& request,
                          std::shared_ptr<JobOutput> output, Cancellation& cancellation);
-  // Runs a job on the newest state that is no cell: it writes or returns files. The session stays as
-  // it is.
+  // Runs a job on the newest state that is no cell: it writes or returns files. The session stays
+  // as it is.
   awaitable<Outcome> run_aside(std::shared_ptr<Session> session, const JobRequest& request,
                                std::shared_ptr<JobOutput> output, Cancellation& cancellation);
 

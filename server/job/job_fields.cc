@@ -10,8 +10,8 @@ std::uint64_t largest_body_bytes(const JobCaps& caps) {
 }
 
 bool is_of_setup(std::string_view field) {
-  constexpr std::string_view kFields[] = {"code", "files", "env", "timeout_ms", "memory_mb",
-                                          "verbose"};
+  constexpr std::string_view kFields[] = {"code",       "files",     "env",
+                                          "timeout_ms", "memory_mb", "verbose"};
   return std::find(std::begin(kFields), std::end(kFields), field) != std::end(kFields);
 }
 

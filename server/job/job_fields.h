@@ -9,26 +9,26 @@
 
 namespace pyexec {
 
-// Where a field belongs: to every job, to a line of a batch, only to the first line of a batch, to a
-// cell of a session, or to a new session, which has the fields of `is_of_setup` too.
+// Where a field belongs: to every job, to a line of a batch, only to the first line of a batch, to
+// a cell of a session, or to a new session, which has the fields of `is_of_setup` too.
 enum class FieldOf { job, batch_line, batch_header, cell, session };
 
 // name, owner; openapi.yaml explains each
-#define PYEXEC_JOB_FIELDS(X) \
-  X(script, job)             \
-  X(code, job)               \
-  X(args, job)               \
-  X(stdin, job)              \
-  X(files, job)              \
-  X(env, job)                \
-  X(timeout_ms, job)         \
-  X(memory_mb, job)          \
-  X(output_bytes, job)       \
-  X(verbose, job)            \
-  X(nan, job)                \
-  X(return_files, job)       \
-  X(id, batch_line)          \
-  X(defaults, batch_header)  \
+#define PYEXEC_JOB_FIELDS(X)   \
+  X(script, job)               \
+  X(code, job)                 \
+  X(args, job)                 \
+  X(stdin, job)                \
+  X(files, job)                \
+  X(env, job)                  \
+  X(timeout_ms, job)           \
+  X(memory_mb, job)            \
+  X(output_bytes, job)         \
+  X(verbose, job)              \
+  X(nan, job)                  \
+  X(return_files, job)         \
+  X(id, batch_line)            \
+  X(defaults, batch_header)    \
   X(progress_ms, batch_header) \
   X(at, cell)                  \
   X(idle_s, session)

@@ -7,10 +7,9 @@
 #include <stdexcept>
 #include <vector>
 
-#include "server/base/whole_number.h"
 #include "server/job/cell_source.h"
 #include "server/job/field_hints.h"
-#include "server/job/input_events.h"
+#include "server/job/field_values.h"
 #include "server/job/input_rules.h"
 #include "server/job/job_defaults.h"
 #include "server/json/json_fields.h"
@@ -19,8 +18,6 @@
 
 namespace pyexec {
 namespace {
-
-constexpr std::uint64_t kLeastProgressMs = 100, kMostProgressMs = 3'600'000;
 
 constexpr const char* kNoScript = "'script' field is required";
 
@@ -31,12 +28,7 @@ class JobHandler {
  public:
   // Copies from `defaults` only the fields that a valid request needs.
   JobHandler(const JobCaps& caps, Body body, const JobRequest& defaults)
-      : caps_(caps),
-        body_(body),
-        defaults_(defaults),
-        args_(caps.result_depth),
-        variables_(caps.env_names),
-        request_(plain_request(caps)) {}
+      : caps_(caps), body_(body), defaults_(defaults), values_(caps, defaults.idle_s) {}
 
   void begin_field(std::string_view name) {
     const auto known = std::find_if(fields().begin(), fields().end(),
@@ -55,7 +47,7 @@ class JobHandler {
       return;
     }
     // The fields of batches are read even if the line has a problem.
-    if (!problem_ || field_->of != FieldOf::job) (this->*field_->take)(event);
+    if (!values_.problem() || field_->of != FieldOf::job) values_.take(*field_, event);
   }
 
   boost::system::result<JobRequest, BadRequest> finish() {
@@ -68,12 +60,8 @@ class JobHandler {
   }
 
  private:
-  struct Field {
-    std::string_view name;
-    void (JobHandler::*take)(const JsonEvent& event);
-    FieldOf of;
-  };
-  static std::span<const Field> fields();
+  using Field = FieldValues::Field;
+  static std::span<const Field> fields() { return FieldValues::fields(); }
   bool is_taken(const Field& field) const {
     switch (field.of) {
       case FieldOf::job:
@@ -97,24 +85,24 @@ class JobHandler {
     const bool has_default = !defaults_.job.script.empty() || defaults_.job.options.is_cell == 1;
     if (is_job && !has_script && !has_code && !has_default) return no_script();
     const bool keeps_names = body_ == Body::cell || body_ == Body::session;
-    if (has_code && !keeps_names && !problem_ && only_defines_main(job.script)) {
+    if (has_code && !keeps_names && !values_.problem() && only_defines_main(job.script)) {
       return no_script(
           "this 'code' only defines main(), which nothing calls: send it as 'script', or call "
           "main() in its last line");
     }
     if (is_job && seen_.contains("progress_ms"))
       report("'progress_ms' field is for a first line with \"defaults\": true");
-    report(files_.check());
-    if (problem_) return BadRequest{400, *problem_};
+    report(values_.files.check());
+    if (values_.problem()) return BadRequest{400, *values_.problem()};
     if (unknown_field_)
       return BadRequest{400,
                         "unknown field " + in_quotes(*unknown_field_) + meant(*unknown_field_)};
     if (has_code) job.options.is_cell = 1;
     if (is_cell() && seen_.contains("args"))
       return BadRequest{400, "'args' field is for main() of a 'script', and this is 'code'"};
-    if (seen_.contains("args")) job.args = args_.json();
-    if (seen_.contains("files")) job.files = files_.release();
-    if (seen_.contains("env")) job.environment = variables_.release();
+    if (seen_.contains("args")) job.args = values_.args.json();
+    if (seen_.contains("files")) job.files = values_.files.release();
+    if (seen_.contains("env")) job.environment = values_.variables.release();
     if (seen_.contains("return_files")) want_files(job.options);
     const std::size_t script = (has_code ? request_ : source_of("script")).job.script.size();
     if (script > caps_.script_bytes)
@@ -131,7 +119,7 @@ class JobHandler {
   }
 
   void want_files(ReportOptions& options) {
-    options.return_files = patterns_.release();
+    options.return_files = values_.patterns.release();
     options.files_bytes = caps_.files_bytes;
     options.files_count = caps_.files_count;
     options.files_depth = caps_.files_depth;
@@ -191,123 +179,17 @@ class JobHandler {
       for (const NamedBytes& entry : *list) bytes += entry.name.size() + entry.bytes.size();
     return bytes;
   }
-  void report(std::optional<std::string> problem) {
-    if (!problem_) problem_ = std::move(problem);
-  }
-  void report_type(const JsonEvent& event, const char* wanted) {
-    report(in_quotes(field_->name) + " field must be " + wanted + ", not " + name_of(event.what));
-  }
-
-  void take_code(const JsonEvent& event) { take_script(event); }
-  void take_script(const JsonEvent& event) {
-    take_text(event, request_.job.script);
-    std::string& script = request_.job.script;
-    script.erase(0, script.size() - without_byte_order_mark(script).size());
-  }
-  void take_stdin(const JsonEvent& event) { take_text(event, request_.job.stdin_text); }
-  void take_text(const JsonEvent& event, std::string& out) {
-    if (event.level > 0 || event.what == JsonEvent::What::end) return;
-    if (event.what != JsonEvent::What::string) return report_type(event, "a string");
-    out = event.text;
-  }
-
-  void take_timeout_ms(const JsonEvent& event) {
-    take_number(event, caps_.timeout_ms, request_.timeout_ms);
-  }
-  void take_output_bytes(const JsonEvent& event) {
-    take_number(event, caps_.output_bytes, request_.output_bytes);
-  }
-  void take_memory_mb(const JsonEvent& event) {
-    take_number(event, caps_.memory_mb, request_.memory_mb);
-    request_.job.memory_bytes = request_.memory_mb << 20;
-  }
-  void take_progress_ms(const JsonEvent& event) {
-    take_number(event, kMostProgressMs, request_.progress_ms);
-    if (request_.progress_ms < kLeastProgressMs)
-      report("'progress_ms' field must be at least " + std::to_string(kLeastProgressMs));
-  }
-
-  void take_idle_s(const JsonEvent& event) {
-    take_number(event, defaults_.idle_s, request_.idle_s);
-  }
-  void take_at(const JsonEvent& event) {
-    if (event.level > 0 || event.what == JsonEvent::What::end) return;
-    if (event.what != JsonEvent::What::number) return report_type(event, "a number");
-    const WholeNumber number = parse_whole(event.text);
-    if (number.is != WholeNumber::Is::value)
-      return report("'at' field must be the number of a cell, or 0");
-    request_.at = number.value;
-  }
-  void take_verbose(const JsonEvent& event) {
-    if (event.level > 0 || event.what == JsonEvent::What::end) return;
-    if (event.what != JsonEvent::What::boolean) return report_type(event, "true or false");
-    request_.detail = event.text == "true" ? AnswerDetail::verbose : AnswerDetail::plain;
-    request_.job.options.error_detail = event.text == "true" ? 1 : 0;
-  }
-  void take_nan(const JsonEvent& event) {
-    if (event.level > 0 || event.what == JsonEvent::What::end) return;
-    if (event.what != JsonEvent::What::string || (event.text != "null" && event.text != "error"))
-      return report("'nan' field must be \"error\" or \"null\"");
-    request_.job.options.nan_is_null = event.text == "null" ? 1 : 0;
-  }
-  void take_defaults(const JsonEvent& event) {
-    if (event.level > 0 || event.what == JsonEvent::What::end) return;
-    if (event.what != JsonEvent::What::boolean || event.text != "true")
-      return report("'defaults' field must be true");
-    request_.line = JobRequest::Line::defaults;
-  }
-  void take_id(const JsonEvent& event) {
-    report(id_.take(event));
-    request_.id_json = id_.json();
-  }
-
-  void take_number(const JsonEvent& event, std::uint64_t most, std::uint64_t& out) {
-    if (event.level > 0 || event.what == JsonEvent::What::end) return;
-    if (event.what != JsonEvent::What::number) return report_type(event, "a number");
-    const auto value = parse_limit(field_->name, event.text, most);
-    if (!value) return report(value.error().message);
-    out = *value;
-  }
-
-  void take_args(const JsonEvent& event) {
-    if (event.level > 0 || event.what != JsonEvent::What::object)
-      return take_parts(event, {JsonEvent::What::array, "an array or an object"}, args_);
-    report(args_.take(event));
-  }
-  void take_files(const JsonEvent& event) { take_parts(event, kObject, files_); }
-  void take_env(const JsonEvent& event) { take_parts(event, kObject, variables_); }
-  void take_return_files(const JsonEvent& event) {
-    take_parts(event, {JsonEvent::What::array, "an array"}, patterns_);
-  }
-  template <typename Parts>
-  void take_parts(const JsonEvent& event, Whole wanted, Parts& parts) {
-    if (event.level == 0 && event.what != wanted.what && event.what != JsonEvent::What::end)
-      return report_type(event, wanted.shown);
-    report(parts.take(event));
-  }
+  void report(std::optional<std::string> problem) { values_.report(std::move(problem)); }
 
   const JobCaps& caps_;
   Body body_;
   const JobRequest& defaults_;
-  ArgsWriter args_;
-  LineId id_;
-  InputFiles files_;
-  Variables variables_;
-  Patterns patterns_;
-  JobRequest request_;
+  FieldValues values_;
+  JobRequest& request_ = values_.request;
   const Field* field_ = nullptr;             // nullptr: unknown field
   std::set<std::string_view> named_, seen_;  // fields present; fields that are not null
-  std::optional<std::string> unknown_field_, problem_;
+  std::optional<std::string> unknown_field_;
 };
-
-std::span<const JobHandler::Field> JobHandler::fields() {
-  static constexpr Field kFields[] = {
-#define X(name, whose) {#name, &JobHandler::take_##name, FieldOf::whose},
-      PYEXEC_JOB_FIELDS(X)
-#undef X
-  };
-  return kFields;
-}
 
 }  // namespace
 

@@ -23,7 +23,7 @@ struct JobRequest {
   // Only for a line of a batch.
   std::string id_json = "null";  // as it was sent
   enum class Line { job, defaults } line = Line::job;
-  std::uint64_t progress_ms = 0;  // 0: none
+  std::uint64_t progress_ms = 0;         // 0: none
   std::optional<std::uint64_t> at = {};  // only of a cell: the cell on whose state it runs
   std::uint64_t idle_s = 0;              // only of a session
 };

@@ -47,9 +47,9 @@ struct Outcome {
   std::string result_json;  // for ok: checked and re-serialised
   std::string error;        // for all others
   std::optional<ErrorDetail> error_detail = {};
-  std::optional<CellValue> cell = {};  // for ok, of a cell
+  std::optional<CellValue> cell = {};   // for ok, of a cell
   std::optional<CellPlace> place = {};  // of a session's cell
-  std::vector<NamedBytes> files = {};  // names and bytes checked
+  std::vector<NamedBytes> files = {};   // names and bytes checked
   JobUsage usage = {};
   PhaseTimes phases = {};
   bool was_read = true;  // false: its worker was lost before it had read the whole job

@@ -1,10 +1,6 @@
 #include "server/telemetry/metrics.h"
 
-#include <prometheus/counter.h>
-#include <prometheus/family.h>
-#include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
-#include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
 #include <array>
@@ -12,6 +8,7 @@
 #include <utility>
 
 #include "server/base/process.h"
+#include "server/telemetry/metric_families.h"
 
 namespace pyexec {
 namespace {
@@ -42,15 +39,6 @@ constexpr Explained kRefusals[] = {
 #undef X
 };
 
-// Returns "help: name, its help; name, ...".
-template <typename Rows>
-std::string with_rows(std::string help, const Rows& rows) {
-  const char* separator = ": ";
-  for (const auto& row : rows)
-    help += std::exchange(separator, "; ") + std::string(row.name) + ", " + row.help;
-  return help;
-}
-
 template <typename Rows, typename Histograms>
 void add_phases(prometheus::Registry& registry, const char* name, const std::string& help,
                 const Rows& rows, Histograms& out) {
@@ -58,15 +46,6 @@ void add_phases(prometheus::Registry& registry, const char* name, const std::str
       prometheus::BuildHistogram().Name(name).Help(with_rows(help, rows)).Register(registry);
   for (std::size_t i = 0; i < out.size(); ++i)
     out[i] = &family.Add({{"phase", rows[i].name}}, kPhaseBuckets);
-}
-
-prometheus::Family<prometheus::Counter>& counters(prometheus::Registry& registry, const char* name,
-                                                  const std::string& help) {
-  return prometheus::BuildCounter().Name(name).Help(help).Register(registry);
-}
-
-prometheus::Gauge& add_gauge(prometheus::Registry& registry, const char* name, const char* help) {
-  return prometheus::BuildGauge().Name(name).Help(help).Register(registry).Add({});
 }
 
 void raise_to(prometheus::Counter& counter, double value) {

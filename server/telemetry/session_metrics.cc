@@ -1,16 +1,12 @@
 #include "server/telemetry/session_metrics.h"
 
-#include <prometheus/counter.h>
-#include <prometheus/gauge.h>
-#include <prometheus/registry.h>
-
-#include <string>
+#include "server/telemetry/metric_families.h"
 
 namespace pyexec {
 namespace {
 
 struct EndRow {
-  const char *name, *words;
+  const char *name, *help;
 };
 constexpr EndRow kEnds[] = {
 #define X(name, words) {#name, words},
@@ -18,19 +14,10 @@ constexpr EndRow kEnds[] = {
 #undef X
 };
 
-prometheus::Family<prometheus::Counter>& counters(prometheus::Registry& registry, const char* name,
-                                                  const std::string& help) {
-  return prometheus::BuildCounter().Name(name).Help(help).Register(registry);
-}
-
-prometheus::Gauge& add_gauge(prometheus::Registry& registry, const char* name, const char* help) {
-  return prometheus::BuildGauge().Name(name).Help(help).Register(registry).Add({});
-}
-
 }  // namespace
 
 std::string_view words_of(SessionEnd why) {
-  return kEnds[static_cast<std::size_t>(why)].words;
+  return kEnds[static_cast<std::size_t>(why)].help;
 }
 
 SessionMetrics::SessionMetrics(prometheus::Registry& registry)
@@ -44,14 +31,10 @@ SessionMetrics::SessionMetrics(prometheus::Registry& registry)
       states_(&add_gauge(registry, "pyexec_session_states",
                          "States that open sessions keep, each a process")),
       running_(&add_gauge(registry, "pyexec_session_cells_running", "Cells that run now")) {
-  std::string help = "Sessions ended";
-  const char* separator = ": ";
-  for (const EndRow& row : kEnds) {
-    help += separator + std::string(row.name) + ", " + row.words;
-    separator = "; ";
-  }
-  auto& ended = counters(registry, "pyexec_sessions_ended_total", help);
-  for (std::size_t i = 0; i < ended_.size(); ++i) ended_[i] = &ended.Add({{"reason", kEnds[i].name}});
+  auto& ended =
+      counters(registry, "pyexec_sessions_ended_total", with_rows("Sessions ended", kEnds));
+  for (std::size_t i = 0; i < ended_.size(); ++i)
+    ended_[i] = &ended.Add({{"reason", kEnds[i].name}});
 }
 
 void SessionMetrics::opened() {

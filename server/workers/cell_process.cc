@@ -82,8 +82,7 @@ void begin_talk(net::any_io_executor executor, const std::shared_ptr<CellProcess
   channels.output->native_non_blocking(true);
   channels.errors->native_non_blocking(true);
   net::co_spawn(executor, talk(cell, begins, offload), net::detached);
-  net::co_spawn(executor,
-                drain(cell, channels.output, cell->output->standard, cell->output_closed),
+  net::co_spawn(executor, drain(cell, channels.output, cell->output->standard, cell->output_closed),
                 net::detached);
   net::co_spawn(executor, drain(cell, channels.errors, cell->output->errors, cell->errors_closed),
                 net::detached);

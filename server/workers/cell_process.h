@@ -22,8 +22,8 @@ struct CellChannels {
   std::shared_ptr<OutputPipe> output, errors;
 };
 
-// New channels, and the other ends of them, for the process. Returns nullopt if the server is out of
-// descriptors.
+// New channels, and the other ends of them, for the process. Returns nullopt if the server is out
+// of descriptors.
 struct NewChannels {
   CellChannels ours;
   std::array<UniqueFd, kForkFds> theirs;

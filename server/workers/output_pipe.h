@@ -12,7 +12,8 @@ namespace pyexec {
 using OutputPipe = net::posix::stream_descriptor;
 
 // Reads until the pipe ends or is closed. on_more, if there is one, is called whenever something
-// has come. closed: set by whoever closes the pipe, or cancels its operations. The arguments must outlive the coroutine.
+// has come. closed: set by whoever closes the pipe, or cancels its operations. The arguments must
+// outlive the coroutine.
 awaitable<void> take_until_end(OutputPipe& pipe, OutputCapture& capture,
                                const std::function<void()>& on_more, Event& closed);
 

@@ -121,7 +121,8 @@ awaitable<bool> SessionJail::order(CellOrder what, pid_t pid) {
   orders_[pid] = waiting;
   const ssize_t sent = ::send(first_->lifeline().native_handle(), &command, sizeof command,
                               MSG_NOSIGNAL | MSG_DONTWAIT);
-  if (sent == sizeof command) co_await waiting->done.wait_until(Clock::now() + WorkerHandle::kKillTime);
+  if (sent == sizeof command)
+    co_await waiting->done.wait_until(Clock::now() + WorkerHandle::kKillTime);
   if (!waiting->is_carried_out) end("a cell could not be ended");
   co_return waiting->is_carried_out;
 }
@@ -155,7 +156,8 @@ awaitable<std::optional<std::uint64_t>> SessionJail::memory_bytes() {
 
 std::shared_ptr<CellProcess> SessionJail::start(const Cell& cell, const Assignment& job) {
   const bool is_forked = !runs_in_first(cell);
-  CellChannels channels = {states_.at(0).socket, std::shared_ptr<OutputPipe>(first_, &first_->output()),
+  CellChannels channels = {states_.at(0).socket,
+                           std::shared_ptr<OutputPipe>(first_, &first_->output()),
                            std::shared_ptr<OutputPipe>(first_, &first_->errors())};
   if (is_forked) {
     auto made = make_channels(executor_);

@@ -4,8 +4,8 @@
 //
 // State 0 is the first process after the set-up; it lives as long as the jail. Any state that is
 // kept can be forked, any number of times. A cell that fails in a way that leaves its process in
-// doubt is ended, and leaves no state. The jail's init ends cells by order, and tells how they ended
-// (sandbox/base/cell_line.h).
+// doubt is ended, and leaves no state. The jail's init ends cells by order, and tells how they
+// ended (sandbox/base/cell_line.h).
 //
 // Where a job cannot fork, each cell runs in the first process, and one that has to be ended ends
 // the jail.
@@ -92,9 +92,7 @@ class SessionJail : public std::enable_shared_from_this<SessionJail> {
                                 bool is_cancelled, std::uint64_t kills_before);
   std::shared_ptr<CellProcess> start(const Cell& cell, const Assignment& job);
   Outcome lost() const;
-  bool runs_in_first(const Cell& cell) const {
-    return forks_ == Forks::no || cell.number == 0;
-  }
+  bool runs_in_first(const Cell& cell) const { return forks_ == Forks::no || cell.number == 0; }
 
   std::shared_ptr<WorkerHandle> first_;
   const net::any_io_executor executor_;

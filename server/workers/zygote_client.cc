@@ -8,8 +8,8 @@
 
 namespace pyexec {
 std::shared_ptr<ZygoteClient> ZygoteClient::start(net::any_io_executor executor,
-                                                  LauncherClient& launcher,
-                                                  sandbox::Tenant tenant, ZygoteEvents events) {
+                                                  LauncherClient& launcher, sandbox::Tenant tenant,
+                                                  ZygoteEvents events) {
   int pair[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
     throw std::system_error(errno, std::generic_category(), "socketpair");
@@ -34,8 +34,7 @@ void ZygoteClient::spawn(std::uint32_t worker_id, const Readiness& readiness) {
 }
 
 void ZygoteClient::look_at_group(std::uint32_t worker_id) {
-  if (open_ &&
-      !send_message(control_.native_handle(), encode_control(LookAtGroup{worker_id}), {}))
+  if (open_ && !send_message(control_.native_handle(), encode_control(LookAtGroup{worker_id}), {}))
     lose();
 }
 

@@ -13,9 +13,9 @@ namespace pyexec {
 // The new process's job socket, stdout and stderr.
 using ForkFds = std::array<UniqueFd, kForkFds>;
 
-// Returns in both processes. The new one is a child of the jail's init, leads a process group of its
-// own, has `fds` for its own descriptors, and has announced itself on the first. If there is none,
-// the reason is sent there.
+// Returns in both processes. The new one is a child of the jail's init, leads a process group of
+// its own, has `fds` for its own descriptors, and has announced itself on the first. If there is
+// none, the reason is sent there.
 void fork_state(const Interpreter& interpreter, ForkFds fds);
 
 }  // namespace pyexec

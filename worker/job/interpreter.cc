@@ -160,10 +160,9 @@ Interpreter::Interpreter(Locking locking, MemoryForm memory) {
       if (source.name == std::string_view("prelude")) close_gaps(PyObject_Malloc);
     }
     replace_builtins();
-    functions =
-        new Functions{function("_pyexec_runner", "run"), function("_pyexec_runner", "after_fork"),
-                      function("_pyexec_sessions", "before_fork"),
-                      function("_pyexec_sessions", "after_fork")};
+    functions = new Functions{
+        function("_pyexec_runner", "run"), function("_pyexec_runner", "after_fork"),
+        function("_pyexec_sessions", "before_fork"), function("_pyexec_sessions", "after_fork")};
     function("_pyexec_prelude", "warm")(
         py::module_::import("sys").attr("modules")["_pyexec_runner"], name_of(locking),
         reinterpret_cast<std::uintptr_t>(&lock_within_process));

@@ -76,8 +76,8 @@ void lower_memory(const WorkerStart& start, const Job& job) {
   if (!is_less && !is_later_cell) return;
   const std::uint64_t less = is_less ? start.memory_bytes - wanted : 0;
   const std::uint64_t bytes = start.jail.limits.address_space_bytes - less;
-  const sandbox::SetupError error = is_later_cell ? sandbox::bound_address_space(bytes)
-                                                  : sandbox::lower_address_space(bytes);
+  const sandbox::SetupError error =
+      is_later_cell ? sandbox::bound_address_space(bytes) : sandbox::lower_address_space(bytes);
   if (error.failed()) ::_exit(kExitBadFrame);
 }
 

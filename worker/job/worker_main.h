@@ -17,9 +17,9 @@ struct WorkerStart {
   std::uint64_t memory_bytes;  // of its address space limit, on top of the warm interpreter
 };
 
-// Enters the jail, warms up, sends READY, reads one JOB, sends one REPORT, exits; in a session, reads
-// what comes next until the job socket ends. If a step fails, sends SETUP_FAILED instead of READY
-// and reads no job.
+// Enters the jail, warms up, sends READY, reads one JOB, sends one REPORT, exits; in a session,
+// reads what comes next until the job socket ends. If a step fails, sends SETUP_FAILED instead of
+// READY and reads no job.
 [[noreturn]] void worker_main(const Interpreter& interpreter, const WorkerStart& start);
 
 }  // namespace pyexec

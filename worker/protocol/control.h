@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "sandbox/base/layer_names.h"
-#include "sandbox/base/tenant.h"
 #include "sandbox/base/step.h"
+#include "sandbox/base/tenant.h"
 #include "sandbox/base/times.h"
 #include "sandbox/base/verdict.h"
 
@@ -92,7 +92,7 @@ struct Probed {
 // closes it if no zygote can be started.
 struct StartZygote {
   static constexpr auto kType = ControlType::start_zygote;
-  std::uint32_t number;  // the server's name for it
+  std::uint32_t number;    // the server's name for it
   sandbox::Tenant tenant;  // what its jails are for
 };
 

@@ -145,9 +145,9 @@ std::string encode_job(const Job& job) {
        {Section::files, list(job.files)},
        {Section::environment, list(job.environment)},
        {Section::memory, numbers({job.memory_bytes})},
-       {Section::detail, numbers({options.error_detail, options.nan_is_null, options.files_bytes,
-                                  options.files_count, options.files_depth, options.is_cell,
-                                  options.session_cell})},
+       {Section::detail,
+        numbers({options.error_detail, options.nan_is_null, options.files_bytes,
+                 options.files_count, options.files_depth, options.is_cell, options.session_cell})},
        {Section::patterns, list(patterns)},
        {Section::denied, options.denied_imports}});
 }
