@@ -25,10 +25,9 @@ bool matches(const Route& route, std::string_view path, PathParts& parts) {
     if (rest.empty() || (is_last && !pattern.empty()) || (!is_last && pattern.empty()))
       return false;
     const std::string_view part = take_part(rest);
-    if (wanted == "{session}")
-      parts.session = part;
-    else if (wanted != part)
-      return false;
+    const bool is_name = wanted == "{session}";
+    if (is_name) parts.session = part;
+    if (is_name ? part.empty() : wanted != part) return false;
   }
   return rest.empty();
 }

@@ -43,7 +43,8 @@ TEST_CASE("the outcomes are exactly the published list", "[response]") {
   const std::vector<std::string_view> published = {
       "ok",        "invalid_request",  "unauthorized", "invalid_script", "invalid_arguments",
       "exception", "not_serializable", "time_limit",   "memory_limit",   "output_limit",
-      "exited",    "killed",           "busy",         "rate_limited",   "internal"};
+      "exited",    "killed",           "not_found",    "gone",           "misdirected",
+      "busy",      "rate_limited",     "internal"};
   std::vector<std::string_view> names;
   for (const OutcomeKind kind : kKinds) names.push_back(outcome_name(kind));
   CHECK(names == published);
@@ -74,12 +75,25 @@ TEST_CASE("a job that went well has a result and its output", "[response]") {
 TEST_CASE("a failed job has an error and its output", "[response]") {
   for (const OutcomeKind kind : kKinds) {
     if (kind == OutcomeKind::ok || kind == OutcomeKind::busy) continue;
+    if (kind == OutcomeKind::gone || kind == OutcomeKind::invalid_request) continue;
     const Response response =
         response_of({.kind = kind, .result_json = "1", .error = "say \"no\""}, "seen");
     CHECK(response.status == outcome_status(kind));
     CHECK(response.body == R"({"error": "say \"no\"", "stdout": "seen"})");
     CHECK(header(response, "Pyexec-Outcome") == Values{std::string(outcome_name(kind))});
   }
+}
+
+TEST_CASE("a cell has its place in its session, and one that never began an error alone",
+          "[response]") {
+  Outcome outcome = {.kind = OutcomeKind::ok, .result_json = "1"};
+  outcome.place = CellPlace{3, 3};
+  CHECK(response_of(outcome).body == R"({"result": 1, "cell": 3, "head": 3, "stdout": ""})");
+  outcome = {.kind = OutcomeKind::killed, .error = "e"};
+  outcome.place = CellPlace{4, 3};
+  CHECK(response_of(outcome).body == R"({"error": "e", "cell": 4, "head": 3, "stdout": ""})");
+  for (const OutcomeKind kind : {OutcomeKind::gone, OutcomeKind::invalid_request})
+    CHECK(response_of({.kind = kind, .error = "e"}).body == R"({"error": "e"})");
 }
 
 TEST_CASE("a job that got no worker has an error alone, and when to try again", "[response]") {

@@ -104,6 +104,8 @@ TEST_CASE("a control message that is a byte too short or too long is rejected", 
   check_sizes<WorkerExited>();
   check_sizes<Probed>();
   check_sizes<StartZygote>();
+  check_sizes<LookAtGroup>();
+  check_sizes<GroupState>();
 }
 
 TEST_CASE("an unknown control type is nobody's message", "[control]") {

@@ -68,10 +68,11 @@ TEST_CASE("a job comes back as it was sent", "[frame]") {
 
 TEST_CASE("all of a job comes back as it was sent", "[frame]") {
   const std::string nul("a\0b", 3);
-  const Job jobs[] = {{"x", "[1]", "in", {{"f", "1"}, {"g/h", nul}}, {{"TZ", "UTC"}}, 1},
-                      {"", "", nul, {{"", ""}}, {{nul, ""}, {"", nul}}, 0xffffffffffffffff},
-                      {"x", "{}", "", {{"f", std::string(300'000, 'x')}}, {}, 0},
-                      {"x", "", "", {}, {}, 0, {1, 1, {"*.png", "out/**"}, 2, 3, 4, "socket,os"}}};
+  const Job jobs[] = {
+      {"x", "[1]", "in", {{"f", "1"}, {"g/h", nul}}, {{"TZ", "UTC"}}, 1},
+      {"", "", nul, {{"", ""}}, {{nul, ""}, {"", nul}}, 0xffffffffffffffff},
+      {"x", "{}", "", {{"f", std::string(300'000, 'x')}}, {}, 0},
+      {"x", "", "", {}, {}, 0, {1, 1, {"*.png", "out/**"}, 2, 3, 4, "socket,os", 1, 8}}};
   for (const Job& job : jobs) {
     const auto got = decode_job(job_body(job));
     REQUIRE(got);
@@ -80,6 +81,18 @@ TEST_CASE("all of a job comes back as it was sent", "[frame]") {
     for (std::size_t size = 0; size < std::min<std::size_t>(body.size(), 200); ++size)
       CHECK_FALSE(decode_job(body.substr(0, size)));
     CHECK_FALSE(decode_job(body + "x"));
+  }
+}
+
+TEST_CASE("a forked process's pid comes back as it was sent, and nothing else does", "[frame]") {
+  CHECK(encode_fork().size() == kFrameHeaderBytes);
+  for (const std::uint64_t pid : {std::uint64_t{0}, std::uint64_t{3}, ~std::uint64_t{0}}) {
+    const std::string frame = encode_forked(pid), body = body_of(frame);
+    CHECK(body.size() == kForkedBodyBytes);
+    CHECK(decode_forked(body) == pid);
+    for (std::size_t size = 0; size < body.size(); ++size)
+      CHECK_FALSE(decode_forked(body.substr(0, size)));
+    CHECK_FALSE(decode_forked(body + "x"));
   }
 }
 
@@ -217,7 +230,7 @@ TEST_CASE("exactly the known frame types are accepted", "[frame]") {
     frame[kTypeOffset] = static_cast<char>(type & 0xff);
     frame[kTypeOffset + 1] = static_cast<char>(type >> 8);
     const bool known = type >= static_cast<unsigned>(FrameType::ready) &&
-                       type <= static_cast<unsigned>(FrameType::setup_failed);
+                       type <= static_cast<unsigned>(FrameType::forked);
     if (header_of(frame).has_value() != known) FAIL("type " << type);
   }
 }

@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -253,6 +254,22 @@ TEST_CASE("a weaker level allows nothing that a stronger one refuses", "[policy_
   check_weaker_allows_no_more(with_setns_over_shared_files(), one_uid());
   check_weaker_allows_no_more(one_uid(), supervised());
   check_weaker_allows_no_more(supervised(), shared());
+}
+
+TEST_CASE("in a session only a new cell begins a process group", "[policy_kinds]") {
+  Plan plan = {};
+  plan.builder = Builder::setns;
+  Verdicts of_jobs(policy_for(plan));
+  CHECK(of_jobs.allows(SYS_setsid, {}));
+  CHECK(of_jobs.allows(SYS_setpgid, {5, 6}));
+  plan.tenant = Tenant::session;
+  Verdicts verdicts(policy_for(plan));
+  CHECK(verdicts.allows(SYS_setpgid, {0, 0, kNewGroupWord}));
+  for (const auto& [pid, group, word] : {std::array{0u, 0u, 0u}, std::array{1u, 0u, kNewGroupWord},
+                                         std::array{0u, 1u, kNewGroupWord}})
+    CHECK(verdicts(SYS_setpgid, {pid, group, word}) == error_verdict(EPERM));
+  CHECK(verdicts(SYS_setsid, {}) == error_verdict(EPERM));
+  CHECK(verdicts.allows(SYS_kill, {5, 9}));
 }
 
 }  // namespace
