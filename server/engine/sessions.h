@@ -89,6 +89,7 @@ class Sessions {
   SessionJail::Forks forks_ = SessionJail::Forks::no;
   SessionMaker maker_;
   Turns turns_;
+  const std::chrono::milliseconds make_time_;  // for a jail, and at first for the zygote
   struct Entry {
     std::shared_ptr<Session> session;
     std::shared_ptr<net::steady_timer> expiry;

@@ -78,10 +78,11 @@ def test_the_page_is_whole_and_escapes_what_is_text(page, service):
 def test_the_commands_of_the_page_work_as_typed(page, service):
     blocks = Text(page).blocks
     outputs = [run(block, service) for block in blocks if block.startswith("curl")]
-    assert len(outputs) == 3
+    assert len(outputs) == 4
     assert outputs[0] == blocks[1]
     assert "event: end\n" in outputs[1] and '"outcome": "ok"' in outputs[1]
     assert sorted(json.loads(line)["result"] for line in outputs[2].splitlines()) == [9, 16]
+    assert service.request("DELETE", "/sessions/" + json.loads(outputs[3])["session"]).status == 204
 
 
 def run(command, service):
@@ -99,7 +100,7 @@ def test_the_page_shows_the_address_that_it_was_reached_at(service):
         headers = {"Host": host, **({"X-Forwarded-Proto": scheme} if scheme else {})}
         answer = service.request("GET", "/", headers=headers)
         assert answer.headers["Cache-Control"] == "no-store"
-        assert addresses_in(answer.raw.decode()) == [address] * 3
+        assert addresses_in(answer.raw.decode()) == [address] * 4
 
 
 HOSTILE = ["'onload=alert(1);'", "$(id)", "a;id", "a&amp;b", "%3Cscript%3E", "a" * 4000, "a:99999", ""]
@@ -109,7 +110,7 @@ NOT_HTTP = ["user@host", "@version@", '"><script>alert(1)</script>', "two words"
 @pytest.mark.parametrize("host", HOSTILE)
 def test_a_hostile_host_is_not_on_the_page(service, host):
     page = service.request("GET", "/", headers={"Host": host}).raw.decode()
-    assert addresses_in(page) == [f"http://localhost:{service.port}"] * 3
+    assert addresses_in(page) == [f"http://localhost:{service.port}"] * 4
     assert not host or host not in page
 
 
@@ -125,16 +126,16 @@ def test_a_host_that_http_does_not_allow_is_refused(service, host):
 @pytest.mark.parametrize("scheme", ["HTTPS", "https, http", "javascript", '"><script>alert(1)</script>'])
 def test_a_hostile_scheme_is_not_on_the_page(service, scheme):
     page = service.request("GET", "/", headers={"Host": "a.example", "X-Forwarded-Proto": scheme}).raw.decode()
-    assert addresses_in(page) == ["http://a.example"] * 3
+    assert addresses_in(page) == ["http://a.example"] * 4
 
 
 def test_without_a_host_the_page_names_the_port(service):
     with socket.create_connection((service.host, service.port)) as connection:
         connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
         page = connection.makefile("rb").read().decode()
-    assert addresses_in(page) == [f"http://localhost:{service.port}"] * 3
+    assert addresses_in(page) == [f"http://localhost:{service.port}"] * 4
 
 
 def addresses_in(page):
     """Where the commands of the page send their requests."""
-    return [re.match(r"curl -sN? (\S+)/execute", block)[1] for block in Text(page).blocks if block.startswith("curl")]
+    return [re.match(r"curl -sN? (?:-X POST )?(\S+)/(?:execute|sessions)", block)[1] for block in Text(page).blocks if block.startswith("curl")]
