@@ -39,7 +39,8 @@ def module_for(script):
         names.pop("main", None)  # of a script before: this one has its own, or none
         names["__file__"] = sys.argv[0] = f"{script_module.directory}/{script.name}.py"
         sys.modules[script.name] = _module
-    script_module.remember_source(script)
+    if script.source:
+        script_module.remember_source(script)
     sys.modules["__main__"] = _module
     return _module
 

@@ -78,7 +78,8 @@ boost::system::result<std::string, Response> file_of(std::string_view sent) {
   if (to_valid_utf8(*name) != *name)
     return execute_error(OutcomeKind::invalid_request, 400, "the file's name is not UTF-8");
   const auto problem = problem_with_name(*name);
-  if (problem) return execute_error(OutcomeKind::invalid_request, 400, *problem);
+  if (problem)
+    return execute_error(OutcomeKind::invalid_request, 400, "the file's name " + *problem);
   return plain_path(*name);
 }
 
@@ -144,7 +145,7 @@ Response list_sessions(Api& api, const Exchange& exchange) {
 awaitable<Response> show_session(Api& api, const Exchange& exchange, std::string_view id) {
   const auto found = session_of(api, exchange, id);
   if (!found) co_return found.error();
-  const std::shared_ptr<Session> session = *found;
+  const std::shared_ptr<Session>& session = *found;
   const auto memory = co_await session->jail->memory_bytes();
   ObjectWriter members;
   add_summary(members, *session);
@@ -201,6 +202,12 @@ std::string last_line_of(std::string_view text) {
   return std::string(at == std::string_view::npos ? text : text.substr(at + 1));
 }
 
+// Whether an OSError says that there is no room.
+bool is_too_large(std::string_view error) {
+  return error.find("No space left") != std::string_view::npos ||
+         error.find("File too large") != std::string_view::npos;
+}
+
 // The pattern that this name alone matches.
 std::string pattern_of(std::string_view name) {
   std::string pattern;
@@ -235,7 +242,7 @@ awaitable<std::optional<Response>> put_session_file(Api& api, Exchange& exchange
   if (!outcome) co_return outcome.error();
   if (outcome->kind == OutcomeKind::ok) co_return Response{204, ""};
   if (outcome->kind == OutcomeKind::exception)
-    co_return execute_error(OutcomeKind::invalid_request, 413,
+    co_return execute_error(OutcomeKind::invalid_request, is_too_large(outcome->error) ? 413 : 400,
                             "the file was not written: " + last_line_of(outcome->error));
   co_return execute_error(outcome->kind, outcome_status(outcome->kind), outcome->error);
 }
@@ -252,9 +259,11 @@ awaitable<std::optional<Response>> get_session_file(Api& api, Exchange& exchange
   options.files_count = 1;
   options.files_depth = api.engine.caps.files_depth;
   if (const auto problem = api.engine.problem_with(request)) co_return refused({400, *problem});
-  if (!exchange.hold(options.files_bytes))
-    co_return refused(api, Refusal::too_many_bytes,
-                      "too many answers wait for this client to read them; try again later");
+  const Deadline deadline = Clock::now() + std::chrono::milliseconds(request.timeout_ms);
+  auto waiting = api.engine.sessions.file_turns.take(deadline, exchange.cancellation());
+  const auto turn = co_await std::move(waiting);
+  if (!turn)
+    co_return refused(api, Refusal::too_many_bytes, "too many files are read; try again later");
   auto moving = move_files(api, exchange, *session, std::move(request));
   auto outcome = co_await std::move(moving);
   if (!outcome) co_return outcome.error();
@@ -264,6 +273,9 @@ awaitable<std::optional<Response>> get_session_file(Api& api, Exchange& exchange
   if (outcome->files.empty())
     co_return execute_error(OutcomeKind::not_found, 404, "no such file in this session");
   NamedBytes& file = outcome->files.front();
+  if (!exchange.hold(file.bytes.size()))
+    co_return refused(api, Refusal::too_many_bytes,
+                      "too many answers wait for this client to read them; try again later");
   Response response = {200, std::move(file.bytes)};
   // Of any kind: a browser is not to run it as a page of this origin.
   response.content_type = "application/octet-stream";

@@ -6,7 +6,10 @@
 
 namespace pyexec {
 Session::Session(Terms terms_of, std::shared_ptr<SessionJail> its_jail)
-    : terms(std::move(terms_of)), jail(std::move(its_jail)), end_of_life_(began_ + terms.life) {}
+    : terms(std::move(terms_of)),
+      jail(std::move(its_jail)),
+      turn(1),
+      end_of_life_(began_ + terms.life) {}
 
 bool Session::keeps(std::uint64_t cell) const {
   if (terms.forks == SessionJail::Forks::no) return cell == head_;
@@ -41,16 +44,24 @@ boost::system::result<SessionJail::State, Outcome> Session::state_for(
   return terms.forks == SessionJail::Forks::no ? 0 : cell;
 }
 
-std::uint64_t Session::begin_cell(SessionJail::State) {
-  ++running_;
-  touch();
+Session::Use::Use(Session& session, SessionJail::State state) : session_(session), state_(state) {
+  ++session_.running_;
+  ++session_.used_[state_];
+  session_.last_use_ = Clock::now();
+}
+
+Session::Use::~Use() {
+  --session_.running_;
+  if (--session_.used_[state_] == 0) session_.used_.erase(state_);
+  session_.last_use_ = Clock::now();
+}
+
+std::uint64_t Session::begin_cell() {
   return next_++;
 }
 
 void Session::finish_cell(std::uint64_t number, SessionJail::State from,
                           SessionJail::CellEnd& end) {
-  --running_;
-  touch();
   unweighed_ns_ += end.outcome.usage.run_ns;
   const std::uint64_t at = terms.forks == SessionJail::Forks::no ? head_ : from;
   if (end.is_kept) head_ = number;
@@ -60,8 +71,9 @@ void Session::finish_cell(std::uint64_t number, SessionJail::State from,
   if (records_.size() > kMostRecords) records_.pop_front();
   end.outcome.place = CellPlace{number, head_};
   if (!end.is_kept && end.outcome.kind != OutcomeKind::invalid_script && !jail->ended())
-    end.outcome.error +=
-        "\nThe session goes on from the state after cell " + std::to_string(head_) + ".";
+    end.outcome.error += !keeps(head_) ? "\nThe newest state is lost: name another one by 'at'."
+                                       : "\nThe session goes on from the state after cell " +
+                                             std::to_string(head_) + ".";
 }
 
 bool Session::take_unweighed() {
@@ -71,17 +83,14 @@ bool Session::take_unweighed() {
   return true;
 }
 
-void Session::touch() {
-  last_use_ = Clock::now();
-}
-
 void Session::lost_state(SessionJail::State state) {
   kept_.remove_if([&](const Kept& kept) { return kept.cell == state; });
 }
 
 std::uint64_t Session::drop_one() {
-  const auto least = std::find_if(kept_.begin(), kept_.end(),
-                                  [&](const Kept& kept) { return kept.cell != head_; });
+  const auto least = std::find_if(kept_.begin(), kept_.end(), [&](const Kept& kept) {
+    return kept.cell != head_ && !used_.contains(kept.cell);
+  });
   if (least == kept_.end()) return 0;
   const Kept dropped = *least;
   kept_.erase(least);

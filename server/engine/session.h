@@ -4,10 +4,12 @@
 #include <chrono>
 #include <deque>
 #include <list>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 
+#include "server/base/turns.h"
 #include "server/job/job_request.h"
 #include "server/telemetry/session_metrics.h"
 #include "server/workers/session_jail.h"
@@ -38,9 +40,22 @@ class Session {
       const std::optional<std::uint64_t>& at);
   // A cell begins and, in the same order or another, ends. `finish` adds the cell's place to the
   // outcome and, if the session goes on from elsewhere, says so in the error.
-  std::uint64_t begin_cell(SessionJail::State from);
+  std::uint64_t begin_cell();
   void finish_cell(std::uint64_t number, SessionJail::State from, SessionJail::CellEnd& end);
-  void touch();  // something else has used it
+  // Something runs that is no cell, or will be one: until it is destroyed, the session is in use,
+  // and the state is not dropped.
+  class Use {
+   public:
+    Use(Session& session, SessionJail::State state);
+    ~Use();
+    Use(const Use&) = delete;
+    Use& operator=(const Use&) = delete;
+
+   private:
+    Session& session_;
+    const SessionJail::State state_;
+  };
+  Turns turn;  // where a session is one process
   void lost_state(SessionJail::State state);
 
   // Drops the states that were used least lately, until no more are kept than may be, and as many
@@ -52,7 +67,7 @@ class Session {
   bool take_unweighed();
 
   std::uint64_t head() const { return head_; }
-  std::uint64_t running() const { return running_; }
+  std::uint64_t running() const { return running_; }  // cells, and what else uses it
   std::uint64_t cells() const { return next_ - 1; }
   std::uint64_t states() const { return 1 + kept_.size(); }
   // The last ones, at most kMostRecords.
@@ -64,9 +79,10 @@ class Session {
   WallClock::time_point created() const { return created_; }
   // nullopt: while a cell runs, it is only its whole life that can end.
   Deadline expires() const;
+  bool is_at_its_end() const { return Clock::now() >= end_of_life_; }
   WallClock::time_point expires_at() const;
   SessionEnd reason_to_expire() const {
-    return Clock::now() >= end_of_life_ ? SessionEnd::life : SessionEnd::idle;
+    return is_at_its_end() ? SessionEnd::life : SessionEnd::idle;
   }
 
  private:
@@ -76,6 +92,7 @@ class Session {
   const WallClock::time_point created_ = WallClock::now();
   const Deadline began_ = Clock::now();
   const Deadline end_of_life_;
+  std::map<SessionJail::State, int> used_;  // states that something is forked from
   Deadline last_use_ = Clock::now();
   std::uint64_t next_ = 1, head_ = 0, running_ = 0;
   std::uint64_t unweighed_ns_ = 0;

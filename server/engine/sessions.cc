@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t kRandomBytes = 16, kInstanceBytes = 4;
 constexpr std::size_t kMostGone = 10'000;
+constexpr std::uint64_t kAside = 0xffffffff;  // the number of what is no cell
 
 Outcome gone(SessionEnd why) {
   return failed(OutcomeKind::gone, "this session has ended: " + std::string(words_of(why)));
@@ -150,6 +151,11 @@ boost::system::result<std::shared_ptr<Session>, Outcome> Sessions::find(std::str
   return failed(OutcomeKind::not_found, "no such session");
 }
 
+Outcome Sessions::end_of(const std::string& id, const std::string& owner) {
+  const auto found = find(id, owner);
+  return found ? gone(SessionEnd::lost) : found.error();
+}
+
 std::vector<std::shared_ptr<Session>> Sessions::of(const std::string& owner) const {
   std::vector<std::shared_ptr<Session>> out;
   for (const auto& [id, entry] : sessions_)
@@ -181,39 +187,50 @@ awaitable<Outcome> Sessions::run_on(Session& session, const JobRequest& request,
   const std::uint64_t begun_ns = sandbox::monotonic_ns();
   if (!turn) co_return busy("too many cells run; try again later");
   const std::string& id = session.terms.id;
-  if (!sessions_.contains(id)) {
-    const auto found = find(id, session.terms.owner);
-    co_return found ? gone(SessionEnd::lost) : found.error();
+  if (!sessions_.contains(id)) co_return end_of(id, session.terms.owner);
+  if (session.is_at_its_end()) {
+    if (session.running() == 0) end(id, SessionEnd::life);
+    co_return gone(SessionEnd::life);
   }
-  const auto state = session.state_for(request.at);
-  if (!state) co_return state.error();
   const bool is_alone = forks_ == SessionJail::Forks::no;
-  if (is_alone && session.running() > 0)
-    co_return busy(
-        "a cell of this session runs, and at this isolation level it runs one at a time");
+  std::optional<Turns::Turn> own_turn;
+  if (is_alone) {
+    auto waiting = session.turn.take(deadline, cancellation);
+    auto taken = co_await std::move(waiting);
+    if (!taken) co_return busy("other cells of this session run, and here it runs one at a time");
+    own_turn.emplace(*std::move(taken));
+    if (!sessions_.contains(id)) co_return end_of(id, session.terms.owner);
+  }
+  // Files are the session's, so any state will do, and that one is always there.
+  const auto state = session.state_for(is_cell || is_alone ? request.at : 0);
+  if (!state) co_return state.error();
 
   JobRequest with_number = request;
-  const std::uint64_t number = is_cell ? session.begin_cell(*state) : 1;
+  const std::uint64_t number = is_cell ? session.begin_cell() : kAside;
   with_number.job.options.session_cell = 1 + number;
   SessionJail::Cell cell = {
       with_number.job, parts_.caps,
       deadline,        parts_.offload,
       output,          *state,
       number,          is_cell ? SessionJail::Keep::yes : SessionJail::Keep::no};
+  std::optional<Session::Use> use(std::in_place, session, *state);
   auto end_of_cell = co_await session.jail->run(std::move(cell), cancellation);
+  use.reset();
   output->seal();
   Outcome& outcome = end_of_cell.outcome;
   name_limit(request, outcome);
-  if (is_cell)
-    session.finish_cell(number, *state, end_of_cell);
-  else
-    session.touch();
+  if (is_cell) session.finish_cell(number, *state, end_of_cell);
   outcome.usage.queue_ns = begun_ns - admitted_ns;
   outcome.usage.total_ns = sandbox::monotonic_ns() - admitted_ns;
   if (session.jail->ended() && is_alone && outcome.kind != OutcomeKind::internal)
     outcome.error +=
         "\nThe session has ended with it: at this isolation level, a session is one "
         "process.";
+  // What its owner, its clock or the service has ended is not lost.
+  if (outcome.kind == OutcomeKind::internal && !sessions_.contains(id)) {
+    const Outcome why = end_of(id, session.terms.owner);
+    if (why.error != gone(SessionEnd::lost).error) co_return why;
+  }
   const auto entry = sessions_.find(id);
   if (entry == sessions_.end()) co_return std::move(outcome);
   const auto alive = entry->second.session;

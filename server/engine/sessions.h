@@ -60,8 +60,7 @@ class Sessions {
   // Runs a cell. Fills `output`.
   awaitable<Outcome> run(std::shared_ptr<Session> session, const JobRequest& request,
                          std::shared_ptr<JobOutput> output, Cancellation& cancellation);
-  // Runs a job on the newest state that is no cell: it writes or returns files. The session stays
-  // as it is.
+  // Runs a job that is no cell: it writes or returns files. The session stays as it is.
   awaitable<Outcome> run_aside(std::shared_ptr<Session> session, const JobRequest& request,
                                std::shared_ptr<JobOutput> output, Cancellation& cancellation);
 
@@ -71,6 +70,8 @@ class Sessions {
   void close();
 
   SessionCount count() const;
+
+  Turns file_turns{2};  // of jobs that return a file, which may be as large as the scratch space
 
  private:
   struct Gone {
@@ -83,6 +84,8 @@ class Sessions {
   void watch(const std::shared_ptr<Session>& session);
   void trim(const std::shared_ptr<Session>& session);
   awaitable<void> trim_by_memory(std::shared_ptr<Session> session);
+  // Why a session that is not there any more has ended.
+  Outcome end_of(const std::string& id, const std::string& owner);
   void give_up_place(const std::string& owner);
 
   const Parts parts_;

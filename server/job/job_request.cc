@@ -133,6 +133,7 @@ class JobHandler {
       if (named_.contains(name))
         return {400, in_quotes(name) + " field must be a string, not null"};
     const std::string meaning = unknown_field_ ? meant(*unknown_field_) : "";
+    if (body_ == Body::cell) return {400, "'script' or 'code' field is required" + meaning};
     if (!meaning.empty())
       return {400, kNoScript + ("; unknown field " + in_quotes(*unknown_field_) + meaning)};
     return no_script("'script' has a function main(); 'code' needs none");

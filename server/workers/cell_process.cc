@@ -26,7 +26,9 @@ awaitable<void> read_birth(CellProcess& cell) {
   constexpr std::uint64_t kFirstPid = 3, kMostPid = 1 << 22;
   if (header->type == FrameType::setup_failed) cell.not_forked = decode_setup_failed(body);
   const auto pid = header->type == FrameType::forked ? decode_forked(body) : std::nullopt;
-  if (pid && *pid >= kFirstPid && *pid <= kMostPid) cell.pid = static_cast<pid_t>(*pid);
+  if (!pid || *pid < kFirstPid || *pid > kMostPid) co_return;
+  cell.pid = static_cast<pid_t>(*pid);
+  if (cell.on_born) cell.on_born();
 }
 
 // The job is on its way before there is a process to read it.

@@ -1,6 +1,7 @@
 // The server's ends of the process that runs one cell of a session, and what is known of it.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -49,6 +50,7 @@ struct CellProcess {
   std::shared_ptr<JobOutput> output;
   Conversation talk;
   pid_t pid = 0;                                  // in its jail, by its own word; 0: not yet
+  std::function<void()> on_born;                  // called when it has a pid
   std::optional<sandbox::SetupError> not_forked;  // why there is no process
   std::optional<sandbox::CellNotice> death;
   int pipes_open = 2;

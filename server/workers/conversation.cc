@@ -83,4 +83,21 @@ awaitable<Conversation> converse(net::local::stream_protocol::socket& socket, co
   co_return out;
 }
 
+bool leaves_state(const Conversation& talk) {
+  if (talk.channel != Channel::reported) return false;
+  switch (talk.report->unchecked().kind) {
+    case ReportKind::value:
+    case ReportKind::exception:
+    case ReportKind::not_serializable:
+    case ReportKind::output_limit:
+    case ReportKind::invalid_arguments:
+      return true;
+    case ReportKind::invalid_script:  // nothing has run
+    case ReportKind::memory_limit:
+    case ReportKind::exited:
+      return false;
+  }
+  return false;
+}
+
 }  // namespace pyexec

@@ -41,4 +41,7 @@ awaitable<Conversation> hear_report(net::local::stream_protocol::socket& socket,
 awaitable<Conversation> converse(net::local::stream_protocol::socket& socket, const Assignment& job,
                                  Offload& offload);
 
+// Whether the process of a cell that ended so can be gone on from.
+bool leaves_state(const Conversation& talk);
+
 }  // namespace pyexec

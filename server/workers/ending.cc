@@ -28,4 +28,10 @@ Outcome outcome_of_ending(const Ending& ending, const JobCaps& caps) {
   return failed(OutcomeKind::internal, "the worker was lost");
 }
 
+Outcome not_forked(const sandbox::SetupError& error) {
+  if (error.error == ENOMEM) return memory_exceeded();
+  return failed(OutcomeKind::killed,
+                "no process could be made for this cell: the session has as many as it may");
+}
+
 }  // namespace pyexec

@@ -21,4 +21,7 @@ struct Ending {
 // The channel must not be Channel::reported, and the worker's jail must be known to be empty.
 Outcome outcome_of_ending(const Ending& ending, const JobCaps& caps);
 
+// The outcome of a cell for which its state could fork no process.
+Outcome not_forked(const sandbox::SetupError& error);
+
 }  // namespace pyexec

@@ -51,8 +51,10 @@ awaitable<void> take_until_end(OutputPipe& pipe, OutputCapture& capture,
 }
 
 void take_all(OutputPipe& pipe, OutputCapture& capture, const std::function<void()>& on_more) {
-  while (take(pipe, capture, on_more) == Taken::much) {
-  }
+  // More than a pipe holds: a process that should be dead and is not cannot keep this going.
+  constexpr int kMostTurns = 2;
+  for (int turns = 0; turns < kMostTurns; ++turns)
+    if (take(pipe, capture, on_more) != Taken::much) return;
 }
 
 }  // namespace pyexec

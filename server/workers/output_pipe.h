@@ -17,7 +17,7 @@ using OutputPipe = net::posix::stream_descriptor;
 awaitable<void> take_until_end(OutputPipe& pipe, OutputCapture& capture,
                                const std::function<void()>& on_more, Event& closed);
 
-// What is there now. Of a job that is dead: nothing is added, so that this ends.
+// What is there now. Of a job that is dead, so that this is all; at most two MiB.
 void take_all(OutputPipe& pipe, OutputCapture& capture, const std::function<void()>& on_more);
 
 }  // namespace pyexec

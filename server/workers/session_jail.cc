@@ -20,30 +20,6 @@ using sandbox::CellOrder;
 constexpr std::chrono::seconds kForkTime{5};
 constexpr std::chrono::seconds kLastWords{1};
 
-// Whether the process of such a cell can be gone on from.
-bool leaves_state(const Conversation& talk) {
-  if (talk.channel != Channel::reported) return false;
-  switch (talk.report->unchecked().kind) {
-    case ReportKind::value:
-    case ReportKind::exception:
-    case ReportKind::not_serializable:
-    case ReportKind::output_limit:
-    case ReportKind::invalid_arguments:
-      return true;
-    case ReportKind::invalid_script:  // nothing has run
-    case ReportKind::memory_limit:
-    case ReportKind::exited:
-      return false;
-  }
-  return false;
-}
-
-Outcome not_forked(const sandbox::SetupError& error) {
-  if (error.error == ENOMEM) return memory_exceeded();
-  return failed(OutcomeKind::killed,
-                "no process could be made for this cell: the session has as many as it may");
-}
-
 }  // namespace
 
 SessionJail::SessionJail(std::shared_ptr<WorkerHandle> first, Forks forks,
@@ -90,23 +66,34 @@ awaitable<void> SessionJail::hear() {
   first_.reset();
 }
 
-void SessionJail::take(const CellNotice& notice) {
-  if (notice.kind == CellNotice::Kind::ended) {
-    const auto running = running_.find(notice.pid);
-    const auto cell = running == running_.end() ? nullptr : running->second.lock();
-    if (cell) {
-      cell->death = notice;
-      return cell->ended.set();
-    }
-    for (const auto& [state, process] : states_) {
-      if (process.pid != notice.pid) continue;
-      const State lost = state;
-      states_.erase(lost);
-      if (on_state_lost) on_state_lost(lost);
-      return;
-    }
+void SessionJail::take_end(const CellNotice& notice) {
+  constexpr std::size_t kMostEarly = 64;
+  const auto running = running_.find(notice.pid);
+  if (const auto cell = running == running_.end() ? nullptr : running->second.lock()) {
+    cell->death = notice;
+    return cell->ended.set();
+  }
+  for (const auto& [state, process] : states_) {
+    if (process.pid != notice.pid) continue;
+    const State lost = state;
+    states_.erase(lost);
+    if (on_state_lost) on_state_lost(lost);
     return;
   }
+  // It may have ended before its own first word was read.
+  if (!cells_.empty() && early_.size() < kMostEarly) early_[notice.pid] = notice;
+}
+
+void SessionJail::add_running(const std::shared_ptr<CellProcess>& cell) {
+  running_[cell->pid] = cell;
+  const auto early = early_.extract(cell->pid);
+  if (early.empty()) return;
+  cell->death = early.mapped();
+  cell->ended.set();
+}
+
+void SessionJail::take(const CellNotice& notice) {
+  if (notice.kind == CellNotice::Kind::ended) return take_end(notice);
   const auto order = orders_.extract(notice.pid);
   if (order.empty()) return;
   order.mapped()->is_carried_out = notice.kind == CellNotice::Kind::done;
@@ -169,8 +156,11 @@ std::shared_ptr<CellProcess> SessionJail::start(const Cell& cell, const Assignme
     if (!send_message(states_.at(cell.from).socket->native_handle(), bytes, fds)) return nullptr;
     channels = made->ours;
   }
-  const auto process = std::make_shared<CellProcess>(executor_, channels, job, cell.output);
+  auto process = std::make_shared<CellProcess>(executor_, channels, job, cell.output);
   cells_[process.get()] = process;
+  process->on_born = [this, weak = std::weak_ptr(process)] {
+    if (const auto born = weak.lock()) add_running(born);
+  };
   begin_talk(executor_, process, is_forked ? Begins::forked : Begins::there, cell.offload);
   return process;
 }
@@ -192,7 +182,9 @@ awaitable<bool> SessionJail::finish(const Cell& cell, const std::shared_ptr<Cell
     end("its first process forks no cell");
     is_done = false;
   } else if (!process->not_forked) {
-    drop(cell.from);  // with what it may have forked
+    error_code ignored;
+    process->channels.job->close(ignored);  // a process that is forked yet ends at its first word
+    drop(cell.from);
     if (on_state_lost) on_state_lost(cell.from);
   }
   if (ended_) co_await await_empty();
@@ -244,13 +236,14 @@ awaitable<SessionJail::CellEnd> SessionJail::run(Cell cell, Cancellation& cancel
   const auto encode = [&] { return encode_job(cell.job); };
   std::string frame = co_await cell.offload.run(cell.job.bytes(), encode);
   const Assignment job = {std::move(frame), cell.caps, cell.job.options};
-  if (ended_ || !has(cell.from)) co_return CellEnd{lost()};
+  if (ended_) co_return CellEnd{lost()};
+  if (!has(cell.from))
+    co_return CellEnd{failed(OutcomeKind::gone, "the state for this cell was dropped meanwhile")};
   const auto process = start(cell, job);
   if (!process) co_return CellEnd{failed(OutcomeKind::internal, "this cell could not be started")};
   std::optional listening = cancellation.listen([process] { process->ended.set(); });
 
   co_await process->begun.wait_until(Clock::now() + kForkTime);
-  if (process->pid > 0) running_[process->pid] = process;
   const bool in_time = co_await process->ended.wait_until(cell.deadline);
   listening.reset();
   const std::uint64_t ended_ns = sandbox::monotonic_ns();
@@ -267,13 +260,15 @@ awaitable<SessionJail::CellEnd> SessionJail::run(Cell cell, Cancellation& cancel
   if (process->talk.channel == Channel::open)
     co_await process->channel_done.wait_until(Clock::now() + kLastWords);
   error_code ignored;
-  if (!was_first && !is_there) process->channels.job->close(ignored);
+  if (!is_there && (!was_first || ended_)) process->channels.job->close(ignored);
   co_await process->channel_done.wait();
   CellEnd end;
   if (process->talk.report) end.grown_bytes = process->talk.report->unchecked().times.grown_bytes;
   end.outcome = co_await outcome_of(cell, *process, in_time, is_cancelled, kills_before);
+  process->on_born = nullptr;
   running_.erase(process->pid);
   cells_.erase(process.get());
+  if (cells_.empty()) early_.clear();
   end.is_kept = is_there && !process->death && !ended_;
   if (end.is_kept && !was_first) states_[cell.number] = {process->channels.job, process->pid};
   if (process->death) {

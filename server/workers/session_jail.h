@@ -85,6 +85,8 @@ class SessionJail : public std::enable_shared_from_this<SessionJail> {
   awaitable<void> hear();
   awaitable<void> await_empty();
   void take(const sandbox::CellNotice& notice);
+  void take_end(const sandbox::CellNotice& notice);
+  void add_running(const std::shared_ptr<CellProcess>& cell);
   awaitable<bool> order(sandbox::CellOrder what, pid_t pid);
   awaitable<bool> finish(const Cell& cell, const std::shared_ptr<CellProcess>& process,
                          Verdict verdict);
@@ -100,6 +102,7 @@ class SessionJail : public std::enable_shared_from_this<SessionJail> {
   const LookAtGroup look_at_group_;
   std::map<State, Process> states_;
   std::map<pid_t, std::weak_ptr<CellProcess>> running_;
+  std::map<pid_t, sandbox::CellNotice> early_;  // ends of cells that are not known to have begun
   std::map<pid_t, std::shared_ptr<Order>> orders_;
   std::map<CellProcess*, std::weak_ptr<CellProcess>> cells_;  // all that run
   std::uint64_t memory_kills_ = 0;                            // as last seen

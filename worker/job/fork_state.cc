@@ -2,6 +2,7 @@
 #include "worker/job/fork_state.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -41,14 +42,34 @@ bool announce() {
   return sys::send_all(sandbox::kJobFd, frame.data(), frame.size());
 }
 
+struct sigaction handling = {};  // of SIGCHLD, before `park`
+bool is_parked = false;
+
 }  // namespace
 
+void park() {
+  if (is_parked) return;
+  is_parked = true;
+  struct sigaction ignored = {};
+  ignored.sa_handler = SIG_IGN;
+  ::sigaction(SIGCHLD, &ignored, &handling);
+  while (::waitpid(-1, nullptr, WNOHANG) > 0) {
+  }
+}
+
+void unpark() {
+  if (is_parked) ::sigaction(SIGCHLD, &handling, nullptr);
+  is_parked = false;
+}
+
 void fork_state(const Interpreter& interpreter, ForkFds fds) {
+  unpark();
   interpreter.before_fork();
   const pid_t made = fork_for_init();
   const int error = errno;
   if (made != 0) {
     interpreter.after_fork_in_parent();
+    park();
     if (made == 1) return;
     const std::string frame = encode_setup_failed(sandbox::fail(sandbox::Step::fork, error, 8));
     sys::send_all(fds[0].get(), frame.data(), frame.size());
@@ -56,8 +77,9 @@ void fork_state(const Interpreter& interpreter, ForkFds fds) {
   }
   if (sys::begin_process_group(sandbox::kNewGroupWord) == -1 || !take_descriptors(fds)) ::_exit(1);
   fds = {};
-  interpreter.after_fork_in_child();
+  // Before any hook of the script's runs: from here on the server can name this process.
   if (!announce()) ::_exit(0);
+  interpreter.after_fork_in_child();
 }
 
 }  // namespace pyexec

@@ -13,6 +13,11 @@ namespace pyexec {
 // The new process's job socket, stdout and stderr.
 using ForkFds = std::array<UniqueFd, kForkFds>;
 
+// Around the time in which a process waits for what comes next: children that end then are reaped
+// by the kernel, as nobody of it will wait for them.
+void park();
+void unpark();
+
 // Returns in both processes. The new one is a child of the jail's init, leads a process group of
 // its own, has `fds` for its own descriptors, and has announced itself on the first. If there is
 // none, the reason is sent there.

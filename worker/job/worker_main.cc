@@ -113,7 +113,9 @@ void serve(const Interpreter& interpreter, const WorkerStart& start) {
       fork_state(interpreter, std::move(order.fds));
       continue;
     }
+    unpark();
     const Done done = read_and_run(interpreter, start, order.head);
+    if (done.is_of_session) park();
     if (!sys::send_all(sandbox::kJobFd, done.report.data(), done.report.size()))
       ::_exit(kExitChannelLost);
     if (!done.is_of_session) return;

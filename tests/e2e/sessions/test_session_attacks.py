@@ -1,9 +1,11 @@
 """Sessions whose cells mean harm, and sessions that are harmed: nobody else notices, and each gets one honest answer."""
 
+import concurrent.futures
 import os
 import re
 import signal
 import subprocess
+import threading
 
 import pytest
 
@@ -206,7 +208,6 @@ def test_kill_9_of_any_process_of_a_session_is_one_honest_answer(alone, who):
 
 
 def test_kill_9_while_a_cell_runs(alone):
-    import threading
     alone.result("import os, time")
     answers = []
     thread = threading.Thread(target=lambda: answers.append(alone.cell("open('/tmp/began', 'w'); time.sleep(30)", timeout_ms=5000)))
@@ -239,3 +240,38 @@ def test_many_sessions_come_and_go_and_nothing_is_left(start):
     service.wait_until(lambda: len(os.listdir(f"/proc/{service.process.pid}/fd")) <= fds)
     left = subprocess.run(["pgrep", "-c", "pyexec-worker"], capture_output=True, text=True)
     assert left.returncode in (0, 1)
+
+
+def test_cells_that_end_at_once_are_answered_at_once(alone):
+    """However early: before the server has read that they have begun, too."""
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda _: alone.cell("import os; os._exit(3)", at=0, timeout_ms=4000), range(90)))
+    assert {answer.outcome for answer in answers} == {"exited"}
+
+
+def test_children_that_a_state_has_left_do_not_fill_its_session(start):
+    with Session(start(pool=1, processes=20, timeout_ms=10000)) as session:
+        session.result("import subprocess")
+        for _ in range(4):
+            session.result("held = [subprocess.Popen(['sleep', '100']) for _ in range(12)]\nlen(held)")
+        assert session.result("subprocess.check_output(['echo', 'x'], text=True)") == "x\n"
+
+
+def test_a_hook_in_the_new_process_is_within_the_cells_time(alone):
+    alone.result("import os, time\nx = 1\nos.register_at_fork(after_in_child=lambda: time.sleep(100))")
+    answer = alone.cell("x", timeout_ms=500)
+    assert answer.outcome == "time_limit"
+    assert alone.show().body["states"] == 2  # the state that it ran on is not to blame
+    assert alone.result("mark", at=0) == "set-up"
+
+
+def test_many_small_files_are_read_at_once(alone):
+    alone.put("small", b"x")
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        assert {pool.submit(alone.get, "small").result().status for _ in range(30)} == {200}
+
+
+def test_files_come_back_whatever_a_cell_has_done_to_python(alone):
+    alone.result("import builtins\nbuiltins.open = None")
+    assert alone.put("a", b"1").status == 204
+    assert alone.get("a").raw == b"1"

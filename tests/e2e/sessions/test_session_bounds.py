@@ -184,3 +184,34 @@ def test_metrics_and_log_know_sessions(logged):
     assert metric(service, 'pyexec_sessions_ended_total{reason="deleted"}') == 1
     paths = [entry["httpRequest"]["requestUrl"] for entry in service.logged() if "httpRequest" in entry]
     assert "/sessions" in paths and f"{session.path}/execute" in paths
+
+
+def test_cells_that_overlap_do_not_lengthen_a_life(start):
+    service = start(pool=1, session_life_s=2, timeout_ms=5000)
+    session, began = Session(service), time.monotonic()
+    session.result("import time")
+    statuses = []
+
+    def go_on():
+        while time.monotonic() - began < 15:
+            statuses.append(session.cell("time.sleep(0.3)", at=0).status if statuses else 200)
+            if statuses[-1] == 410:
+                return
+
+    threads = [threading.Thread(target=go_on) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert statuses[-1] == 410 and time.monotonic() - began < 12
+
+
+def test_deleting_answers_the_cell_that_runs(start):
+    service = start(pool=1, timeout_ms=20000)
+    session, answers = Session(service), []
+    thread = threading.Thread(target=lambda: answers.append(session.cell("import time; time.sleep(15)")))
+    thread.start()
+    service.wait_until(lambda: metric(service, "pyexec_session_cells_running") == 1)
+    assert session.delete().status == 204
+    thread.join()
+    assert (answers[0].status, answers[0].body) == (410, {"error": "this session has ended: it was deleted"})
