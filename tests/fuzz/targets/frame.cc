@@ -14,7 +14,7 @@ void try_header(std::string_view input) {
   std::memcpy(bytes.data(), input.data(), bytes.size());
   if (const auto header = decode_header(bytes)) {
     const auto type = static_cast<unsigned>(header->type);
-    FUZZ_CHECK(type >= 1 && type <= 4);
+    FUZZ_CHECK(type >= 1 && type <= static_cast<unsigned>(FrameType::forked));
   }
 }
 
@@ -36,7 +36,13 @@ void try_setup_failed(std::string_view input) {
     FUZZ_CHECK(encode_setup_failed(*error).substr(kFrameHeaderBytes) == input);
 }
 
-constexpr void (*kParsers[])(std::string_view) = {try_header, try_job, try_ready, try_setup_failed};
+void try_forked(std::string_view input) {
+  if (const auto pid = decode_forked(input))
+    FUZZ_CHECK(encode_forked(*pid).substr(kFrameHeaderBytes) == input);
+}
+
+constexpr void (*kParsers[])(std::string_view) = {try_header, try_job, try_ready, try_setup_failed,
+                                                  try_forked};
 
 }  // namespace
 }  // namespace pyexec
