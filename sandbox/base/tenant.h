@@ -7,7 +7,7 @@ namespace pyexec::sandbox {
 
 enum class Tenant : std::uint32_t {
   job,      // all of them together
-  session,  // each cell's by themselves: they are a process group that none of them can leave
+  session,  // each cell's by themselves: they are a process group, which none leaves by itself
 };
 
 }  // namespace pyexec::sandbox

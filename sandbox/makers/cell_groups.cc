@@ -2,20 +2,16 @@
 #include "sandbox/makers/cell_groups.h"
 
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
-#include <cstring>
 
-#include "sandbox/base/cell_line.h"
 #include "sandbox/base/sys.h"
 #include "sandbox/base/unique_fd.h"
+#include "sandbox/makers/pid_numbers.h"
 
 namespace pyexec::sandbox {
 namespace {
@@ -26,10 +22,6 @@ constexpr timespec kPause = {0, 200'000};
 constexpr int kMostPauses = 50'000;
 
 void wake(int) {}
-
-int exit_at_once(void*) {
-  ::_exit(0);
-}
 
 bool is_process(pid_t pid) {
   return ::tgkill(pid, pid, 0) == 0;  // not a thread's number
@@ -64,15 +56,15 @@ SetupError CellGroups::begin() {
   return check(::signal(SIGCHLD, wake) == SIG_ERR ? -1 : 0, Step::init_seal, 9);
 }
 
-// The number that the last process or thread of the jail got.
-pid_t CellGroups::newest() {
-  char text[16] = {};
-  if (::pread(last_pid_, text, sizeof text - 1, 0) > 0) return std::atoi(text);
-  // Without the kernel's counter: the number of a process that is made now, and ends at once.
-  alignas(64) static char stack[4096];
-  const int made =
-      ::clone(exit_at_once, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, nullptr);
-  return made > 0 ? made - 1 : kMostPids;
+pid_t CellGroups::newest() const {
+  if (const pid_t last = last_number(last_pid_); last > 0) return last;
+  const pid_t next = next_number();
+  return next > 0 ? next - 1 : kMostPids;
+}
+
+bool CellGroups::tell(const CellNotice& notice) const {
+  return sys::send_all(lifeline_, &kCellNotice, 1) &&
+         sys::send_all(lifeline_, &notice, sizeof notice);
 }
 
 void CellGroups::reap() {
@@ -83,9 +75,7 @@ void CellGroups::reap() {
     rusage used = {};
     if (::wait4(ended.si_pid, &status, WNOHANG, &used) != ended.si_pid) return;
     if (leads && ended.si_pid >= kFirst) {
-      const CellNotice notice = {CellNotice::Kind::ended, ended.si_pid, status, 0, usage_of(used)};
-      sys::send_all(lifeline_, &kCellNotice, 1);
-      sys::send_all(lifeline_, &notice, sizeof notice);
+      tell({CellNotice::Kind::ended, ended.si_pid, status, 0, usage_of(used)});
     } else if (on_other_ != nullptr) {
       on_other_(context_, {ended.si_pid, status, usage_of(used)});
     }
@@ -143,9 +133,7 @@ void CellGroups::serve(OnOther on_other, void* context) {
     const bool is_done = command.order == CellOrder::settle
                              ? command.pid >= kFirst - 1 && settle(command.pid)
                              : command.pid >= kFirst && kill(command.pid);
-    const CellNotice notice = {is_done ? Kind::done : Kind::failed, command.pid, 0, 0, {}};
-    sys::send_all(lifeline_, &kCellNotice, 1);
-    if (!sys::send_all(lifeline_, &notice, sizeof notice)) break;
+    if (!tell({is_done ? Kind::done : Kind::failed, command.pid, 0, 0, {}})) break;
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include "sandbox/base/cell_line.h"
 #include "sandbox/base/step.h"
 #include "sandbox/base/times.h"
 
@@ -37,7 +38,8 @@ class CellGroups {
   bool await(pid_t leader, bool (CellGroups::*is_done)(pid_t));
   bool is_gone(pid_t leader);
   bool is_alone(pid_t leader);
-  pid_t newest();
+  pid_t newest() const;
+  bool tell(const CellNotice& notice) const;
 
   const int lifeline_, last_pid_;
   OnOther on_other_ = nullptr;

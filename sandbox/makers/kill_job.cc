@@ -2,25 +2,20 @@
 #include "sandbox/makers/kill_job.h"
 
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 
 #include "sandbox/base/lifeline.h"
 #include "sandbox/base/sys.h"
 #include "sandbox/base/unique_fd.h"
+#include "sandbox/makers/pid_numbers.h"
 
 namespace pyexec::sandbox {
 namespace {
-
-int exit_at_once(void*) {
-  ::_exit(0);
-}
 
 // The processes of a job that has to end.
 class JobProcesses {
@@ -69,13 +64,10 @@ class JobProcesses {
   // Whether nobody but the worker got a number in this pid namespace. Numbers ascend, and once past
   // 300 never become low again.
   bool is_counter_unmoved() {
-    char text[16] = {};
-    if (::pread(last_pid_, text, sizeof text - 1, 0) > 0)
-      return std::atoi(text) == (numbering_ == Numbering::chosen ? kInit : kWorker);
+    if (const pid_t last = last_number(last_pid_); last > 0)
+      return last == (numbering_ == Numbering::chosen ? kInit : kWorker);
     if (numbering_ == Numbering::chosen) return false;
-    // Without the kernel's counter: the number of a process that is made now, and ends at once.
-    alignas(64) static char stack[4096];  // nobody waits for the process that runs on it
-    const int number = ::clone(exit_at_once, stack + sizeof stack, CLONE_VM | SIGCHLD, nullptr);
+    const pid_t number = next_number();
     return number != -1 && number - made_++ == kWorker + 1;
   }
 

@@ -86,7 +86,10 @@ SetupError bound_address_space(std::uint64_t bytes) {
   rlimit limit = {};
   PYEXEC_TRY(check(::getrlimit(RLIMIT_AS, &limit), Step::limits, kRow));
   limit.rlim_cur = std::min<rlim_t>(bytes, limit.rlim_max);
-  return check(::setrlimit(RLIMIT_AS, &limit), Step::limits, kRow);
+  PYEXEC_TRY(check(::setrlimit(RLIMIT_AS, &limit), Step::limits, kRow));
+  rlimit got = {};
+  PYEXEC_TRY(check(::getrlimit(RLIMIT_AS, &got), Step::limits, kRow));
+  return got.rlim_cur == limit.rlim_cur ? ok() : fail(Step::limits, 0, kRow);
 }
 
 }  // namespace pyexec::sandbox

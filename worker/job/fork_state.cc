@@ -75,7 +75,9 @@ void fork_state(const Interpreter& interpreter, ForkFds fds) {
     sys::send_all(fds[0].get(), frame.data(), frame.size());
     return;
   }
-  if (sys::begin_process_group(sandbox::kNewGroupWord) == -1 || !take_descriptors(fds)) ::_exit(1);
+  const bool leads = sys::begin_process_group(sandbox::kNewGroupWord) == 0 &&
+                     ::getpgrp() == ::getpid();  // or it could not be ended alone
+  if (!leads || !take_descriptors(fds)) ::_exit(1);
   fds = {};
   // Before any hook of the script's runs: from here on the server can name this process.
   if (!announce()) ::_exit(0);
