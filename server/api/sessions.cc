@@ -235,7 +235,9 @@ awaitable<std::optional<Response>> put_session_file(Api& api, Exchange& exchange
   const auto session = session_of(api, exchange, parts.session);
   if (!session) co_return session.error();
   JobRequest request = files_request(api);
-  request.job.files.push_back({*name, std::string(*body)});
+  const auto copy = [&] { return std::string(*body); };
+  std::string data = co_await api.offload.run(body->size(), copy);
+  request.job.files.push_back({*name, std::move(data)});
   if (const auto problem = api.engine.problem_with(request)) co_return refused({400, *problem});
   auto moving = move_files(api, exchange, *session, std::move(request));
   const auto outcome = co_await std::move(moving);

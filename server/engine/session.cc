@@ -100,7 +100,7 @@ std::uint64_t Session::drop_one() {
 
 std::uint64_t Session::drop_beyond_limit() {
   std::uint64_t count = 0;
-  while (states() > std::max<std::uint64_t>(terms.kept_states, 2) && drop_one() > 0) ++count;
+  while (states() > terms.kept_states && drop_one() > 0) ++count;
   return count;
 }
 

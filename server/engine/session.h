@@ -27,7 +27,7 @@ class Session {
   struct Terms {
     std::string id, owner;
     std::chrono::seconds idle, life;
-    std::uint64_t kept_states;  // at most, with the set-up's and the head's
+    std::uint64_t kept_states;  // at most, with the set-up's and the head's: 2 or more
     SessionJail::Forks forks;
   };
   Session(Terms terms, std::shared_ptr<SessionJail> jail);

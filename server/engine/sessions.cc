@@ -151,9 +151,9 @@ boost::system::result<std::shared_ptr<Session>, Outcome> Sessions::find(std::str
   return failed(OutcomeKind::not_found, "no such session");
 }
 
-Outcome Sessions::end_of(const std::string& id, const std::string& owner) {
-  const auto found = find(id, owner);
-  return found ? gone(SessionEnd::lost) : found.error();
+SessionEnd Sessions::end_of(const std::string& id) const {
+  const auto ended = gone_.find(id);
+  return ended == gone_.end() ? SessionEnd::lost : ended->second.why;
 }
 
 std::vector<std::shared_ptr<Session>> Sessions::of(const std::string& owner) const {
@@ -187,7 +187,7 @@ awaitable<Outcome> Sessions::run_on(Session& session, const JobRequest& request,
   const std::uint64_t begun_ns = sandbox::monotonic_ns();
   if (!turn) co_return busy("too many cells run; try again later");
   const std::string& id = session.terms.id;
-  if (!sessions_.contains(id)) co_return end_of(id, session.terms.owner);
+  if (!sessions_.contains(id)) co_return gone(end_of(id));
   if (session.is_at_its_end()) {
     if (session.running() == 0) end(id, SessionEnd::life);
     co_return gone(SessionEnd::life);
@@ -199,7 +199,7 @@ awaitable<Outcome> Sessions::run_on(Session& session, const JobRequest& request,
     auto taken = co_await std::move(waiting);
     if (!taken) co_return busy("other cells of this session run, and here it runs one at a time");
     own_turn.emplace(*std::move(taken));
-    if (!sessions_.contains(id)) co_return end_of(id, session.terms.owner);
+    if (!sessions_.contains(id)) co_return gone(end_of(id));
   }
   // Files are the session's, so any state will do, and that one is always there.
   const auto state = session.state_for(is_cell || is_alone ? request.at : 0);
@@ -227,12 +227,12 @@ awaitable<Outcome> Sessions::run_on(Session& session, const JobRequest& request,
         "\nThe session has ended with it: at this isolation level, a session is one "
         "process.";
   // What its owner, its clock or the service has ended is not lost.
-  if (outcome.kind == OutcomeKind::internal && !sessions_.contains(id)) {
-    const Outcome why = end_of(id, session.terms.owner);
-    if (why.error != gone(SessionEnd::lost).error) co_return why;
-  }
   const auto entry = sessions_.find(id);
-  if (entry == sessions_.end()) co_return std::move(outcome);
+  if (entry == sessions_.end()) {
+    const bool was_ended = outcome.kind == OutcomeKind::internal && end_of(id) != SessionEnd::lost;
+    if (was_ended) co_return gone(end_of(id));
+    co_return std::move(outcome);
+  }
   const auto alive = entry->second.session;
   if (is_draining_ && alive->running() == 0)
     end(id, SessionEnd::stopping);

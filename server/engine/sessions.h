@@ -85,7 +85,7 @@ class Sessions {
   void trim(const std::shared_ptr<Session>& session);
   awaitable<void> trim_by_memory(std::shared_ptr<Session> session);
   // Why a session that is not there any more has ended.
-  Outcome end_of(const std::string& id, const std::string& owner);
+  SessionEnd end_of(const std::string& id) const;
   void give_up_place(const std::string& owner);
 
   const Parts parts_;

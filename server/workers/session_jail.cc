@@ -27,7 +27,8 @@ SessionJail::SessionJail(std::shared_ptr<WorkerHandle> first, Forks forks,
     : first_(std::move(first)),
       executor_(first_->job_socket().get_executor()),
       forks_(forks),
-      look_at_group_(std::move(look_at_group)) {}
+      look_at_group_(std::move(look_at_group)),
+      empty_(executor_) {}
 
 void SessionJail::begin() {
   constexpr pid_t kFirstPid = 2;
@@ -64,6 +65,7 @@ awaitable<void> SessionJail::hear() {
   first_->on_gone = nullptr;
   states_.clear();
   first_.reset();
+  empty_.set();
 }
 
 void SessionJail::take_end(const CellNotice& notice) {
@@ -187,16 +189,8 @@ awaitable<bool> SessionJail::finish(const Cell& cell, const std::shared_ptr<Cell
     drop(cell.from);
     if (on_state_lost) on_state_lost(cell.from);
   }
-  if (ended_) co_await await_empty();
+  if (ended_ && first_) co_await empty_.wait_until(Clock::now() + WorkerHandle::kKillTime);
   co_return is_done && !ended_;
-}
-
-awaitable<void> SessionJail::await_empty() {
-  net::steady_timer pause(executor_);
-  for (const Deadline end = Clock::now() + WorkerHandle::kKillTime; first_ && Clock::now() < end;) {
-    pause.expires_after(std::chrono::milliseconds(1));
-    co_await pause.async_wait(kAsTuple);
-  }
 }
 
 Outcome SessionJail::lost() const {

@@ -83,7 +83,6 @@ class SessionJail : public std::enable_shared_from_this<SessionJail> {
   enum class Verdict { kept, dropped };
 
   awaitable<void> hear();
-  awaitable<void> await_empty();
   void take(const sandbox::CellNotice& notice);
   void take_end(const sandbox::CellNotice& notice);
   void add_running(const std::shared_ptr<CellProcess>& cell);
@@ -107,6 +106,7 @@ class SessionJail : public std::enable_shared_from_this<SessionJail> {
   std::map<CellProcess*, std::weak_ptr<CellProcess>> cells_;  // all that run
   std::uint64_t memory_kills_ = 0;                            // as last seen
   std::optional<std::string> ended_;
+  Broadcast empty_;                 // no process of the jail is left
   std::optional<int> first_death_;  // of the first process, as from waitpid(2)
   bool was_out_of_memory_ = false;  // when it died
 };

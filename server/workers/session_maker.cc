@@ -129,6 +129,9 @@ awaitable<std::optional<GroupState>> SessionMaker::look_at_group(std::uint32_t w
   }
   const auto look = entry;
   co_await look->answered.wait_until(Clock::now() + kLookTime);
+  // The zygote may not have answered: the next caller asks again.
+  const auto open = looks_.find(worker_id);
+  if (open != looks_.end() && open->second == look) looks_.erase(open);
   co_return look->state;
 }
 
