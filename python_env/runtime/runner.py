@@ -84,12 +84,11 @@ def run(source: str, result_bytes: int, error_bytes: int, inputs=None, options=N
             os.chdir(directory)
     detail, files = [], []
     names = [name for name, _ in inputs[2]] if inputs[2] else ()
+    script = script_module.cell_of(source) if options.is_cell else script_module.script_of(source, names)
     if options.session_cell:
-        script = sessions.script_of(source, options.session_cell - 1, options.is_cell, names)
-        file = None if options.is_cell else script_module.file_for(script, inputs[2], patterns, "wb")
-    else:
-        script = script_module.cell_of(source) if options.is_cell else script_module.script_of(source, names)
-        file = None if options.is_cell else script_module.file_for(script, inputs[2], patterns)
+        script.filename = f"<cell {options.session_cell - 1}>"
+    mode = "wb" if options.session_cell else "xb"
+    file = None if options.is_cell else script_module.file_for(script, inputs[2], patterns, mode)
     kind, text = _run(script, inputs, options, result_bytes, detail if options.detail or options.is_cell else None)
     try:
         leftovers.write_out()

@@ -104,7 +104,7 @@ def _lines_of(source):
     return lines
 
 
-def file_for(script, files, patterns, mode="xb"):
+def file_for(script, files, patterns, mode):
     """Writes the script's own file, if it may be looked for; None if not. To be there before the script runs.
 
     files: (name, bytes) of those that were sent with it; patterns: of files that are returned. mode: of open(), which

@@ -16,13 +16,6 @@ _random_state = None
 _get_random, _set_random = random.getstate, random.setstate
 
 
-def script_of(source, number, is_cell, names):
-    """number: the cell's; is_cell: or a script, whose main() is called. names: of the files that were sent with it."""
-    script = script_module.cell_of(source) if is_cell else script_module.script_of(source, names)
-    script.filename = f"<cell {number}>"
-    return script
-
-
 def module_for(script):
     """With the names of the cells before. A script is not `__main__` while it runs, as everywhere."""
     global _module
