@@ -115,6 +115,36 @@ def run_examples(service, skipped_path, report):
             report["passed"] += 1
 
 
+def run_session(service, keeps_states, report):
+    """One more example: a session, an endless cell, an earlier state."""
+    report["seeds"] += 1
+
+    def ask(method, path, expected, **body):
+        status, raw = service.request(method, path, json.dumps(body) if body else None)
+        if status != expected:
+            raise ValueError(f"{method} {path} {body}: status {status}: {raw[:SHOWN]!r}")
+        return json.loads(raw) if raw else {}
+
+    try:
+        session = "/sessions/" + ask("POST", "/sessions", 201, code="x = 1")["session"]
+        try:
+            values = [ask("POST", f"{session}/execute", 200, code="x += 1; x")["result"] for _ in range(2)]
+            if keeps_states:
+                ask("POST", f"{session}/execute", 422, code="x = 0\nwhile True: pass", timeout_ms=500)
+                values += [ask("POST", f"{session}/execute", 200, code="x", at=at)["result"] for at in (2, 1, 0)]
+            if values != ([2, 3, 3, 2, 1] if keeps_states else [2, 3]):
+                raise ValueError(f"the cells of a session say {values}")
+        finally:
+            ask("DELETE", session, 204)
+        report["passed"] += 1
+    except (OSError, http.client.HTTPException, ValueError, KeyError) as error:
+        if "status 421" in str(error):  # the next request came to another instance
+            report["not_promised"].append("sessions over several instances")
+            report["seeds"] -= 1
+        else:
+            report["failures"].append(f"session: {error}")
+
+
 def constant_of(path, name, default):
     for statement in ast.parse(path.read_text()).body:
         if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == name:
@@ -208,6 +238,7 @@ def main():
                 "host_files": {} if isolation["features"].get("file_locks") else dict.fromkeys(SHARED_FILES),
             }
             run_examples(service, given.skip_path, report)
+            run_session(service, isolation["features"].get("checkpoints", False), report)
             run_attacks(service, target, paths, report)
         finally:
             own_victim.kill()

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from api_keys import KEY, line
+from processes import descendants_of, name_of
 from sessions import Session
 
 
@@ -163,7 +164,8 @@ def test_at_sigterm_a_running_cell_finishes_and_then_its_session_has_ended(start
     connection.putheader("Content-Length", "13")
     connection.endheaders()
     service.process.send_signal(signal.SIGTERM)
-    time.sleep(0.3)  # the head came in before the signal, the body comes after
+    # The head came in before the signal; the body comes once the idle session has ended: 2 states of 3, and the pool's own.
+    service.wait_until(lambda: [name_of(pid) for pid in descendants_of(service.process.pid)].count("pyexec-worker") == 3)
     connection.send(b'{"code": "1"}')
     last = connection.getresponse()
     assert last.status == 410 and b"the service stops" in last.read()

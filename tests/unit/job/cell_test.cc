@@ -3,27 +3,19 @@
 #include "server/job/job_defaults.h"
 #include "server/job/job_request.h"
 #include "tests/support/catch.h"
+#include "tests/support/job_caps.h"
 
 namespace pyexec {
 namespace {
 
-JobCaps caps() {
-  JobCaps caps = {};
-  caps.script_bytes = 100;
-  caps.input_bytes = 1000;
-  caps.timeout_ms = caps.memory_mb = caps.output_bytes = 1000;
-  caps.result_depth = 100;
-  return caps;
-}
-
 BadRequest refused(std::string_view body) {
-  const auto parsed = parse_job(body, caps());
+  const auto parsed = parse_job(body, test::small_caps());
   REQUIRE(!parsed.has_value());
   return parsed.error();
 }
 
 Job line(std::string_view text, std::string_view defaults) {
-  const JobCaps limits = caps();
+  const JobCaps limits = test::small_caps();
   const auto first = parse_batch_line(defaults, limits, plain_request(limits));
   REQUIRE(first.has_value());
   const auto parsed = parse_batch_line(text, limits, *first);
@@ -35,14 +27,14 @@ Job line(std::string_view text, std::string_view defaults) {
 }  // namespace
 
 TEST_CASE("code is a cell, and script is none", "[cell]") {
-  const auto cell = parse_job(R"({"code": "\ufeff1 + 1"})", caps());
+  const auto cell = parse_job(R"({"code": "\ufeff1 + 1"})", test::small_caps());
   REQUIRE(cell.has_value());
   CHECK(cell->job.script == "1 + 1");
   CHECK(cell->job.options.is_cell == 1);
-  const auto script = parse_job(R"({"script": "x", "code": null})", caps());
+  const auto script = parse_job(R"({"script": "x", "code": null})", test::small_caps());
   REQUIRE(script.has_value());
   CHECK(script->job.options.is_cell == 0);
-  CHECK(parse_job(R"({"code": ""})", caps()).has_value());
+  CHECK(parse_job(R"({"code": ""})", test::small_caps()).has_value());
 }
 
 TEST_CASE("both, or arguments for a main() that is not there, are refused", "[cell]") {
@@ -50,7 +42,7 @@ TEST_CASE("both, or arguments for a main() that is not there, are refused", "[ce
         "a request has 'script' or 'code', not both");
   CHECK(refused(R"({"code": "y", "args": [1]})").message ==
         "'args' field is for main() of a 'script', and this is 'code'");
-  CHECK(parse_job(R"({"code": "y", "args": null})", caps()).has_value());
+  CHECK(parse_job(R"({"code": "y", "args": null})", test::small_caps()).has_value());
   CHECK(refused(R"({"code": 3})").message == "'code' field must be a string, not a number");
   CHECK(refused(R"({"code": null})").message == "'code' field must be a string, not null");
   CHECK(refused(R"({"code": ")" + std::string(101, 'x') + "\"}").message ==

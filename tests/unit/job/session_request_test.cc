@@ -1,39 +1,31 @@
 // Requests for sessions and their cells.
 #include "server/job/job_request.h"
 #include "tests/support/catch.h"
+#include "tests/support/job_caps.h"
 
 namespace pyexec {
 namespace {
 
 constexpr std::uint64_t kIdle = 600;
 
-JobCaps caps() {
-  JobCaps caps = {};
-  caps.script_bytes = 100;
-  caps.input_bytes = 1000;
-  caps.timeout_ms = caps.memory_mb = caps.output_bytes = 1000;
-  caps.result_depth = 100;
-  return caps;
-}
-
 JobRequest cell(std::string_view body) {
-  const auto parsed = parse_cell(body, caps());
+  const auto parsed = parse_cell(body, test::small_caps());
   INFO((parsed ? "" : parsed.error().message));
   REQUIRE(parsed.has_value());
   return *parsed;
 }
 JobRequest session(std::string_view body) {
-  const auto parsed = parse_session(body, caps(), kIdle);
+  const auto parsed = parse_session(body, test::small_caps(), kIdle);
   INFO((parsed ? "" : parsed.error().message));
   REQUIRE(parsed.has_value());
   return *parsed;
 }
 std::string problem_of_cell(std::string_view body) {
-  const auto parsed = parse_cell(body, caps());
+  const auto parsed = parse_cell(body, test::small_caps());
   return parsed ? "" : parsed.error().message;
 }
 std::string problem_of_session(std::string_view body) {
-  const auto parsed = parse_session(body, caps(), kIdle);
+  const auto parsed = parse_session(body, test::small_caps(), kIdle);
   return parsed ? "" : parsed.error().message;
 }
 
@@ -83,9 +75,9 @@ TEST_CASE("what is no set-up of a session is refused", "[session_request]") {
 }
 
 TEST_CASE("other requests have neither", "[session_request]") {
-  CHECK(parse_job(R"({"code": "1", "at": 1})", caps()).error().message ==
+  CHECK(parse_job(R"({"code": "1", "at": 1})", test::small_caps()).error().message ==
         "unknown field 'at', which is for cells of a session");
-  CHECK(parse_job(R"({"code": "1", "idle_s": 1})", caps()).error().message ==
+  CHECK(parse_job(R"({"code": "1", "idle_s": 1})", test::small_caps()).error().message ==
         "unknown field 'idle_s', which is for a new session");
 }
 
