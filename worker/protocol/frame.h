@@ -56,7 +56,6 @@ std::string encode_fork();
 // pid: the new process's own, in its jail.
 std::string encode_forked(std::uint64_t pid);
 inline constexpr std::size_t kForkFds = 3;
-inline constexpr std::size_t kForkedBodyBytes = kSectionHeaderBytes + 8;
 
 // Return nullopt if the bytes are not exactly what the encoders above write.
 std::optional<FrameHeader> decode_header(std::span<const std::byte, kFrameHeaderBytes> bytes);
