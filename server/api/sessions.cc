@@ -1,7 +1,6 @@
 #include "server/api/sessions.h"
 
-#include <array>
-#include <ctime>
+#include <fmt/chrono.h>
 
 #include "server/api/run_and_answer.h"
 #include "server/base/utf8.h"
@@ -15,12 +14,7 @@ namespace {
 constexpr const char* kSessionHeader = "Pyexec-Session";
 
 std::string iso_time(Session::WallClock::time_point when) {
-  const std::time_t seconds = Session::WallClock::to_time_t(when);
-  std::tm parts = {};
-  ::gmtime_r(&seconds, &parts);
-  std::array<char, 32> text;
-  const std::size_t size = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return {text.data(), size};
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(Session::WallClock::to_time_t(when)));
 }
 
 Response refused_with(const Outcome& outcome) {
