@@ -51,4 +51,10 @@ inline Usage usage_of(const rusage& raw) {
   return {ns(raw.ru_utime) + ns(raw.ru_stime), static_cast<std::uint64_t>(raw.ru_maxrss) * 1024};
 }
 
+// What was added since `before`. A peak can be less than an earlier one: the kernel counts pages
+// for each processor, and adds them up now and then.
+inline std::uint64_t added(std::uint64_t before, std::uint64_t now) {
+  return now > before ? now - before : 0;
+}
+
 }  // namespace pyexec::sandbox

@@ -97,7 +97,8 @@ Done read_and_run(const Interpreter& interpreter, const WorkerStart& start,
     const std::uint64_t began_ns = sandbox::monotonic_ns();
     Report report = interpreter.run(job, start.caps);
     report.times = {began_ns, sandbox::monotonic_ns()};
-    if (is_of_session) report.times.grown_bytes = own_usage().peak_rss_bytes - before;
+    if (is_of_session)
+      report.times.grown_bytes = sandbox::added(before, own_usage().peak_rss_bytes);
     return {encode_report(report), is_of_session};
   } catch (const std::bad_alloc&) {  // the job's input or output is larger than its memory
     return {encode_report({ReportKind::memory_limit, "memory limit exceeded"}), is_of_session};
