@@ -116,8 +116,10 @@ awaitable<net::ip::tcp::acceptor> start(Application& app, LauncherClient& launch
                       ", under which the server runs, must be able to read the file of API keys, "
                       "which holds hashes only: " +
                       *problem);
-  app.engine.sessions.set_forks(probed->has_processes == 1 ? SessionJail::Forks::yes
-                                                           : SessionJail::Forks::no);
+  const auto forks = probed->has_processes == 1 ? SessionJail::Forks::yes : SessionJail::Forks::no;
+  app.engine.sessions.set_forks(forks);
+  app.engine.templates.set_host(
+      {forks, probed->keeps_jails == 1, [&engine = app.engine] { return engine.image(); }});
   if (const auto problem = co_await app.engine.pool.start(probed->job_uids))
     refuse_to_start("cannot provide isolation level " + std::to_string(probed->level) + " (" +
                     isolation_name(probed->level) + "): " + *problem);
@@ -230,8 +232,7 @@ void tell_failure(const Config& config, Log& log, const std::exception& error) {
       tell_failure(config, log, error);
       exit_code = kExitFailure;
     }
-    app.engine.sessions.close();
-    app.engine.pool.close();
+    app.engine.close();
     launcher.close();
     context.stop();
   });

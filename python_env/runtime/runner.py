@@ -27,6 +27,7 @@ import _pyexec_returned_files as returned_files
 import _pyexec_script_module as script_module
 import _pyexec_sessions as sessions
 import _pyexec_sources as sources
+import _pyexec_templates as templates
 import _pyexec_uploads as uploads
 from _pyexec_report_kinds import EXCEPTION, EXITED, INVALID_ARGUMENTS, INVALID_SCRIPT, MEMORY_LIMIT
 from _pyexec_report_kinds import NOT_SERIALIZABLE, OUTPUT_LIMIT, VALUE
@@ -36,10 +37,9 @@ NO_MAIN_RAN = (INVALID_SCRIPT, INVALID_ARGUMENTS)
 OUT_OF_MEMORY = "memory limit exceeded"
 
 # Of a report; `nan` is the request's field.
-ReportOptions = namedtuple("ReportOptions", "detail patterns files_bytes files_count files_depth denied nan is_cell session_cell", defaults=(results.ERROR, False, 0))
+ReportOptions = namedtuple("ReportOptions", "detail patterns files_bytes files_count files_depth denied nan is_cell session_cell template is_call", defaults=(results.ERROR, False, 0, 0, False))
 _NO_OPTIONS = ReportOptions(False, (), 0, 0, 0, ())
 _NO_INPUTS = ("", b"", (), ())
-_MISSING = object()
 # Found before any script can rebind them.
 _seed_random = super(random.Random, random._inst).seed
 _set_native_id, _getpid = threading.main_thread()._set_native_id, os.getpid
@@ -72,7 +72,8 @@ def run(source: str, result_bytes: int, error_bytes: int, inputs=None, options=N
     standard input as bytes, files and variables of the environment as lists of (name, bytes)).
     options: None, or (whether detail is wanted, patterns of the files to return, most bytes and most
     of those files, most directories above one, modules that must not be imported, what NaN is, whether
-    the source is a cell instead of a script, 1 + the number of a session's cell or 0).
+    the source is a cell instead of a script, 1 + the number of a session's cell or 0, the part in a template, whether
+    the source is the name of a function).
     detail: [(name, value as UTF-8 bytes)] of a failure, where wanted; what a cell shows of its value. files: [(name,
     bytes)].
     """
@@ -84,16 +85,18 @@ def run(source: str, result_bytes: int, error_bytes: int, inputs=None, options=N
             os.chdir(directory)
     detail, files = [], []
     names = [name for name, _ in inputs[2]] if inputs[2] else ()
-    script = script_module.cell_of(source) if options.is_cell else script_module.script_of(source, names)
-    if options.session_cell:
-        script.filename = f"<cell {options.session_cell - 1}>"
+    script = sessions.script_for(source, names, options)
     mode = "wb" if options.session_cell else "xb"
-    file = None if options.is_cell else script_module.file_for(script, inputs[2], patterns, mode)
+    has_file = not options.is_cell and not options.is_call
+    file = script_module.file_for(script, inputs[2], patterns, mode) if has_file else None
+    was_open = templates.open_descriptors() if options.template == templates.SETUP else None
     kind, text = _run(script, inputs, options, result_bytes, detail if options.detail or options.is_cell else None)
     try:
         leftovers.write_out()
     except BaseException:  # a signal handler of the script, or what it has made of Python
         pass
+    if was_open is not None:
+        kind, text = templates.finish(kind, text, was_open)
     if patterns and kind not in NO_MAIN_RAN:
         if file is not None:
             file.take_away()
@@ -156,20 +159,11 @@ def _value_of(script, code, calls, inputs, session_cell):
     logging._startTime = _now()
     if type(code) is cells.Cell:
         return code.value(module.__dict__, _awaited)
-    try:
-        exec(code, module.__dict__)
-    except SystemExit as stop:
-        if calls is None or not calls.is_end(stop):
-            raise
-    main = module.__dict__.get("main", _MISSING)
-    if main is _MISSING:
-        raise sources.Refused(INVALID_SCRIPT, "Script must contain a main() function" + hints.for_snippet(script.source))
-    if not callable(main):
-        raise sources.Refused(INVALID_SCRIPT, f"'main' must be a function, not {type(main).__name__}")
+    main, name = sources.function_of(script, code, calls, module.__dict__)
     if calls is not None and calls.began and not args and not kwargs:
         return calls.value  # the script has called it by itself
     if inputs[0] != "":
-        problem = job_inputs.mismatch(main, args, kwargs)
+        problem = job_inputs.mismatch(main, args, kwargs, name)
         if problem is not None:
             raise sources.Refused(INVALID_ARGUMENTS, problem)
     value = main(*args, **kwargs)

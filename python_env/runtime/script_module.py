@@ -26,10 +26,11 @@ directory = DEFAULT_DIRECTORY  # of the job: its TMPDIR
 class Script:
     """filename: that of its code, whatever directory the job has."""
 
-    __slots__ = ("source", "name", "filename")
+    __slots__ = ("source", "name", "filename", "called")
 
-    def __init__(self, source, name, filename):
-        self.source, self.name, self.filename = source, name, filename
+    def __init__(self, source, name, filename, called=None):
+        """called: the function that there is to call, where there is no source."""
+        self.source, self.name, self.filename, self.called = source, name, filename, called
 
 
 class Loader:

@@ -8,12 +8,25 @@ import sys
 import types
 
 import _pyexec_script_module as script_module
+import _pyexec_templates as templates
 from _pyexec_script_module import MAIN_NAME
 
 _module = None  # nothing has run yet
 _random_state = None
 # Found before any script can rebind them.
 _get_random, _set_random = random.getstate, random.setstate
+
+
+def script_for(source, names, options):
+    """names: of the files that were sent with it. options: ReportOptions."""
+    if options.is_call:
+        return script_module.Script("", MAIN_NAME, f"<call of {source}>", source)
+    script = script_module.cell_of(source) if options.is_cell else script_module.script_of(source, names)
+    if options.template == templates.SETUP:
+        script.filename = templates.NAME
+    elif options.session_cell and not options.template:
+        script.filename = f"<cell {options.session_cell - 1}>"
+    return script
 
 
 def module_for(script):

@@ -38,7 +38,9 @@ struct CellNotice {
   Kind kind;
   pid_t pid;
   std::int32_t wait_status;  // ended: as from waitpid(2)
-  std::uint32_t reserved;
+  // done: 1 if no process or thread was made in the jail after the cell's own process, by the
+  // kernel's count.
+  std::uint32_t was_alone;
   Usage usage;  // ended: from its fork on
 };
 

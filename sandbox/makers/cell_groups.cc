@@ -133,7 +133,8 @@ void CellGroups::serve(OnOther on_other, void* context) {
     const bool is_done = command.order == CellOrder::settle
                              ? command.pid >= kFirst - 1 && settle(command.pid)
                              : command.pid >= kFirst && kill(command.pid);
-    if (!tell({is_done ? Kind::done : Kind::failed, command.pid, 0, 0, {}})) break;
+    const std::uint32_t was_alone = newest() == command.pid ? 1 : 0;
+    if (!tell({is_done ? Kind::done : Kind::failed, command.pid, 0, was_alone, {}})) break;
   }
 }
 

@@ -48,7 +48,7 @@ SetupError mount_scratch(const Plan& plan, const Limits& limits) {
                   plan.job_uid(), plan.job_uid(), rows[i].mode,
                   static_cast<unsigned long long>(rows[i].bytes),
                   static_cast<unsigned long long>(limits.tmp_inodes));
-    const bool is_kept = plan.reuse == Reuse::if_untouched;
+    const bool is_kept = plan.reuse == Reuse::if_untouched || plan.tenant == Tenant::session;
     const unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC | (is_kept ? +MS_NOATIME : 0);
     int mounted = ::mount("pyexec-scratch", rows[i].path, "tmpfs", flags, options);
     // gVisor has no inode limit, and counts inodes as its own memory.

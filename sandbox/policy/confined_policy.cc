@@ -190,7 +190,16 @@ std::vector<SyscallRule> session_rules() {
            EPERM,
            "only a new cell begins a group (worker/job/fork_state.cc), or a script that means to "
            "leave its own: the end of its session finds it"},
-          {{SYS_setsid}, never(), EPERM, "a session of its own is a group of its own"}};
+          {{SYS_setsid}, never(), EPERM, "a session of its own is a group of its own"},
+          {{SYS_kill, SYS_tgkill, SYS_rt_sigqueueinfo},
+           {{Condition{0, Test::differs, 1}, Condition{0, Test::differs, 2},
+             Condition{0, Test::differs, 0xffffffff}, Condition{0, Test::differs, 0xfffffffe}}},
+           EPERM,
+           "signals to all but the init and the first process, from which others are forked"},
+          {{SYS_tkill, SYS_pidfd_open},
+           {{Condition{0, Test::differs, 1}, Condition{0, Test::differs, 2}}},
+           EPERM,
+           "the same"}};
 }
 
 }  // namespace
@@ -200,7 +209,7 @@ Policy policy_for(const Plan& plan) {
   if (plan.files == Files::shared) replace_rules(policy, shared_files_rules());
   if (plan.sessions == Sessions::one) replace_rules(policy, scheduler_rules());
   if (!plan.namespaces()) replace_rules(policy, one_process_rules());
-  if (!plan.namespaces() || plan.reuse == Reuse::if_untouched)
+  if (!plan.namespaces() || plan.reuse == Reuse::if_untouched || plan.tenant == Tenant::session)
     replace_rules(policy, named_file_rules());
   if (plan.users == Users::one_mapped) replace_rules(policy, one_uid_rules());
   if (plan.builder == Builder::unshare) replace_rules(policy, unshare_rules());

@@ -134,6 +134,7 @@ awaitable<void> take_item(std::shared_ptr<Batch> batch, JsonItems::Item item,
                             "the line with 'defaults' was refused: " + *batch->defaults_problem);
   if (const auto problem = batch->api.engine.problem_with(request))
     co_return batch->refuse(request.id_json, 400, *problem);
+  request.owner = batch->exchange.owner();
   co_await begin(batch, std::move(request), principal);
 }
 

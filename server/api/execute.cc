@@ -19,6 +19,9 @@ awaitable<std::optional<Response>> execute(Api& api, Exchange& exchange) {
   auto request = co_await api.offload.run(body->size(), read);
   if (!request) co_return refused(request.error());
   if (const auto problem = api.engine.problem_with(*request)) co_return refused({400, *problem});
+  request->owner = exchange.owner();
+  if (const auto missing = api.engine.templates.problem_with(*request))
+    co_return execute_error(missing->kind, outcome_status(missing->kind), missing->error);
   RequestRecord& record = exchange.record();
   api.metrics.observe(RequestPhase::parse, record.phases[RequestPhase::parse] = lap.ns());
 

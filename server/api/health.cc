@@ -65,6 +65,7 @@ Response metrics(Api& api) {
   const auto& zygote = api.engine.pool.zygote();
   Present present = {.pool = api.engine.pool.state(),
                      .sessions = api.engine.sessions.count(),
+                     .templates = api.engine.templates.count(),
                      .running_limit = api.engine.pool.limits().running_jobs,
                      .body_bytes = api.http.body_room.held(),
                      .answer_bytes = api.http.answer_room.held(),

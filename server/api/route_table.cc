@@ -25,8 +25,9 @@ bool matches(const Route& route, std::string_view path, PathParts& parts) {
     if (rest.empty() || (is_last && !pattern.empty()) || (!is_last && pattern.empty()))
       return false;
     const std::string_view part = take_part(rest);
-    const bool is_name = wanted == "{session}";
-    if (is_name) parts.session = part;
+    const bool is_name = wanted.starts_with('{');
+    if (wanted == "{session}") parts.session = part;
+    if (wanted == "{template}") parts.template_name = part;
     if (is_name ? part.empty() : wanted != part) return false;
   }
   return rest.empty();

@@ -19,6 +19,9 @@ namespace pyexec {
   X(session_execute, post, "/sessions/{session}/execute", jobs)      \
   X(session_put_file, put, "/sessions/{session}/files/{file}", jobs) \
   X(session_get_file, get, "/sessions/{session}/files/{file}", jobs) \
+  X(template_put, put, "/templates", jobs)                           \
+  X(templates_list, get, "/templates", jobs)                         \
+  X(template_end, delete_, "/templates/{template}", jobs)            \
   X(queue_pubsub, post, "/queue/pubsub", jobs)                       \
   X(queue_tasks, post, "/queue/tasks", jobs)                         \
   X(health, get, "/health", service)                                 \
@@ -53,7 +56,7 @@ inline constexpr Route kRoutes[] = {
 
 // The parts of a path that were in braces, as they were sent.
 struct PathParts {
-  std::string_view session, file;
+  std::string_view session, template_name, file;
 };
 
 // Whether `path` is of this route. Fills `parts` if so.

@@ -7,6 +7,7 @@
 #include "server/api/queue/queue_reply.h"
 #include "server/api/route_table.h"
 #include "server/api/sessions.h"
+#include "server/api/templates.h"
 #include "server/base/fill.h"
 #include "server/http/content_encoding.h"
 #include "server/http/own_address.h"
@@ -96,6 +97,23 @@ awaitable<std::optional<Response>> answer_session_get_file(Call call) {
   const auto running = let_in(call.api, call.exchange);
   if (!running) co_return running.error();
   co_return co_await get_session_file(call.api, call.exchange, call.parts);
+}
+
+awaitable<std::optional<Response>> answer_template_put(Call call) {
+  const auto running = let_in(call.api, call.exchange);
+  if (!running) co_return running.error();
+  if (auto problem = problem_with_body(call.exchange.head())) co_return problem;
+  co_return co_await put_template(call.api, call.exchange);
+}
+awaitable<std::optional<Response>> answer_templates_list(Call call) {
+  const auto principal = recognise(call.api, call.exchange);
+  if (!principal) co_return principal.error();
+  co_return list_templates(call.api, call.exchange);
+}
+awaitable<std::optional<Response>> answer_template_end(Call call) {
+  const auto principal = recognise(call.api, call.exchange);
+  if (!principal) co_return principal.error();
+  co_return end_template(call.api, call.exchange, call.parts.template_name);
 }
 
 awaitable<std::optional<Response>> answer_batch(Call call) {

@@ -106,9 +106,10 @@ awaitable<std::optional<Response>> open_session(Api& api, Exchange& exchange) {
     return parse_session(body->empty() ? "{}" : *body, api.engine.caps,
                          static_cast<std::uint64_t>(sessions.limits.idle.count()));
   };
-  const auto request = co_await api.offload.run(body->size(), read);
+  auto request = co_await api.offload.run(body->size(), read);
   if (!request) co_return refused(request.error());
   if (const auto problem = api.engine.problem_with(*request)) co_return refused({400, *problem});
+  request->owner = exchange.owner();
   sandbox::Lap lap;
   const auto permit = admit(api, exchange, lap);
   if (!permit) co_return permit.error();

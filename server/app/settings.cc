@@ -80,7 +80,15 @@ EngineLimits engine_limits(const Config& config) {
                        .life = std::chrono::seconds(config.session_life_s),
                        .kept_states = config.session_states,
                        .memory_bytes = config.session_memory_mb * kMiB,
-                       .running_cells = config.running_jobs}};
+                       .running_cells = config.running_jobs,
+                       .make_time = milliseconds(config.zygote_start_ms)},
+          .templates = {.templates = config.templates,
+                        .templates_per_owner = config.templates_per_key,
+                        .idle = std::chrono::seconds(config.template_idle_s),
+                        .jails = config.template_jails,
+                        .memory_bytes = config.template_memory_mb * kMiB,
+                        .running_jobs = config.running_jobs,
+                        .make_time = milliseconds(config.zygote_start_ms)}};
 }
 
 AccessSettings access_settings(const Config& config) {

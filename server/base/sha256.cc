@@ -13,4 +13,12 @@ std::optional<Sha256> sha256(std::string_view text) {
   return hash;
 }
 
+std::string as_hex(const Sha256& hash) {
+  constexpr const char* kDigits = "0123456789abcdef";
+  std::string text;
+  for (const std::uint8_t byte : hash)
+    text.append(1, kDigits[byte >> 4]).append(1, kDigits[byte & 15]);
+  return text;
+}
+
 }  // namespace pyexec

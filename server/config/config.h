@@ -59,6 +59,11 @@ struct Config {
   std::uint64_t session_life_s;
   std::uint64_t session_states;
   std::uint64_t session_memory_mb;
+  std::uint64_t templates;
+  std::uint64_t templates_per_key;
+  std::uint64_t template_idle_s;
+  std::uint64_t template_jails;
+  std::uint64_t template_memory_mb;
   std::uint64_t share_port;  // 0 or 1
   std::uint64_t allow_weak;  // 0 or 1
 };

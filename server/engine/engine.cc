@@ -34,12 +34,29 @@ Engine::Engine(net::any_io_executor executor, const EngineLimits& limits, Launch
       admission(limits.pool.running_jobs + limits.queued_jobs),
       batch_share(batch_limits(limits.pool.running_jobs)),
       pool(executor, limits.pool, launcher, telemetry),
-      sessions({executor, launcher, telemetry, offload, pool.ids(), caps}, limits.sessions,
-               limits.pool.zygotes),
+      session_maker({executor, launcher, telemetry, sandbox::Tenant::session}, limits.pool.zygotes,
+                    pool.ids()),
+      templates({executor, session_maker, telemetry, offload, caps}, limits.templates),
+      sessions({executor, telemetry, offload, session_maker, templates, caps}, limits.sessions),
       most_tries_(limits.pool.workers + 1),
       metrics_(telemetry.metrics),
       offload_(offload),
       lifecycle_(lifecycle) {}
+
+std::string Engine::image() const {
+  const auto& zygote = pool.zygote();
+  std::string text = PYEXEC_VERSION;
+  if (zygote)
+    for (const char* version : {zygote->python.data(), zygote->numpy.data(), zygote->pandas.data()})
+      text += ' ' + version;
+  return text;
+}
+
+void Engine::close() {
+  templates.close();
+  session_maker.close();
+  pool.close();
+}
 
 Outcome Engine::without_worker(const Cancellation& cancellation) {
   if (lifecycle_.is_draining()) {
@@ -74,6 +91,11 @@ std::shared_ptr<JobOutput> output_for(const JobRequest& request) {
 
 awaitable<Outcome> Engine::run(const JobRequest& request, Rank rank,
                                std::shared_ptr<JobOutput> output, Cancellation& cancellation) {
+  if (!request.template_name.empty()) {
+    auto on_template = templates.run(request, std::move(output), cancellation);
+    Outcome outcome = co_await std::move(on_template);
+    co_return outcome;
+  }
   const std::uint64_t admitted_ns = sandbox::monotonic_ns();
   const Deadline deadline = Clock::now() + std::chrono::milliseconds(request.timeout_ms);
   const Accounting accounting =

@@ -29,6 +29,7 @@ struct EngineLimits {
   PoolLimits pool;
   std::uint64_t queued_jobs;  // single jobs that wait, beyond those that run
   SessionLimits sessions;
+  TemplateLimits templates;
 };
 
 // On the server's thread. `launcher` and the other references must outlive it.
@@ -37,12 +38,18 @@ class Engine {
   Engine(net::any_io_executor executor, const EngineLimits& limits, LauncherClient& launcher,
          const Telemetry& telemetry, Offload& offload, const Lifecycle& lifecycle);
 
+  // The versions of what runs in a jail.
+  std::string image() const;
+  // Ends what outlives a request. To be called before the launcher ends.
+  void close();
+
   // Returns why jobs of this service cannot do what `request` asks for, or nullopt if they can.
   std::optional<std::string> problem_with(const JobRequest& request) const;
 
-  // Waits for a worker by `rank` and runs the job there. A worker that is lost before it has read
-  // the job is replaced by another. The deadline counts from this call, so it includes time in the
-  // queue. Fills `output`. The outcome is `busy` if no worker became free in time.
+  // Runs a job on its template, if it names one. Else waits for a worker by `rank` and runs the job
+  // there. A worker that is lost before it has read the job is replaced by another. The deadline
+  // counts from this call, so it includes time in the queue. Fills `output`. The outcome is `busy`
+  // if no worker became free in time.
   awaitable<Outcome> run(const JobRequest& request, Rank rank, std::shared_ptr<JobOutput> output,
                          Cancellation& cancellation);
 
@@ -50,6 +57,8 @@ class Engine {
   Admission admission;     // of single jobs
   BatchShare batch_share;  // of jobs of batches
   Pool pool;
+  SessionMaker session_maker;  // of the jails of sessions and templates
+  Templates templates;
   Sessions sessions;
   Isolation isolation;  // known before the first job
 

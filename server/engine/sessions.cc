@@ -24,19 +24,37 @@ Outcome busy(const std::string& why) {
 
 }  // namespace
 
-Sessions::Sessions(const Parts& parts, const SessionLimits& limits_of, const ZygoteLife& zygotes)
+Sessions::Sessions(const Parts& parts, const SessionLimits& limits_of)
     : limits(limits_of),
       instance(random_hex(kInstanceBytes)),
       parts_(parts),
-      maker_({parts.executor, parts.launcher, parts.telemetry, sandbox::Tenant::session}, zygotes,
-             parts.ids),
-      turns_(limits.running_cells),
-      make_time_(zygotes.start) {}
+      turns_(limits.running_cells) {}
 
 void Sessions::give_up_place(const std::string& owner) {
   --places_taken_;
   const auto entry = places_.find(owner);
   if (entry != places_.end() && --entry->second == 0) places_.erase(entry);
+}
+
+// A new jail, or one in which a template's set-up has run.
+awaitable<boost::system::result<std::shared_ptr<SessionJail>, Outcome>> Sessions::jail_for(
+    const JobRequest& setup, Cancellation& cancellation) {
+  const Deadline deadline = Clock::now() + limits.make_time;
+  if (!setup.template_name.empty()) {
+    auto taking = parts_.templates.take_jail(setup, deadline, cancellation);
+    auto taken = co_await std::move(taking);
+    co_return std::move(taken);
+  }
+  auto made = co_await parts_.maker.make(deadline, cancellation);
+  if (!made.first) {
+    if (!made.problem.empty()) parts_.telemetry.log.warn("no session: " + made.problem);
+    co_return busy("no session could be made in time; try again later");
+  }
+  const std::uint32_t worker = made.first->id();
+  const auto jail = std::make_shared<SessionJail>(
+      std::move(made.first), forks_, [this, worker] { return parts_.maker.look_at_group(worker); });
+  jail->begin();
+  co_return jail;
 }
 
 awaitable<Sessions::Opened> Sessions::open(const JobRequest& setup, std::string owner,
@@ -55,18 +73,13 @@ awaitable<Sessions::Opened> Sessions::open(const JobRequest& setup, std::string 
   const auto place = std::shared_ptr<void>(nullptr, [this, owner](void*) { give_up_place(owner); });
 
   const std::uint64_t admitted_ns = sandbox::monotonic_ns();
-  auto made = co_await maker_.make(Clock::now() + make_time_, cancellation);
+  auto waiting = jail_for(setup, cancellation);
+  auto taken = co_await std::move(waiting);
   const std::uint64_t made_ns = sandbox::monotonic_ns();
   // The set-up's own time: the first session waits until its zygote is warm.
   const Deadline deadline = Clock::now() + std::chrono::milliseconds(setup.timeout_ms);
-  if (!made.first) {
-    if (!made.problem.empty()) parts_.telemetry.log.warn("no session: " + made.problem);
-    co_return Opened{nullptr, busy("no session could be made in time; try again later")};
-  }
-  const std::uint32_t worker = made.first->id();
-  const auto jail = std::make_shared<SessionJail>(
-      std::move(made.first), forks_, [this, worker] { return maker_.look_at_group(worker); });
-  jail->begin();
+  if (!taken) co_return Opened{nullptr, taken.error()};
+  const std::shared_ptr<SessionJail> jail = *std::move(taken);
   co_await jail->memory_bytes();  // counts from here
   JobRequest request = setup;
   request.job.options.session_cell = 1;
@@ -266,10 +279,6 @@ void Sessions::drain() {
   for (const auto& [id, entry] : sessions_)
     if (entry.session->running() == 0) idle.push_back(id);
   for (const std::string& id : idle) end(id, SessionEnd::stopping);
-}
-
-void Sessions::close() {
-  maker_.close();
 }
 
 SessionCount Sessions::count() const {

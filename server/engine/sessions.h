@@ -12,6 +12,7 @@
 #include "server/base/lifecycle.h"
 #include "server/base/turns.h"
 #include "server/engine/session.h"
+#include "server/engine/templates.h"
 #include "server/workers/session_maker.h"
 
 namespace pyexec {
@@ -22,19 +23,20 @@ struct SessionLimits {
   std::uint64_t kept_states;
   std::uint64_t memory_bytes;  // of a session; half of it is for states that are kept
   std::uint64_t running_cells;
+  std::chrono::milliseconds make_time;  // for a jail, and at first for the zygote
 };
 
 class Sessions {
  public:
   struct Parts {
     net::any_io_executor executor;
-    LauncherClient& launcher;
     Telemetry telemetry;
     Offload& offload;
-    WorkerIds& ids;
+    SessionMaker& maker;
+    Templates& templates;
     const JobCaps& caps;
   };
-  Sessions(const Parts& parts, const SessionLimits& limits, const ZygoteLife& zygotes);
+  Sessions(const Parts& parts, const SessionLimits& limits);
 
   const SessionLimits limits;
   // Names this instance at the beginning of each id.
@@ -67,7 +69,6 @@ class Sessions {
   void end(const std::string& id, SessionEnd why);
   // Ends those that run no cell now, and the others once they run none. No more are made.
   void drain();
-  void close();
 
   SessionCount count() const;
 
@@ -78,6 +79,8 @@ class Sessions {
     std::string owner;
     SessionEnd why;
   };
+  awaitable<boost::system::result<std::shared_ptr<SessionJail>, Outcome>> jail_for(
+      const JobRequest& setup, Cancellation& cancellation);
   awaitable<Outcome> run_on(Session& session, const JobRequest& request,
                             std::shared_ptr<JobOutput> output, Cancellation& cancellation,
                             bool is_cell);
@@ -90,9 +93,7 @@ class Sessions {
 
   const Parts parts_;
   SessionJail::Forks forks_ = SessionJail::Forks::no;
-  SessionMaker maker_;
   Turns turns_;
-  const std::chrono::milliseconds make_time_;  // for a jail, and at first for the zygote
   struct Entry {
     std::shared_ptr<Session> session;
     std::shared_ptr<net::steady_timer> expiry;

@@ -107,6 +107,7 @@ void add_answer(ObjectWriter& members, const Outcome& outcome, const JobOutput& 
   add_result(members, outcome);
   const OutcomeKind kind = outcome.kind;
   const bool was_refused = kind == OutcomeKind::busy || kind == OutcomeKind::gone ||
+                           kind == OutcomeKind::unknown_template ||
                            kind == OutcomeKind::invalid_request;
   if (was_refused) return;  // there was no job
   members.text("stdout", output.standard.text());

@@ -10,6 +10,12 @@ constexpr std::uint64_t kLeastProgressMs = 100, kMostProgressMs = 3'600'000;
 
 }  // namespace
 
+bool is_template_name(std::string_view text) {
+  constexpr std::string_view kBegin = "sha256:", kDigits = "0123456789abcdef";
+  return text.starts_with(kBegin) && text.size() == kBegin.size() + 64 &&
+         text.find_first_not_of(kDigits, kBegin.size()) == std::string_view::npos;
+}
+
 FieldValues::FieldValues(const JobCaps& caps, std::uint64_t most_idle_s)
     : request(plain_request(caps)),
       args(caps.result_depth),
@@ -37,6 +43,17 @@ void FieldValues::report_type(const JsonEvent& event, const char* wanted) {
 
 void FieldValues::take_code(const JsonEvent& event) {
   take_script(event);
+}
+void FieldValues::take_call(const JsonEvent& event) {
+  take_text(event, request.job.script);
+}
+void FieldValues::take_template(const JsonEvent& event) {
+  take_text(event, request.template_name);
+  const std::string& name = request.template_name;
+  if (event.what == JsonEvent::What::string && !is_template_name(name))
+    report(
+        "'template' field must be a name that PUT /templates has answered: \"sha256:\" and 64 "
+        "digits");
 }
 void FieldValues::take_script(const JsonEvent& event) {
   take_text(event, request.job.script);

@@ -15,8 +15,9 @@ void take_over(const JobRequest& defaults, const std::set<std::string_view>& sai
                JobRequest& request) {
   Job& job = request.job;
   const Job& other = defaults.job;
-  const bool has_source = said.contains("script") || said.contains("code");
+  const bool has_source = said.contains("script") || said.contains("code") || said.contains("call");
   if (!has_source) job.script = other.script;
+  if (!said.contains("template")) request.template_name = defaults.template_name;
   if (!said.contains("args") && !said.contains("code")) job.args = other.args;
   if (!said.contains("stdin")) job.stdin_text = other.stdin_text;
   if (!said.contains("files")) job.files = other.files;
@@ -33,8 +34,12 @@ void take_over(const JobRequest& defaults, const std::set<std::string_view>& sai
     job.options.error_detail = own.error_detail;
     job.options.nan_is_null = own.nan_is_null;
     job.options.is_cell = own.is_cell;
+    job.options.is_call = own.is_call;
   }
-  if (!has_source) job.options.is_cell = other.options.is_cell;
+  if (!has_source) {
+    job.options.is_cell = other.options.is_cell;
+    job.options.is_call = other.options.is_call;
+  }
   if (!said.contains("nan")) job.options.nan_is_null = other.options.nan_is_null;
   if (!said.contains("verbose")) {
     request.detail = defaults.detail;

@@ -10,13 +10,16 @@
 namespace pyexec {
 
 // Where a field belongs: to every job, to a line of a batch, only to the first line of a batch, to
-// a cell of a session, or to a new session, which has the fields of `is_of_setup` too.
+// a cell of a session, or to a new session. A new session and a template have the fields of
+// `is_of_setup` too.
 enum class FieldOf { job, batch_line, batch_header, cell, session };
 
 // name, owner; openapi.yaml explains each
 #define PYEXEC_JOB_FIELDS(X)   \
   X(script, job)               \
   X(code, job)                 \
+  X(call, job)                 \
+  X(template, job)             \
   X(args, job)                 \
   X(stdin, job)                \
   X(files, job)                \
@@ -44,7 +47,8 @@ inline constexpr JobField kJobFields[] = {
 #undef X
 };
 
-// Returns whether a request for a session takes this field, which is a job's.
+// Returns whether a request for a template takes this field, which is a job's, and one for a
+// session, which takes `template` too.
 bool is_of_setup(std::string_view field);
 
 // Returns the size of the largest body with a script and input of the allowed sizes. Each byte of

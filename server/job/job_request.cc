@@ -21,7 +21,7 @@ namespace {
 
 constexpr const char* kNoScript = "'script' field is required";
 
-enum class Body { request, batch_line, cell, session };
+enum class Body { request, batch_line, cell, session, template_setup };
 
 // Handles each member of the outermost object with its own function.
 class JobHandler {
@@ -65,7 +65,8 @@ class JobHandler {
   bool is_taken(const Field& field) const {
     switch (field.of) {
       case FieldOf::job:
-        return body_ != Body::session || is_of_setup(field.name);
+        if (field.name == "template") return body_ != Body::cell && body_ != Body::template_setup;
+        return (body_ != Body::session && body_ != Body::template_setup) || is_of_setup(field.name);
       case FieldOf::batch_line:
       case FieldOf::batch_header:
         return body_ == Body::batch_line;
@@ -80,11 +81,14 @@ class JobHandler {
   std::optional<BadRequest> find_problem() {
     Job& job = request_.job;
     const bool is_job = request_.line == JobRequest::Line::job;
-    const bool has_script = seen_.contains("script"), has_code = seen_.contains("code");
-    if (has_script && has_code) report("a request has 'script' or 'code', not both");
+    const bool has_code = seen_.contains("code"), has_call = seen_.contains("call");
+    const auto sources = seen_.count("script") + seen_.count("code") + seen_.count("call");
+    if (sources > 1) report("a request has one of 'script', 'code' and 'call', not two");
     const bool has_default = !defaults_.job.script.empty() || defaults_.job.options.is_cell == 1;
-    if (is_job && !has_script && !has_code && !has_default) return no_script();
-    const bool keeps_names = body_ == Body::cell || body_ == Body::session;
+    if (is_job && sources == 0 && !has_default) return no_script();
+    const bool keeps_names = body_ != Body::request && body_ != Body::batch_line;
+    if (has_call && !values_.problem() && job.script.empty())
+      report("'call' field must be the name of a function, not \"\"");
     if (has_code && !keeps_names && !values_.problem() && only_defines_main(job.script)) {
       return no_script(
           "this 'code' only defines main(), which nothing calls: send it as 'script', or call "
@@ -98,13 +102,14 @@ class JobHandler {
       return BadRequest{400,
                         "unknown field " + in_quotes(*unknown_field_) + meant(*unknown_field_)};
     if (has_code) job.options.is_cell = 1;
+    if (has_call) job.options.is_call = 1;
     if (is_cell() && seen_.contains("args"))
       return BadRequest{400, "'args' field is for main() of a 'script', and this is 'code'"};
     if (seen_.contains("args")) job.args = values_.args.json();
     if (seen_.contains("files")) job.files = values_.files.release();
     if (seen_.contains("env")) job.environment = values_.variables.release();
     if (seen_.contains("return_files")) want_files(job.options);
-    const std::size_t script = (has_code ? request_ : source_of("script")).job.script.size();
+    const std::size_t script = (sources > 0 ? request_ : defaults_).job.script.size();
     if (script > caps_.script_bytes)
       return BadRequest{413, std::string(is_cell() ? "code" : "script") + " is " +
                                  std::to_string(script) + " bytes, more than the limit of " +
@@ -115,6 +120,10 @@ class JobHandler {
                                  " bytes together, more than the limit of " +
                                  std::to_string(caps_.input_bytes)};
     take_over(defaults_, seen_, request_);
+    const bool has_names = body_ == Body::cell || !request_.template_name.empty();
+    if (is_job && job.options.is_call == 1 && !has_names)
+      return BadRequest{400,
+                        "'call' field names a function of a template, and there is no 'template'"};
     return std::nullopt;
   }
 
@@ -125,15 +134,17 @@ class JobHandler {
     options.files_depth = caps_.files_depth;
   }
   bool is_cell() const {
-    return seen_.contains("code") ||
-           (!seen_.contains("script") && defaults_.job.options.is_cell == 1);
+    return seen_.contains("code") || (!seen_.contains("script") && !seen_.contains("call") &&
+                                      defaults_.job.options.is_cell == 1);
   }
   BadRequest no_script() const {
-    for (const char* name : {"script", "code"})
+    for (const char* name : {"script", "code", "call"})
       if (named_.contains(name))
         return {400, in_quotes(name) + " field must be a string, not null"};
     const std::string meaning = unknown_field_ ? meant(*unknown_field_) : "";
-    if (body_ == Body::cell) return {400, "'script' or 'code' field is required" + meaning};
+    if (body_ == Body::template_setup) return {400, "'code' field is required" + meaning};
+    if (body_ == Body::cell || seen_.contains("template"))
+      return {400, "'script', 'code' or 'call' field is required" + meaning};
     if (!meaning.empty())
       return {400, kNoScript + ("; unknown field " + in_quotes(*unknown_field_) + meaning)};
     return no_script("'script' has a function main(); 'code' needs none");
@@ -154,10 +165,11 @@ class JobHandler {
     return field.empty() ? "" : "; did you mean " + in_quotes(field) + "?";
   }
 
-  static const char* place_of(FieldOf owner) {
+  const char* place_of(FieldOf owner) const {
     switch (owner) {
       case FieldOf::job:
-        return ", which is for jobs: the set-up of a session is 'code'";
+        if (body_ == Body::cell) return ", which is for a new session";
+        return ", which is for jobs: the set-up of a session or a template is 'code'";
       case FieldOf::batch_line:
       case FieldOf::batch_header:
         return ", which is for lines of a batch";
@@ -234,6 +246,11 @@ boost::system::result<JobRequest, BadRequest> parse_session(std::string_view bod
   auto request = parse(body, caps, Body::session, defaults);
   if (request && request->idle_s == 0) request->idle_s = most_idle_s;
   return request;
+}
+
+boost::system::result<JobRequest, BadRequest> parse_template(std::string_view body,
+                                                             const JobCaps& caps) {
+  return parse(body, caps, Body::template_setup, plain_request(caps));
 }
 
 }  // namespace pyexec

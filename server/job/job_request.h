@@ -26,6 +26,8 @@ struct JobRequest {
   std::uint64_t progress_ms = 0;         // 0: none
   std::optional<std::uint64_t> at = {};  // only of a cell: the cell on whose state it runs
   std::uint64_t idle_s = 0;              // only of a session
+  std::string template_name = {};        // whose state the job, or the session, begins with
+  std::string owner = {};                // whose template
 };
 
 struct BadRequest {
@@ -56,6 +58,10 @@ boost::system::result<JobRequest, BadRequest> parse_cell(std::string_view body,
 boost::system::result<JobRequest, BadRequest> parse_session(std::string_view body,
                                                             const JobCaps& caps,
                                                             std::uint64_t most_idle_s);
+// Parses a template's set-up in the same way.
+boost::system::result<JobRequest, BadRequest> parse_template(std::string_view body,
+                                                             const JobCaps& caps);
+bool is_template_name(std::string_view text);
 // Returns a request with no field set.
 JobRequest plain_request(const JobCaps& caps);
 

@@ -23,6 +23,7 @@ namespace pyexec {
   X(killed, 422)            \
   X(not_found, 404)         \
   X(gone, 410)              \
+  X(unknown_template, 412)  \
   X(misdirected, 421)       \
   X(busy, 429)              \
   X(rate_limited, 429)      \

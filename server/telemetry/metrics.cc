@@ -65,6 +65,7 @@ struct Metrics::Families {
 
   prometheus::Registry registry;
   SessionMetrics sessions{registry};
+  TemplateMetrics templates{registry};
   Histograms<RequestPhase> phases = {};
   Histograms<RefillPhase> refill = {};
   prometheus::Histogram* request;
@@ -255,6 +256,10 @@ SessionMetrics& Metrics::sessions() {
   return families_->sessions;
 }
 
+const TemplateMetrics& Metrics::templates() const {
+  return families_->templates;
+}
+
 std::string Metrics::text(const Present& present) {
   const PoolState& pool = present.pool;
   const std::uint64_t states[] = {pool.target, pool.ready, pool.starting, pool.running};
@@ -264,6 +269,7 @@ std::string Metrics::text(const Present& present) {
     gauge->Set(static_cast<double>(value));
   };
   families_->sessions.set(present.sessions);
+  families_->templates.set(present.templates);
   set(families_->waiting, pool.waiting);
   families_->load->Set(static_cast<double>(pool.running + pool.waiting) /
                        static_cast<double>(present.running_limit));

@@ -12,6 +12,7 @@
 #include "server/job/phases.h"
 #include "server/telemetry/message_source.h"
 #include "server/telemetry/session_metrics.h"
+#include "server/telemetry/template_metrics.h"
 #include "worker/protocol/frame.h"
 
 namespace pyexec {
@@ -24,6 +25,7 @@ namespace pyexec {
   X(rate_limit, "too many requests of an API key or address")                \
   X(running_limit, "too many jobs of an API key at the same time")           \
   X(session_limit, "too many sessions, of all clients or of one")            \
+  X(template_limit, "too many templates that are in use")                    \
   X(log_full, "results go to the log, and nobody reads it")                  \
   X(duplicate, "a message of a queue whose first delivery is still in work") \
   X(stopping, "the service stops")                                           \
@@ -47,6 +49,7 @@ struct PoolState {
 struct Present {
   PoolState pool;
   SessionCount sessions;
+  TemplateCount templates;
   std::uint64_t running_limit;  // jobs
   std::uint64_t body_bytes, answer_bytes, connections, dropped_log_lines;
   bool is_ready;  // as /health says
@@ -81,6 +84,7 @@ class Metrics {
   void count_jail(Jail jail);        // that a worker got
   void count(sandbox::Verdict why);  // a jail was thrown away; `untouched` counts as nothing
   SessionMetrics& sessions();
+  const TemplateMetrics& templates() const;
   enum class Replaced : std::uint8_t { lost, jobs, age, count };
   void count_zygote_replaced(Replaced why);
 

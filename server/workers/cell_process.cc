@@ -11,31 +11,16 @@
 namespace pyexec {
 namespace {
 
-// Reads the new process's first frame: its pid, or why there is none.
-awaitable<void> read_birth(CellProcess& cell) {
-  std::array<std::byte, kFrameHeaderBytes> head;
-  const auto [error, size] =
-      co_await net::async_read(*cell.channels.job, net::buffer(head), kAsTuple);
-  const auto header = error ? std::nullopt : decode_header(head);
-  constexpr std::size_t kMostBytes = 64;
-  if (!header || header->body_bytes > kMostBytes) co_return;
-  std::string body(header->body_bytes, '\0');
-  const auto [body_error, body_size] =
-      co_await net::async_read(*cell.channels.job, net::buffer(body), kAsTuple);
-  if (body_error) co_return;
-  constexpr std::uint64_t kFirstPid = 3, kMostPid = 1 << 22;
-  if (header->type == FrameType::setup_failed) cell.not_forked = decode_setup_failed(body);
-  const auto pid = header->type == FrameType::forked ? decode_forked(body) : std::nullopt;
-  if (!pid || *pid < kFirstPid || *pid > kMostPid) co_return;
-  cell.pid = static_cast<pid_t>(*pid);
-  if (cell.on_born) cell.on_born();
-}
-
 // The job is on its way before there is a process to read it.
 awaitable<void> talk(std::shared_ptr<CellProcess> cell, Begins begins, Offload& offload) {
   JobSocket& socket = *cell->channels.job;
   Channel channel = co_await send_job(socket, cell->job);
-  if (begins == Begins::forked) co_await read_birth(*cell);
+  if (begins == Begins::forked) {
+    const Birth birth = co_await read_birth(socket);
+    cell->not_forked = birth.not_forked;
+    cell->pid = birth.pid;
+    if (birth.pid > 0 && cell->on_born) cell->on_born();
+  }
   cell->begun.set();
   if (begins == Begins::forked && cell->pid == 0) channel = Channel::unread;
   if (channel == Channel::open)
@@ -60,6 +45,23 @@ awaitable<void> drain(std::shared_ptr<CellProcess> cell, std::shared_ptr<OutputP
 }
 
 }  // namespace
+
+awaitable<Birth> read_birth(JobSocket& socket) {
+  std::array<std::byte, kFrameHeaderBytes> head;
+  const auto [error, size] = co_await net::async_read(socket, net::buffer(head), kAsTuple);
+  const auto header = error ? std::nullopt : decode_header(head);
+  constexpr std::size_t kMostBytes = 64;
+  if (!header || header->body_bytes > kMostBytes) co_return Birth{};
+  std::string body(header->body_bytes, '\0');
+  const auto [body_error, body_size] =
+      co_await net::async_read(socket, net::buffer(body), kAsTuple);
+  if (body_error) co_return Birth{};
+  constexpr std::uint64_t kFirstPid = 3, kMostPid = 1 << 22;
+  if (header->type == FrameType::setup_failed) co_return Birth{0, decode_setup_failed(body)};
+  const auto pid = header->type == FrameType::forked ? decode_forked(body) : std::nullopt;
+  if (!pid || *pid < kFirstPid || *pid > kMostPid) co_return Birth{};
+  co_return Birth{static_cast<pid_t>(*pid)};
+}
 
 std::optional<NewChannels> make_channels(net::any_io_executor executor) {
   int socket[2], output[2], errors[2];

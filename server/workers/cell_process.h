@@ -31,6 +31,13 @@ struct NewChannels {
 };
 std::optional<NewChannels> make_channels(net::any_io_executor executor);
 
+// What a process says first that was forked for a cell: its pid in its jail, or why there is none.
+struct Birth {
+  pid_t pid = 0;  // 0: there is none
+  std::optional<sandbox::SetupError> not_forked = {};
+};
+awaitable<Birth> read_birth(JobSocket& socket);
+
 // Shared by the coroutines of one cell. The references must outlive them.
 struct CellProcess {
   CellProcess(net::any_io_executor executor, CellChannels channels_of, const Assignment& assignment,
@@ -53,6 +60,7 @@ struct CellProcess {
   std::function<void()> on_born;                  // called when it has a pid
   std::optional<sandbox::SetupError> not_forked;  // why there is no process
   std::optional<sandbox::CellNotice> death;
+  bool was_alone = false;  // CellEnd's
   int pipes_open = 2;
   Event begun;  // it has a pid, or will never have one
   Event ended;  // the cell is over, for whichever reason came first

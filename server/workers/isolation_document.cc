@@ -23,6 +23,8 @@ std::string features_of(const Probed& probed) {
   out.boolean("sessions", probed.has_sessions == 1);  // setsid, subprocess with start_new_session
   // A session keeps the state after each cell; else only the newest.
   out.boolean("checkpoints", probed.has_processes == 1);
+  // A template's jobs are forked from one set-up; else the set-up runs anew for each.
+  out.boolean("template_forks", probed.has_processes == 1 && probed.keeps_jails == 1);
   return out.object();
 }
 

@@ -16,8 +16,6 @@ namespace {
 using sandbox::CellNotice;
 using sandbox::CellOrder;
 
-// For a state to fork a cell's process, which takes it a millisecond or, with much memory, some.
-constexpr std::chrono::seconds kForkTime{5};
 constexpr std::chrono::seconds kLastWords{1};
 
 }  // namespace
@@ -64,6 +62,7 @@ awaitable<void> SessionJail::hear() {
   co_await first_->await_empty();
   first_->on_gone = nullptr;
   states_.clear();
+  spare_.reset();
   first_.reset();
   empty_.set();
 }
@@ -75,6 +74,7 @@ void SessionJail::take_end(const CellNotice& notice) {
     cell->death = notice;
     return cell->ended.set();
   }
+  if (spare_ && spare_->pid == notice.pid) return end("a process of it has ended");
   for (const auto& [state, process] : states_) {
     if (process.pid != notice.pid) continue;
     const State lost = state;
@@ -99,21 +99,22 @@ void SessionJail::take(const CellNotice& notice) {
   const auto order = orders_.extract(notice.pid);
   if (order.empty()) return;
   order.mapped()->is_carried_out = notice.kind == CellNotice::Kind::done;
+  order.mapped()->was_alone = notice.was_alone == 1;
   order.mapped()->done.set();
 }
 
-// Returns false if that is not possible: then the jail ends.
-awaitable<bool> SessionJail::order(CellOrder what, pid_t pid) {
+// Not done: that is not possible, and the jail ends.
+awaitable<SessionJail::Carried> SessionJail::order(CellOrder what, pid_t pid) {
   const sandbox::CellCommand command = {what, pid};
   const auto waiting = std::make_shared<Order>(executor_);
-  if (ended_) co_return false;
+  if (ended_) co_return Carried{};
   orders_[pid] = waiting;
   const ssize_t sent = ::send(first_->lifeline().native_handle(), &command, sizeof command,
                               MSG_NOSIGNAL | MSG_DONTWAIT);
   if (sent == sizeof command)
     co_await waiting->done.wait_until(Clock::now() + WorkerHandle::kKillTime);
   if (!waiting->is_carried_out) end("a cell could not be ended");
-  co_return waiting->is_carried_out;
+  co_return Carried{waiting->is_carried_out, waiting->was_alone};
 }
 
 void SessionJail::drop(State state) {
@@ -143,30 +144,6 @@ awaitable<std::optional<std::uint64_t>> SessionJail::memory_bytes() {
   co_return group->memory_bytes;
 }
 
-std::shared_ptr<CellProcess> SessionJail::start(const Cell& cell, const Assignment& job) {
-  const bool is_forked = !runs_in_first(cell);
-  CellChannels channels = {states_.at(0).socket,
-                           std::shared_ptr<OutputPipe>(first_, &first_->output()),
-                           std::shared_ptr<OutputPipe>(first_, &first_->errors())};
-  if (is_forked) {
-    auto made = make_channels(executor_);
-    if (!made) return nullptr;
-    const std::string frame = encode_fork();
-    std::array<int, kForkFds> fds;
-    for (std::size_t i = 0; i < fds.size(); ++i) fds[i] = made->theirs[i].get();
-    const auto bytes = std::as_bytes(std::span(frame));
-    if (!send_message(states_.at(cell.from).socket->native_handle(), bytes, fds)) return nullptr;
-    channels = made->ours;
-  }
-  auto process = std::make_shared<CellProcess>(executor_, channels, job, cell.output);
-  cells_[process.get()] = process;
-  process->on_born = [this, weak = std::weak_ptr(process)] {
-    if (const auto born = weak.lock()) add_running(born);
-  };
-  begin_talk(executor_, process, is_forked ? Begins::forked : Begins::there, cell.offload);
-  return process;
-}
-
 // Ends the cell, or what it has started. Returns false if the jail had to end.
 awaitable<bool> SessionJail::finish(const Cell& cell, const std::shared_ptr<CellProcess>& process,
                                     Verdict verdict) {
@@ -176,10 +153,13 @@ awaitable<bool> SessionJail::finish(const Cell& cell, const std::shared_ptr<Cell
     end(cell.number == 0 ? "its set-up failed" : "a cell of it had to be ended");
     is_done = false;
   } else if (is_first) {
-    is_done = forks_ == Forks::no || co_await order(CellOrder::settle, states_.at(0).pid);
+    is_done = forks_ == Forks::no;
+    if (!is_done) is_done = (co_await order(CellOrder::settle, states_.at(0).pid)).is_done;
   } else if (process->pid > 0) {
     const auto what = verdict == Verdict::kept ? CellOrder::settle : CellOrder::kill;
-    is_done = co_await order(what, process->pid);
+    const Carried carried = co_await order(what, process->pid);
+    is_done = carried.is_done;
+    process->was_alone = carried.was_alone;
   } else if (!process->not_forked && cell.from == 0) {
     end("its first process forks no cell");
     is_done = false;
@@ -194,7 +174,8 @@ awaitable<bool> SessionJail::finish(const Cell& cell, const std::shared_ptr<Cell
 }
 
 Outcome SessionJail::lost() const {
-  return failed(OutcomeKind::internal, "the session was lost: " + ended_.value_or("it has ended"));
+  return failed(OutcomeKind::internal,
+                std::string(name) + " was lost: " + ended_.value_or("it has ended"));
 }
 
 awaitable<Outcome> SessionJail::outcome_of(const Cell& cell, const CellProcess& process,
@@ -257,6 +238,7 @@ awaitable<SessionJail::CellEnd> SessionJail::run(Cell cell, Cancellation& cancel
   if (!is_there && (!was_first || ended_)) process->channels.job->close(ignored);
   co_await process->channel_done.wait();
   CellEnd end;
+  end.was_alone = process->was_alone;
   if (process->talk.report) end.grown_bytes = process->talk.report->unchecked().times.grown_bytes;
   end.outcome = co_await outcome_of(cell, *process, in_time, is_cancelled, kills_before);
   process->on_born = nullptr;

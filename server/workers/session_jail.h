@@ -1,4 +1,4 @@
-// The processes of one session, in a jail of their own. On the server's thread.
+// The processes of one session or template, in a jail of their own. On the server's thread.
 //
 //   state 0 ── fork ──▶ cell 1 ── done ──▶ state 1 ── fork ──▶ cell 2 ...      each a process
 //
@@ -9,8 +9,12 @@
 //
 // Where a job cannot fork, each cell runs in the first process, and one that has to be ended ends
 // the jail.
+//
+// A template's set-up is state 0, and each of its jobs a cell that leaves no state. For these, a
+// spare process is forked ahead of each.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -49,11 +53,19 @@ class SessionJail : public std::enable_shared_from_this<SessionJail> {
     Outcome outcome;
     bool is_kept = false;
     std::uint64_t grown_bytes = 0;  // by its own word
+    // No process or thread was made in the jail after the cell's own, by the kernel's count. Only
+    // of a cell that was ended, which is one that left no state.
+    bool was_alone = false;
   };
   // Returns no later than the deadline plus the time the kernel takes to kill. By then no process
   // that the cell started is left, but its own if its state is kept. The references must outlive
   // the call.
   awaitable<CellEnd> run(Cell cell, Cancellation& cancellation);
+
+  // Forks a process from state 0, which the next cell from there takes. Returns false if state 0
+  // forks none.
+  awaitable<bool> fork_spare();
+  awaitable<void> drop_spare();
 
   bool has(State state) const { return states_.contains(state); }
   // Ends its process. Not state 0.
@@ -65,12 +77,17 @@ class SessionJail : public std::enable_shared_from_this<SessionJail> {
   void end(const std::string& why);
   // Why the jail has ended, or is ending.
   const std::optional<std::string>& ended() const { return ended_; }
+  const char* name = "the session";  // in errors
+
   // Called once, when `ended` becomes known.
   std::function<void()> on_end;
   // Called whenever a state is lost that nobody has dropped.
   std::function<void(State)> on_state_lost;
 
  private:
+  // For a state to fork a process, which takes it a millisecond or, with much memory, some.
+  static constexpr std::chrono::seconds kForkTime{5};
+
   struct Process {
     std::shared_ptr<JobSocket> socket;
     pid_t pid;
@@ -78,7 +95,11 @@ class SessionJail : public std::enable_shared_from_this<SessionJail> {
   struct Order {
     explicit Order(net::any_io_executor executor) : done(std::move(executor)) {}
     Event done;
-    bool is_carried_out = false;
+    bool is_carried_out = false, was_alone = false;
+  };
+  struct Spare {
+    CellChannels channels;
+    pid_t pid;
   };
   enum class Verdict { kept, dropped };
 
@@ -86,7 +107,11 @@ class SessionJail : public std::enable_shared_from_this<SessionJail> {
   void take(const sandbox::CellNotice& notice);
   void take_end(const sandbox::CellNotice& notice);
   void add_running(const std::shared_ptr<CellProcess>& cell);
-  awaitable<bool> order(sandbox::CellOrder what, pid_t pid);
+  struct Carried {
+    bool is_done = false, was_alone = false;
+  };
+  awaitable<Carried> order(sandbox::CellOrder what, pid_t pid);
+  std::optional<CellChannels> send_fork(State from);
   awaitable<bool> finish(const Cell& cell, const std::shared_ptr<CellProcess>& process,
                          Verdict verdict);
   awaitable<Outcome> outcome_of(const Cell& cell, const CellProcess& process, bool in_time,
@@ -104,7 +129,8 @@ class SessionJail : public std::enable_shared_from_this<SessionJail> {
   std::map<pid_t, sandbox::CellNotice> early_;  // ends of cells that are not known to have begun
   std::map<pid_t, std::shared_ptr<Order>> orders_;
   std::map<CellProcess*, std::weak_ptr<CellProcess>> cells_;  // all that run
-  std::uint64_t memory_kills_ = 0;                            // as last seen
+  std::optional<Spare> spare_;
+  std::uint64_t memory_kills_ = 0;  // as last seen
   std::optional<std::string> ended_;
   Broadcast empty_;                 // no process of the jail is left
   std::optional<int> first_death_;  // of the first process, as from waitpid(2)

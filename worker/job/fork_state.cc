@@ -62,18 +62,22 @@ void unpark() {
   is_parked = false;
 }
 
-void fork_state(const Interpreter& interpreter, ForkFds fds) {
+void refuse_fork(const sandbox::SetupError& error, const ForkFds& fds) {
+  const std::string frame = encode_setup_failed(error);
+  sys::send_all(fds[0].get(), frame.data(), frame.size());
+}
+
+void fork_state(const Interpreter& interpreter, ForkFor what, ForkFds fds) {
+  const bool keeps_random = what == ForkFor::cell;
   unpark();
-  interpreter.before_fork();
+  interpreter.before_fork(keeps_random);
   const pid_t made = fork_for_init();
   const int error = errno;
   if (made != 0) {
     interpreter.after_fork_in_parent();
     park();
     if (made == 1) return;
-    const std::string frame = encode_setup_failed(sandbox::fail(sandbox::Step::fork, error, 8));
-    sys::send_all(fds[0].get(), frame.data(), frame.size());
-    return;
+    return refuse_fork(sandbox::fail(sandbox::Step::fork, error, 8), fds);
   }
   const bool leads = sys::begin_process_group(sandbox::kNewGroupWord) == 0 &&
                      ::getpgrp() == ::getpid();  // or it could not be ended alone
@@ -81,7 +85,7 @@ void fork_state(const Interpreter& interpreter, ForkFds fds) {
   fds = {};
   // Before any hook of the script's runs: from here on the server can name this process.
   if (!announce()) ::_exit(0);
-  interpreter.after_fork_in_child();
+  interpreter.after_fork_in_child(keeps_random);
 }
 
 }  // namespace pyexec

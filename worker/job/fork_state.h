@@ -1,9 +1,10 @@
-// Forks a process that has run a cell, so that another cell can run on its state while it stays as
-// it is. Runs in a session's jail.
+// Forks a process that has run a cell, or the set-up of a template, so that another cell or a job
+// can run on its state while it stays as it is. Runs in a session's or a template's jail.
 #pragma once
 
 #include <array>
 
+#include "sandbox/base/step.h"
 #include "sandbox/base/unique_fd.h"
 #include "worker/job/interpreter.h"
 #include "worker/protocol/frame.h"
@@ -18,9 +19,15 @@ using ForkFds = std::array<UniqueFd, kForkFds>;
 void park();
 void unpark();
 
+// What a fork is for. The next cell goes on with the random numbers of its state; a job of a
+// template has random numbers of its own.
+enum class ForkFor : bool { cell, template_job };
+
 // Returns in both processes. The new one is a child of the jail's init, leads a process group of
 // its own, has `fds` for its own descriptors, and has announced itself on the first. If there is
 // none, the reason is sent there.
-void fork_state(const Interpreter& interpreter, ForkFds fds);
+void fork_state(const Interpreter& interpreter, ForkFor what, ForkFds fds);
+// Sends `error` instead of forking.
+void refuse_fork(const sandbox::SetupError& error, const ForkFds& fds);
 
 }  // namespace pyexec

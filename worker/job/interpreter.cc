@@ -118,7 +118,8 @@ py::object options_of(const ReportOptions& options) {
   return py::make_tuple(options.error_detail == 1, patterns, options.files_bytes,
                         options.files_count, options.files_depth, denied,
                         options.nan_is_null == 1 ? "null" : "error", options.is_cell == 1,
-                        options.session_cell);
+                        options.session_cell, static_cast<int>(options.template_part),
+                        options.is_call == 1);
 }
 
 std::vector<NamedBytes> named_bytes(const py::list& entries) {
@@ -177,11 +178,14 @@ Interpreter::Interpreter(Locking locking, MemoryForm memory) {
   image_ = seal_memory(memory);
 }
 
-void Interpreter::start_life(const char* temporary_directory) const {
-  // Equivalent to numpy.random.seed(), which makes as many words out of four from the same
-  // source.
-  if (!fill_with_entropy(std::as_writable_bytes(std::span(numpy_random_->words)))) std::_Exit(1);
+// Equivalent to numpy.random.seed(), which makes as many words out of four from the same source.
+bool Interpreter::seed_numpy() const {
   numpy_random_->position = std::size(numpy_random_->words);
+  return fill_with_entropy(std::as_writable_bytes(std::span(numpy_random_->words)));
+}
+
+void Interpreter::start_life(const char* temporary_directory) const {
+  if (!seed_numpy()) std::_Exit(1);
   try {
     functions->after_fork(temporary_directory);
   } catch (const std::exception&) {
@@ -229,8 +233,8 @@ void call_anyway(const py::object& called) {
 
 }  // namespace
 
-void Interpreter::before_fork() const {
-  call_anyway(functions->before_state_fork);
+void Interpreter::before_fork(bool keeps_random) const {
+  if (keeps_random) call_anyway(functions->before_state_fork);
   PyOS_BeforeFork();
 }
 
@@ -238,9 +242,10 @@ void Interpreter::after_fork_in_parent() const {
   PyOS_AfterFork_Parent();
 }
 
-void Interpreter::after_fork_in_child() const {
-  PyOS_AfterFork_Child();
-  call_anyway(functions->after_state_fork);
+void Interpreter::after_fork_in_child(bool keeps_random) const {
+  PyOS_AfterFork_Child();  // Python's random numbers begin anew
+  if (keeps_random) return call_anyway(functions->after_state_fork);
+  if (!seed_numpy()) std::_Exit(1);
 }
 
 bool Interpreter::warm_up(Preload preload) const {

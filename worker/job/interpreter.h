@@ -40,14 +40,17 @@ class Interpreter {
   void start_life(const char* temporary_directory) const;
   Report run(const Job& job, const ReportCaps& caps) const;
   // A fork of a process that has run a script, in this order around fork(2). What the script has
-  // registered with os.register_at_fork runs.
-  void before_fork() const;
+  // registered with os.register_at_fork runs. keeps_random: whether both go on with the same random
+  // numbers.
+  void before_fork(bool keeps_random) const;
   void after_fork_in_parent() const;
-  void after_fork_in_child() const;
+  void after_fork_in_child(bool keeps_random) const;
   // Runs a script or two of the kind that workers of this preload are for.
   bool warm_up(Preload preload) const;
 
  private:
+  bool seed_numpy() const;
+
   // The state of numpy's global generator (numpy_random_state in prelude.py).
   struct NumpyRandom {
     std::uint32_t words[624];

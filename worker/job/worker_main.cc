@@ -8,11 +8,14 @@
 
 #include <array>
 #include <new>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "sandbox/base/fd_message.h"
 #include "sandbox/base/sys.h"
 #include "sandbox/base/times.h"
+#include "sandbox/layers/scratch_view.h"
 #include "sandbox/makers/supervisor.h"
 #include "worker/job/fork_state.h"
 #include "worker/protocol/frame.h"
@@ -84,6 +87,7 @@ void lower_memory(const WorkerStart& start, const Job& job) {
 struct Done {
   std::string report;
   bool is_of_session;
+  bool is_template_setup = false;  // and has succeeded
 };
 
 Done read_and_run(const Interpreter& interpreter, const WorkerStart& start,
@@ -99,24 +103,53 @@ Done read_and_run(const Interpreter& interpreter, const WorkerStart& start,
     report.times = {began_ns, sandbox::monotonic_ns()};
     if (is_of_session)
       report.times.grown_bytes = sandbox::added(before, own_usage().peak_rss_bytes);
-    return {encode_report(report), is_of_session};
+    const bool is_template_setup =
+        job.options.template_part == TemplatePart::setup && report.kind == ReportKind::value;
+    return {encode_report(report), is_of_session, is_template_setup};
   } catch (const std::bad_alloc&) {  // the job's input or output is larger than its memory
     return {encode_report({ReportKind::memory_limit, "memory limit exceeded"}), is_of_session};
   }
 }
 
+// What a template's state is forked for: jobs that find the files as the set-up has left them. Here
+// that is made sure of, in the process that no job can reach.
+class UnchangedFiles {
+ public:
+  void note() {
+    before_ = sandbox::ScratchView::look();
+    if (before_ && !before_->settle()) before_.reset();
+  }
+  // Whether the next job would find them so. If they are too many to tell, only the first does.
+  bool are_there() {
+    if (std::exchange(is_first_, false)) return true;
+    const auto now = before_ ? sandbox::ScratchView::look() : std::nullopt;
+    return now && *now == *before_;
+  }
+
+ private:
+  std::optional<sandbox::ScratchView> before_;
+  bool is_first_ = true;
+};
+
 // Serves until its job is done or, in a session, until the server closes the job socket. Another
 // process of the session leaves `fork_state` into this loop.
 void serve(const Interpreter& interpreter, const WorkerStart& start) {
+  std::optional<UnchangedFiles> of_template;  // whose state this process is
   for (;;) {
     Order order = await_order();
     if (order.head.type == FrameType::fork) {
-      fork_state(interpreter, std::move(order.fds));
+      if (of_template && !of_template->are_there())
+        refuse_fork(sandbox::fail(sandbox::Step::verify, 0, kTouchedFiles), order.fds);
+      else
+        fork_state(interpreter, of_template ? ForkFor::template_job : ForkFor::cell,
+                   std::move(order.fds));
       continue;
     }
+    of_template.reset();
     unpark();
     const Done done = read_and_run(interpreter, start, order.head);
     if (done.is_of_session) park();
+    if (done.is_template_setup) of_template.emplace().note();
     if (!sys::send_all(sandbox::kJobFd, done.report.data(), done.report.size()))
       ::_exit(kExitChannelLost);
     if (!done.is_of_session) return;

@@ -147,7 +147,8 @@ std::string encode_job(const Job& job) {
        {Section::memory, numbers({job.memory_bytes})},
        {Section::detail,
         numbers({options.error_detail, options.nan_is_null, options.files_bytes,
-                 options.files_count, options.files_depth, options.is_cell, options.session_cell})},
+                 options.files_count, options.files_depth, options.is_cell, options.session_cell,
+                 static_cast<std::uint64_t>(options.template_part), options.is_call})},
        {Section::patterns, list(patterns)},
        {Section::denied, options.denied_imports}});
 }
@@ -213,9 +214,10 @@ std::optional<Job> decode_job(std::string_view body) {
   auto files = read_list((*sections)[3], kAny);
   auto environment = read_list((*sections)[4], kAny);
   const auto memory = read_numbers<1>((*sections)[5]);
-  const auto options = read_numbers<7>((*sections)[6]);
+  const auto options = read_numbers<9>((*sections)[6]);
   auto patterns = read_list((*sections)[7], kAny);
   if (!files || !environment || !memory || !options || !patterns) return std::nullopt;
+  if ((*options)[7] > static_cast<std::uint64_t>(TemplatePart::job)) return std::nullopt;
   Job job = {std::string((*sections)[0]), std::string((*sections)[1]), std::string((*sections)[2]),
              *std::move(files),           *std::move(environment),     (*memory)[0]};
   job.options = {(*options)[0],
@@ -226,7 +228,9 @@ std::optional<Job> decode_job(std::string_view body) {
                  (*options)[4],
                  std::string((*sections)[8]),
                  (*options)[5],
-                 (*options)[6]};
+                 (*options)[6],
+                 static_cast<TemplatePart>((*options)[7]),
+                 (*options)[8]};
   for (NamedBytes& pattern : *patterns) job.options.return_files.push_back(std::move(pattern.name));
   return job;
 }

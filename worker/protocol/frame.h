@@ -56,6 +56,8 @@ std::string encode_fork();
 // pid: the new process's own, in its jail.
 std::string encode_forked(std::uint64_t pid);
 inline constexpr std::size_t kForkFds = 3;
+// `index` of a SETUP_FAILED with Step::verify: a job has changed the files of its template.
+inline constexpr std::uint32_t kTouchedFiles = 40;
 
 // Return nullopt if the bytes are not exactly what the encoders above write.
 std::optional<FrameHeader> decode_header(std::span<const std::byte, kFrameHeaderBytes> bytes);

@@ -16,6 +16,9 @@ struct NamedBytes {
   bool operator==(const NamedBytes&) const = default;
 };
 
+// What a job has to do with a template: the set-up makes the state that its jobs are forked from.
+enum class TemplatePart : std::uint64_t { none = 0, setup = 1, job = 2 };
+
 // The optional contents of a job's report, and the limits on them.
 struct ReportOptions {
   std::uint64_t error_detail = 0;         // 1: with detail on a failure
@@ -24,8 +27,11 @@ struct ReportOptions {
   std::uint64_t files_bytes = 0, files_count = 0, files_depth = 0;  // limits
   std::string denied_imports;                                       // modules, comma-separated
   std::uint64_t is_cell = 0;  // 1: the script is a cell; the report has the repr of its last value
-  // 1 + its number in its session, whose names it finds and leaves; 0: there is none.
+  // 1 + its number in its session, whose names it finds and leaves; 0: there is none. The set-up
+  // has number 0. The jobs of a template have numbers in the same way.
   std::uint64_t session_cell = 0;
+  TemplatePart template_part = TemplatePart::none;
+  std::uint64_t is_call = 0;  // 1: the script is the name of a function to call
 
   bool operator==(const ReportOptions&) const = default;
 };

@@ -11,7 +11,7 @@ import pytest
 PYTHON_ENV = Path(__file__).parents[3] / "python_env/runtime"
 MODULES = (  # in the order of CMakeLists.txt
     "world", "tables", "conversions", "results", "script_module", "failures", "hints", "job_inputs", "leftovers", "own_calls", "uploads",
-    "returned_files", "denied_imports", "cells", "report_kinds", "sources", "sessions", "runner",
+    "returned_files", "denied_imports", "cells", "report_kinds", "sources", "templates", "sessions", "runner",
 )
 VALUE, INVALID_SCRIPT, EXCEPTION, NOT_SERIALIZABLE, MEMORY_LIMIT, OUTPUT_LIMIT, EXITED, INVALID_ARGUMENTS = range(1, 9)
 RESULT_BYTES, ERROR_BYTES = 1 << 20, 1 << 16

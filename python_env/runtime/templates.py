@@ -1,0 +1,80 @@
+"""The set-up of a template: what it must not leave behind, because the jobs that are forked from it would share it."""
+
+import gc
+import os
+import resource
+import sys
+import threading
+
+from _pyexec_report_kinds import EXCEPTION, VALUE
+
+SETUP, JOB = 1, 2  # TemplatePart of job.h
+NAME = "<template>"  # of the set-up's code
+
+# Found before any script can rebind them.
+_fstat, _objects_of_gc, _most = os.fstat, gc.get_objects, resource.getrlimit
+# Class to module, of objects whose memory is shared with whoever is forked from their owner.
+_SHARED = {"mmap": "mmap", "SharedMemory": "multiprocessing.shared_memory", "SemLock": "multiprocessing.synchronize"}
+
+
+def open_descriptors():
+    """Numbers of all that are open, without the standard streams."""
+    return {number for number in range(3, min(_most(resource.RLIMIT_NOFILE)[0], 65536)) if _is_open(number)}
+
+
+def finish(kind, text, before):
+    """What a set-up comes to that has ended so: it fails if no job can be forked from this process.
+
+    before: what was open before the set-up.
+    """
+    if kind != VALUE:
+        return kind, text
+    left = _leftovers(before)
+    if left:
+        return EXCEPTION, f"The set-up of a template must not leave {left}."
+    # What there is now is not looked at by a job's garbage collection, which would copy its pages.
+    gc.collect()
+    gc.freeze()
+    return kind, text
+
+
+def _leftovers(before):
+    threads = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
+    if threads:
+        return f"threads: {', '.join(threads)}. A fork does not have them: join them, or leave a `with` that ends them"
+    objects = _objects_of_gc()
+    shared = sorted({type(one).__name__ for one in objects if _is_shared(type(one))})
+    if shared:
+        return f"memory that its jobs would share: {', '.join(shared)}. Close it, or copy what it holds"
+    files = open_descriptors() - before
+    if files:
+        names = sorted(_name_of(number, objects) for number in files)
+        return f"open files, which its jobs would share: {', '.join(names)}. Close them, or use a `with` statement"
+    return ""
+
+
+def _is_open(number):
+    try:
+        _fstat(number)
+    except OSError:
+        return False
+    return True
+
+
+def _is_shared(kind):
+    try:
+        return any(_SHARED.get(base.__name__) == base.__module__ for base in kind.__mro__)
+    except Exception:  # of a metaclass
+        return False
+
+
+def _name_of(number, objects):
+    """Of the Python object that has it open, if there is one."""
+    io = sys.modules["_io"]
+    for one in objects:
+        try:
+            if isinstance(one, (io.FileIO, io.TextIOWrapper)) and not one.closed and one.fileno() == number:
+                return str(one.name)
+        except Exception:  # its own
+            continue
+    return f"descriptor {number}"

@@ -1,0 +1,75 @@
+// The processes that a session's jail forks: where each cell begins.
+#include "server/workers/session_jail.h"
+
+namespace pyexec {
+namespace {
+
+using sandbox::CellOrder;
+
+}  // namespace
+
+// Returns the server's ends of the channels of a new process that `from` forks.
+std::optional<CellChannels> SessionJail::send_fork(State from) {
+  const auto state = states_.find(from);
+  auto made = state == states_.end() ? std::nullopt : make_channels(executor_);
+  if (!made) return std::nullopt;
+  const std::string frame = encode_fork();
+  std::array<int, kForkFds> fds;
+  for (std::size_t i = 0; i < fds.size(); ++i) fds[i] = made->theirs[i].get();
+  const auto bytes = std::as_bytes(std::span(frame));
+  if (!send_message(state->second.socket->native_handle(), bytes, fds)) return std::nullopt;
+  return made->ours;
+}
+
+awaitable<bool> SessionJail::fork_spare() {
+  const auto self = shared_from_this();
+  const auto channels = ended_ || spare_ ? std::nullopt : send_fork(0);
+  if (!channels) co_return false;
+  const auto born = std::make_shared<Event>(executor_);
+  const auto birth = std::make_shared<Birth>();
+  const auto listen = [socket = channels->job, born, birth]() -> awaitable<void> {
+    *birth = co_await read_birth(*socket);
+    born->set();
+  };
+  net::co_spawn(executor_, listen, net::detached);
+  co_await born->wait_until(Clock::now() + kForkTime);
+  if (birth->pid == 0 || ended_) {
+    error_code ignored;
+    channels->job->close(ignored);
+    co_return false;
+  }
+  spare_ = Spare{*channels, birth->pid};
+  co_return true;
+}
+
+awaitable<void> SessionJail::drop_spare() {
+  const auto self = shared_from_this();
+  const auto spare = std::exchange(spare_, std::nullopt);
+  if (spare) co_await order(CellOrder::kill, spare->pid);
+}
+
+std::shared_ptr<CellProcess> SessionJail::start(const Cell& cell, const Assignment& job) {
+  const bool is_forked = !runs_in_first(cell);
+  auto spare = is_forked && cell.from == 0 ? std::exchange(spare_, std::nullopt) : std::nullopt;
+  CellChannels channels = {states_.at(0).socket,
+                           std::shared_ptr<OutputPipe>(first_, &first_->output()),
+                           std::shared_ptr<OutputPipe>(first_, &first_->errors())};
+  if (spare) {
+    channels = spare->channels;
+  } else if (is_forked) {
+    const auto made = send_fork(cell.from);
+    if (!made) return nullptr;
+    channels = *made;
+  }
+  auto process = std::make_shared<CellProcess>(executor_, channels, job, cell.output);
+  cells_[process.get()] = process;
+  process->on_born = [this, weak = std::weak_ptr(process)] {
+    if (const auto born = weak.lock()) add_running(born);
+  };
+  if (spare) process->pid = spare->pid, add_running(process);
+  const bool is_new = is_forked && !spare;
+  begin_talk(executor_, process, is_new ? Begins::forked : Begins::there, cell.offload);
+  return process;
+}
+
+}  // namespace pyexec
