@@ -43,7 +43,7 @@ def _leftovers(before):
     if threads:
         return f"threads: {', '.join(threads)}. A fork does not have them: join them, or leave a `with` that ends them"
     objects = _objects_of_gc()
-    shared = sorted({type(one).__name__ for one in objects if _is_shared(type(one))})
+    shared = sorted({type(one).__name__ for one in objects if _is_shared(type(one)) and not _is_closed(one)})
     if shared:
         return f"memory that its jobs would share: {', '.join(shared)}. Close it, or copy what it holds"
     files = open_descriptors() - before
@@ -65,6 +65,13 @@ def _is_shared(kind):
     try:
         return any(_SHARED.get(base.__name__) == base.__module__ for base in kind.__mro__)
     except Exception:  # of a metaclass
+        return False
+
+
+def _is_closed(one):
+    try:
+        return getattr(one, "closed", False) or getattr(one, "buf", one) is None
+    except Exception:  # its own
         return False
 
 

@@ -142,7 +142,10 @@ class JobHandler {
       if (named_.contains(name))
         return {400, in_quotes(name) + " field must be a string, not null"};
     const std::string meaning = unknown_field_ ? meant(*unknown_field_) : "";
-    if (body_ == Body::template_setup) return {400, "'code' field is required" + meaning};
+    if (body_ == Body::template_setup)
+      return {400, "'code' field is required" +
+                       (unknown_field_ ? "; unknown field " + in_quotes(*unknown_field_) + meaning
+                                       : "")};
     if (body_ == Body::cell || seen_.contains("template"))
       return {400, "'script', 'code' or 'call' field is required" + meaning};
     if (!meaning.empty())

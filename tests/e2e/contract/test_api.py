@@ -210,7 +210,7 @@ def test_health_tells_level_pool_and_versions(service):
     assert (isolation["level"], isolation["name"]) in [(3, "namespaced"), (4, "full")]
     features = dict(isolation["features"])
     assert {type(features.pop(name)) for name in ("file_locks", "sessions")} == {bool}  # test_locks, test_neighbours
-    assert features == dict.fromkeys(["threads", "subprocess", "multiprocessing", "scratch", "private_tmp", "checkpoints"], True)
+    assert features == dict.fromkeys(["threads", "subprocess", "multiprocessing", "scratch", "private_tmp", "checkpoints", "template_forks"], True)
     assert isolation["selftest"]["run"] == isolation["selftest"]["blocked"] == ATTACKS
     assert health["pool"]["target"] >= health["pool"]["ready"] > 0
     assert set(health["versions"]) == {"pyexec", "python", "numpy", "pandas"}

@@ -34,7 +34,7 @@ def test_features_are_what_health_says(at):
     processes = has_processes(at)
     assert features == {
         "threads": True, "subprocess": processes, "multiprocessing": processes, "scratch": True, "private_tmp": processes,
-        "checkpoints": processes,
+        "checkpoints": processes, "template_forks": processes,
     }
     denied = None if processes else "PermissionError"
     assert result_of(at, attempt("subprocess.run([sys.executable, '-c', ''], check=True)")) == denied
