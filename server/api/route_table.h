@@ -12,6 +12,9 @@ namespace pyexec {
 #define PYEXEC_ROUTES(X)                                             \
   X(execute, post, "/execute", jobs)                                 \
   X(batch, post, "/execute/batch", jobs)                             \
+  X(template_put, put, "/templates", jobs)                           \
+  X(templates_list, get, "/templates", jobs)                         \
+  X(template_end, delete_, "/templates/{template}", jobs)            \
   X(sessions_open, post, "/sessions", jobs)                          \
   X(sessions_list, get, "/sessions", jobs)                           \
   X(session_show, get, "/sessions/{session}", jobs)                  \
@@ -19,9 +22,6 @@ namespace pyexec {
   X(session_execute, post, "/sessions/{session}/execute", jobs)      \
   X(session_put_file, put, "/sessions/{session}/files/{file}", jobs) \
   X(session_get_file, get, "/sessions/{session}/files/{file}", jobs) \
-  X(template_put, put, "/templates", jobs)                           \
-  X(templates_list, get, "/templates", jobs)                         \
-  X(template_end, delete_, "/templates/{template}", jobs)            \
   X(queue_pubsub, post, "/queue/pubsub", jobs)                       \
   X(queue_tasks, post, "/queue/tasks", jobs)                         \
   X(health, get, "/health", service)                                 \

@@ -83,7 +83,9 @@ class JobHandler {
     const bool is_job = request_.line == JobRequest::Line::job;
     const bool has_code = seen_.contains("code"), has_call = seen_.contains("call");
     const auto sources = seen_.count("script") + seen_.count("code") + seen_.count("call");
-    if (sources > 1) report("a request has one of 'script', 'code' and 'call', not two");
+    if (sources > 1)
+      report(has_call ? "a request has one of 'script', 'code' and 'call', not two"
+                      : "a request has 'script' or 'code', not both");
     const bool has_default = !defaults_.job.script.empty() || defaults_.job.options.is_cell == 1;
     if (is_job && sources == 0 && !has_default) return no_script();
     const bool keeps_names = body_ != Body::request && body_ != Body::batch_line;
@@ -172,7 +174,8 @@ class JobHandler {
     switch (owner) {
       case FieldOf::job:
         if (body_ == Body::cell) return ", which is for a new session";
-        return ", which is for jobs: the set-up of a session or a template is 'code'";
+        return body_ == Body::session ? ", which is for jobs: the set-up of a session is 'code'"
+                                      : ", which is for jobs: the set-up of a template is 'code'";
       case FieldOf::batch_line:
       case FieldOf::batch_header:
         return ", which is for lines of a batch";

@@ -91,8 +91,8 @@ def test_malformed_requests(service, body, problem):
 
 @pytest.mark.parametrize(("body", "problem"), [
     ({}, "'code' field is required"),
-    ({"script": "def main(): pass"}, "'code' field is required; unknown field 'script', which is for jobs: the set-up of a session or a template is 'code'"),
-    ({"code": "1", "template": NOBODYS}, "unknown field 'template', which is for jobs: the set-up of a session or a template is 'code'"),
+    ({"script": "def main(): pass"}, "'code' field is required; unknown field 'script', which is for jobs: the set-up of a template is 'code'"),
+    ({"code": "1", "template": NOBODYS}, "unknown field 'template', which is for jobs: the set-up of a template is 'code'"),
     ({"code": "1", "idle_s": 5}, "unknown field 'idle_s', which is for a new session"),
     ({"code": None}, "'code' field must be a string, not null"),
 ])

@@ -100,8 +100,12 @@ TEST_CASE("the document has the fields of jobs, lines and defaults", "[documents
   Names of_cell = fields_up_to(FieldOf::job), of_session;
   of_cell.emplace_back("at");
   for (const JobField& field : kJobFields)
-    if (is_of_setup(field.name) || field.of == FieldOf::session)
+    if (is_of_setup(field.name) || field.of == FieldOf::session || field.name == "template")
       of_session.emplace_back(field.name);
+  Names of_template;
+  for (const JobField& field : kJobFields)
+    if (is_of_setup(field.name)) of_template.emplace_back(field.name);
+  CHECK(keys(at(schemas + "TemplateRequest/properties")) == of_template);
   CHECK(keys(at(schemas + "Cell/properties")) == of_cell);
   CHECK(keys(at(schemas + "SessionRequest/properties")) == of_session);
 }

@@ -43,7 +43,7 @@ TEST_CASE("a cell that names no other is refused", "[session_request]") {
   for (const char* at : {"-1", "1.5", "1e40", "\"1\"", "true", "[0]"})
     CHECK_THAT(problem_of_cell(std::string(R"({"code": "1", "at": )") + at + "}"),
                test::contains("'at' field must be"));
-  CHECK(problem_of_cell(R"({"at": 1})") == "'script' or 'code' field is required");
+  CHECK(problem_of_cell(R"({"at": 1})") == "'script', 'code' or 'call' field is required");
   CHECK(problem_of_cell(R"({"code": "1", "idle_s": 1})") ==
         "unknown field 'idle_s', which is for a new session");
   CHECK(problem_of_cell(R"({"code": "1", "id": 1})") ==

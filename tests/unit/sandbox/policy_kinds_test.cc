@@ -272,5 +272,25 @@ TEST_CASE("in a session only a new cell begins a process group", "[policy_kinds]
   CHECK(verdicts.allows(SYS_kill, {5, 9}));
 }
 
+TEST_CASE("in a session nobody signals the process that others are forked from, nor the init",
+          "[policy_kinds]") {
+  Plan plan = {};
+  plan.builder = Builder::setns;
+  Verdicts of_jobs(policy_for(plan));
+  plan.tenant = Tenant::session;
+  Verdicts verdicts(policy_for(plan));
+  for (const int call : {SYS_kill, SYS_tgkill, SYS_rt_sigqueueinfo, SYS_tkill, SYS_pidfd_open})
+    for (const std::uint64_t pid :
+         {std::uint64_t{1}, std::uint64_t{2}, (std::uint64_t{1} << 32) + 2}) {
+      CHECK(verdicts(call, {pid, pid}) == error_verdict(EPERM));
+      CHECK(of_jobs.allows(call, {pid, pid}));
+    }
+  for (const std::uint64_t group : {~std::uint64_t{0}, ~std::uint64_t{1}})
+    CHECK(verdicts(SYS_kill, {group, 9}) == error_verdict(EPERM));
+  for (const std::uint64_t pid : {std::uint64_t{0}, std::uint64_t{3}, ~std::uint64_t{2}})
+    CHECK(verdicts.allows(SYS_kill, {pid, 9}));
+  CHECK(verdicts(SYS_openat, {0, 0, O_TMPFILE | O_RDWR}) == error_verdict(EOPNOTSUPP));
+}
+
 }  // namespace
 }  // namespace pyexec::sandbox
