@@ -8,6 +8,7 @@ takes it from a header of its own where Authorization is somebody else's. That t
 
 import argparse
 import ast
+import functools
 import http.client
 import json
 import math
@@ -115,34 +116,55 @@ def run_examples(service, skipped_path, report):
             report["passed"] += 1
 
 
-def run_session(service, keeps_states, report):
-    """One more example: a session, an endless cell, an earlier state."""
+def ask(service, method, path, *expected, **body):
+    status, raw = service.request(method, path, json.dumps(body) if body else None)
+    if status not in expected:
+        raise ValueError(f"{method} {path} {body}: status {status}: {raw[:SHOWN]!r}")
+    return json.loads(raw) if raw else {}
+
+
+def run_example(name, run, elsewhere, report):
+    """elsewhere: the status that says that a request came to another instance than the one before."""
     report["seeds"] += 1
-
-    def ask(method, path, expected, **body):
-        status, raw = service.request(method, path, json.dumps(body) if body else None)
-        if status != expected:
-            raise ValueError(f"{method} {path} {body}: status {status}: {raw[:SHOWN]!r}")
-        return json.loads(raw) if raw else {}
-
     try:
-        session = "/sessions/" + ask("POST", "/sessions", 201, code="x = 1")["session"]
-        try:
-            values = [ask("POST", f"{session}/execute", 200, code="x += 1; x")["result"] for _ in range(2)]
-            if keeps_states:
-                ask("POST", f"{session}/execute", 422, code="x = 0\nwhile True: pass", timeout_ms=500)
-                values += [ask("POST", f"{session}/execute", 200, code="x", at=at)["result"] for at in (2, 1, 0)]
-            if values != ([2, 3, 3, 2, 1] if keeps_states else [2, 3]):
-                raise ValueError(f"the cells of a session say {values}")
-        finally:
-            ask("DELETE", session, 204)
+        run()
         report["passed"] += 1
     except (OSError, http.client.HTTPException, ValueError, KeyError) as error:
-        if "status 421" in str(error):  # the next request came to another instance
-            report["not_promised"].append("sessions over several instances")
+        if f"status {elsewhere}" in str(error):
+            report["not_promised"].append(f"{name}s over several instances")
             report["seeds"] -= 1
         else:
-            report["failures"].append(f"session: {error}")
+            report["failures"].append(f"{name}: {error}")
+
+
+def run_template(service):
+    """One more example: a set-up, a call, and jobs that leave what the next one must not find."""
+    name = ask(service, "PUT", "/templates", 200, 201, code="import os\nx = 1\ndef f(n): return n + x")["template"]
+    try:
+        execute = functools.partial(ask, service, "POST", "/execute", 200, template=name)
+        leave = "x = 5; open(os.environ['TMPDIR'] + '/left', 'w').write('x'); x"
+        look = "[x, os.listdir(os.environ['TMPDIR'])]"
+        values = [execute(call="f", args=[2]), execute(code=leave), execute(code=look), execute(code="x = 7"), execute(code=look)]
+        results = [value["result"] for value in values]
+        if results != [3, 5, [1, []], None, [1, []]]:
+            raise ValueError(f"the jobs of a template say {results}")
+    finally:
+        ask(service, "DELETE", f"/templates/{name}", 204, 404)
+
+
+def run_session(service, keeps_states):
+    """One more example: a session, an endless cell, an earlier state."""
+    session = "/sessions/" + ask(service, "POST", "/sessions", 201, code="x = 1")["session"]
+    try:
+        execute = functools.partial(ask, service, "POST", f"{session}/execute")
+        values = [execute(200, code="x += 1; x")["result"] for _ in range(2)]
+        if keeps_states:
+            execute(422, code="x = 0\nwhile True: pass", timeout_ms=500)
+            values += [execute(200, code="x", at=at)["result"] for at in (2, 1, 0)]
+        if values != ([2, 3, 3, 2, 1] if keeps_states else [2, 3]):
+            raise ValueError(f"the cells of a session say {values}")
+    finally:
+        ask(service, "DELETE", session, 204)
 
 
 def constant_of(path, name, default):
@@ -238,7 +260,9 @@ def main():
                 "host_files": {} if isolation["features"].get("file_locks") else dict.fromkeys(SHARED_FILES),
             }
             run_examples(service, given.skip_path, report)
-            run_session(service, isolation["features"].get("checkpoints", False), report)
+            keeps_states = isolation["features"].get("checkpoints", False)
+            run_example("session", lambda: run_session(service, keeps_states), 421, report)
+            run_example("template", lambda: run_template(service), 412, report)
             run_attacks(service, target, paths, report)
         finally:
             own_victim.kill()
