@@ -16,7 +16,8 @@ namespace pyexec::sandbox {
 
 enum class CellOrder : std::uint32_t {
   settle = 1,  // end all of the group but its leader
-  kill = 2     // end all of the group
+  kill = 2,    // end all of the group
+  stop = 3     // stop all of the group
 };
 
 // Server to init. Answered by a CellNotice `done` with the same pid.
@@ -38,8 +39,8 @@ struct CellNotice {
   Kind kind;
   pid_t pid;
   std::int32_t wait_status;  // ended: as from waitpid(2)
-  // done: 1 if no process or thread was made in the jail after the cell's own process, by the
-  // kernel's count.
+  // done, and not to settle: 1 if no process or thread was made in the jail after the cell's own
+  // process, by the kernel's count.
   std::uint32_t was_alone;
   Usage usage;  // ended: from its fork on
 };

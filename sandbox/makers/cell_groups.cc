@@ -115,6 +115,14 @@ bool CellGroups::kill(pid_t leader) {
   return await(leader, &CellGroups::is_gone);
 }
 
+bool CellGroups::carry_out(const CellCommand& command) {
+  if (command.order == CellOrder::settle) return command.pid >= kFirst - 1 && settle(command.pid);
+  // The session's first process ends with its jail alone.
+  if (command.pid < kFirst) return false;
+  if (command.order == CellOrder::stop) return ::kill(-command.pid, SIGSTOP) == 0;
+  return kill(command.pid);
+}
+
 void CellGroups::serve(OnOther on_other, void* context) {
   on_other_ = on_other;
   context_ = context;
@@ -129,10 +137,7 @@ void CellGroups::serve(OnOther on_other, void* context) {
     if (ready <= 0) continue;
     if (!sys::read_all(lifeline_, &command, sizeof command)) break;
     using Kind = CellNotice::Kind;
-    // The session's first process ends with its jail alone.
-    const bool is_done = command.order == CellOrder::settle
-                             ? command.pid >= kFirst - 1 && settle(command.pid)
-                             : command.pid >= kFirst && kill(command.pid);
+    const bool is_done = carry_out(command);
     const std::uint32_t was_alone = newest() == command.pid ? 1 : 0;
     if (!tell({is_done ? Kind::done : Kind::failed, command.pid, 0, was_alone, {}})) break;
   }

@@ -35,6 +35,7 @@ class CellGroups {
   void reap();
   bool settle(pid_t leader);
   bool kill(pid_t leader);
+  bool carry_out(const CellCommand& command);
   bool await(pid_t leader, bool (CellGroups::*is_done)(pid_t));
   bool is_gone(pid_t leader);
   bool is_alone(pid_t leader);

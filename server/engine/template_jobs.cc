@@ -120,6 +120,7 @@ awaitable<void> Templates::recycle(std::shared_ptr<Template> known, Template::Ja
                                    bool was_alone) {
   using Why = TemplateJailEnd;
   std::optional<Why> why;
+  co_await jail.processes->end_stopped();
   if (jail.processes->ended())
     why = forks() ? Why::lost : Why::single;
   else if (!forks())
@@ -177,7 +178,10 @@ awaitable<Outcome> Templates::run(const JobRequest& request, std::shared_ptr<Job
                             output,
                             0,
                             jail.jobs,
-                            SessionJail::Keep::no};
+                            SessionJail::Keep::no,
+                            request.detail == AnswerDetail::verbose
+                                ? SessionJail::Accounting::complete
+                                : SessionJail::Accounting::quick};
   auto end = co_await jail.processes->run(std::move(cell), cancellation);
   output->seal();
   Outcome& outcome = end.outcome;

@@ -42,6 +42,11 @@ awaitable<bool> SessionJail::fork_spare() {
   co_return true;
 }
 
+awaitable<void> SessionJail::end_stopped() {
+  const auto self = shared_from_this();
+  if (const pid_t pid = std::exchange(stopped_, 0); pid > 0) co_await order(CellOrder::kill, pid);
+}
+
 awaitable<void> SessionJail::drop_spare() {
   const auto self = shared_from_this();
   const auto spare = std::exchange(spare_, std::nullopt);

@@ -149,15 +149,22 @@ awaitable<bool> SessionJail::finish(const Cell& cell, const std::shared_ptr<Cell
                                     Verdict verdict) {
   const bool is_first = runs_in_first(cell);
   bool is_done = true;
-  if (is_first && verdict == Verdict::dropped) {
+  if (is_first && verdict != Verdict::kept) {
     end(cell.number == 0 ? "its set-up failed" : "a cell of it had to be ended");
     is_done = false;
   } else if (is_first) {
     is_done = forks_ == Forks::no;
     if (!is_done) is_done = (co_await order(CellOrder::settle, states_.at(0).pid)).is_done;
   } else if (process->pid > 0) {
-    const auto what = verdict == Verdict::kept ? CellOrder::settle : CellOrder::kill;
-    const Carried carried = co_await order(what, process->pid);
+    Carried carried;
+    if (verdict == Verdict::kept) {
+      carried = co_await order(CellOrder::settle, process->pid);
+    } else if (verdict == Verdict::stopped) {
+      carried = co_await order(CellOrder::stop, process->pid);
+      if (carried.was_alone) stopped_ = process->pid;
+    }
+    if (verdict != Verdict::kept && stopped_ != process->pid)
+      carried = co_await order(CellOrder::kill, process->pid);
     is_done = carried.is_done;
     process->was_alone = carried.was_alone;
   } else if (!process->not_forked && cell.from == 0) {
@@ -228,8 +235,10 @@ awaitable<SessionJail::CellEnd> SessionJail::run(Cell cell, Cancellation& cancel
   const bool goes_on = was_first ? process->talk.channel == Channel::reported
                                  : cell.keep == Keep::yes && leaves_state(process->talk);
   const bool stays = in_time && !is_cancelled && !ended_ && goes_on;
-  const bool is_there =
-      co_await finish(cell, process, stays ? Verdict::kept : Verdict::dropped) && stays;
+  const bool may_stop = in_time && !is_cancelled && cell.accounting == Accounting::quick &&
+                        process->talk.channel == Channel::reported;
+  const Verdict verdict = stays ? Verdict::kept : may_stop ? Verdict::stopped : Verdict::dropped;
+  const bool is_there = co_await finish(cell, process, verdict) && stays;
   // What was sent is in the kernel's buffers: reading it waits for nobody.
   co_await take_rest(process);
   if (process->talk.channel == Channel::open)

@@ -39,6 +39,9 @@ class SessionJail : public std::enable_shared_from_this<SessionJail> {
 
   using State = std::uint64_t;  // the number of the cell that has left it
   enum class Keep : bool { no, yes };
+  // Whether a cell that has reported, and has made no other process, may still be there when it is
+  // answered: stopped, until `end_stopped` is called. Its usage is not known then.
+  enum class Accounting : bool { complete, quick };
   struct Cell {
     const Job& job;
     const JobCaps& caps;
@@ -48,19 +51,22 @@ class SessionJail : public std::enable_shared_from_this<SessionJail> {
     State from;    // is kept
     State number;  // of this cell; 0: the set-up, which runs in state 0
     Keep keep;
+    Accounting accounting = Accounting::complete;
   };
   struct CellEnd {
     Outcome outcome;
     bool is_kept = false;
     std::uint64_t grown_bytes = 0;  // by its own word
     // No process or thread was made in the jail after the cell's own, by the kernel's count. Only
-    // of a cell that was ended, which is one that left no state.
+    // of a cell that was ended or stopped, which is one that left no state.
     bool was_alone = false;
   };
   // Returns no later than the deadline plus the time the kernel takes to kill. By then no process
   // that the cell started is left, but its own if its state is kept. The references must outlive
   // the call.
   awaitable<CellEnd> run(Cell cell, Cancellation& cancellation);
+  // Ends the cell that is stopped, if there is one. Call before another one is run.
+  awaitable<void> end_stopped();
 
   // Forks a process from state 0, which the next cell from there takes. Returns false if state 0
   // forks none.
@@ -101,7 +107,7 @@ class SessionJail : public std::enable_shared_from_this<SessionJail> {
     CellChannels channels;
     pid_t pid;
   };
-  enum class Verdict { kept, dropped };
+  enum class Verdict { kept, dropped, stopped };
 
   awaitable<void> hear();
   void take(const sandbox::CellNotice& notice);
@@ -130,6 +136,7 @@ class SessionJail : public std::enable_shared_from_this<SessionJail> {
   std::map<pid_t, std::shared_ptr<Order>> orders_;
   std::map<CellProcess*, std::weak_ptr<CellProcess>> cells_;  // all that run
   std::optional<Spare> spare_;
+  pid_t stopped_ = 0;               // 0: none
   std::uint64_t memory_kills_ = 0;  // as last seen
   std::optional<std::string> ended_;
   Broadcast empty_;                 // no process of the jail is left

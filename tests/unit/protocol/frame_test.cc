@@ -72,7 +72,15 @@ TEST_CASE("all of a job comes back as it was sent", "[frame]") {
       {"x", "[1]", "in", {{"f", "1"}, {"g/h", nul}}, {{"TZ", "UTC"}}, 1},
       {"", "", nul, {{"", ""}}, {{nul, ""}, {"", nul}}, 0xffffffffffffffff},
       {"x", "{}", "", {{"f", std::string(300'000, 'x')}}, {}, 0},
-      {"x", "", "", {}, {}, 0, {1, 1, {"*.png", "out/**"}, 2, 3, 4, "socket,os", 1, 8}}};
+      {"x", "", "", {}, {}, 0, {1, 1, {"*.png", "out/**"}, 2, 3, 4, "socket,os", 1, 8}},
+      {"f",
+       "[1]",
+       "",
+       {},
+       {},
+       0,
+       {.session_cell = 3, .template_part = TemplatePart::job, .is_call = 1}},
+      {"x", "", "", {}, {}, 0, {.is_cell = 1, .template_part = TemplatePart::setup}}};
   for (const Job& job : jobs) {
     const auto got = decode_job(job_body(job));
     REQUIRE(got);
@@ -82,6 +90,12 @@ TEST_CASE("all of a job comes back as it was sent", "[frame]") {
       CHECK_FALSE(decode_job(body.substr(0, size)));
     CHECK_FALSE(decode_job(body + "x"));
   }
+}
+
+TEST_CASE("a job of another part of a template is rejected", "[frame]") {
+  ReportOptions options;
+  options.template_part = static_cast<TemplatePart>(3);
+  CHECK_FALSE(decode_job(job_body({"x", "", "", {}, {}, 0, options})));
 }
 
 TEST_CASE("a forked process's pid comes back as it was sent, and nothing else does", "[frame]") {
