@@ -116,16 +116,13 @@ awaitable<net::ip::tcp::acceptor> start(Application& app, LauncherClient& launch
                       ", under which the server runs, must be able to read the file of API keys, "
                       "which holds hashes only: " +
                       *problem);
-  const auto forks = probed->has_processes == 1 ? SessionJail::Forks::yes : SessionJail::Forks::no;
-  app.engine.sessions.set_forks(forks);
-  app.engine.templates.set_host(
-      {forks, probed->keeps_jails == 1, [&engine = app.engine] { return engine.image(); }});
   if (const auto problem = co_await app.engine.pool.start(probed->job_uids))
     refuse_to_start("cannot provide isolation level " + std::to_string(probed->level) + " (" +
                     isolation_name(probed->level) + "): " + *problem);
   if (const auto problem =
           co_await run_selftest(app.engine, app.offload, app.metrics, targets, launcher.pid()))
     refuse_to_start(*problem);
+  app.engine.set_host(*probed);
   // Who is told that the service is ready finds every worker that it was promised.
   const Deadline settled = Clock::now() + kMostSettling;
   co_await app.engine.pool.wait_idle(settled);

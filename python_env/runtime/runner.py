@@ -89,14 +89,14 @@ def run(source: str, result_bytes: int, error_bytes: int, inputs=None, options=N
     mode = "wb" if options.session_cell else "xb"
     has_file = not options.is_cell and not options.is_call
     file = script_module.file_for(script, inputs[2], patterns, mode) if has_file else None
-    was_open = templates.open_descriptors() if options.template == templates.SETUP else None
+    before = templates.Before() if options.template == templates.SETUP else None
     kind, text = _run(script, inputs, options, result_bytes, detail if options.detail or options.is_cell else None)
     try:
         leftovers.write_out()
     except BaseException:  # a signal handler of the script, or what it has made of Python
         pass
-    if was_open is not None:
-        kind, text = templates.finish(kind, text, was_open)
+    if before is not None:
+        kind, text = templates.finish(kind, text, before)
     if patterns and kind not in NO_MAIN_RAN:
         if file is not None:
             file.take_away()

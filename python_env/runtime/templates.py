@@ -1,8 +1,10 @@
 """The set-up of a template: what it must not leave behind, because the jobs that are forked from it would share it."""
 
+import _thread
 import gc
 import os
 import resource
+import signal
 import sys
 import threading
 
@@ -12,26 +14,34 @@ SETUP, JOB = 1, 2  # TemplatePart of job.h
 NAME = "<template>"  # of the set-up's code
 
 # Found before any script can rebind them.
-_fstat, _objects_of_gc, _most = os.fstat, gc.get_objects, resource.getrlimit
+_fstat, _objects_of_gc, _limit_of = os.fstat, gc.get_objects, resource.getrlimit
+_frozen, _unfreeze, _threads, _set_timer = gc.get_freeze_count, gc.unfreeze, _thread._count, signal.setitimer
 # Class to module, of objects whose memory is shared with whoever is forked from their owner.
 _SHARED = {"mmap": "mmap", "SharedMemory": "multiprocessing.shared_memory", "SemLock": "multiprocessing.synchronize"}
+_MOST_DESCRIPTORS = 65536
 
 
-def open_descriptors():
-    """Numbers of all that are open, without the standard streams."""
-    return {number for number in range(3, min(_most(resource.RLIMIT_NOFILE)[0], 65536)) if _is_open(number)}
+class Before:
+    """What there is before the set-up."""
+
+    def __init__(self):
+        self.most = min(_limit_of(resource.RLIMIT_NOFILE)[1], _MOST_DESCRIPTORS)  # a set-up can lower it
+        self.descriptors, self.frozen = self.open_descriptors(), _frozen()
+
+    def open_descriptors(self):
+        """Numbers of all that are open, without the standard streams."""
+        return {number for number in range(3, self.most) if _is_open(number)}
 
 
 def finish(kind, text, before):
-    """What a set-up comes to that has ended so: it fails if no job can be forked from this process.
-
-    before: what was open before the set-up.
-    """
+    """What a set-up comes to that has ended so: it fails if no job can be forked from this process."""
     if kind != VALUE:
         return kind, text
     left = _leftovers(before)
     if left:
         return EXCEPTION, f"The set-up of a template must not leave {left}."
+    for timer in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF):
+        _set_timer(timer, 0)
     # What there is now is not looked at by a job's garbage collection, which would copy its pages.
     gc.collect()
     gc.freeze()
@@ -40,13 +50,15 @@ def finish(kind, text, before):
 
 def _leftovers(before):
     threads = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
-    if threads:
-        return f"threads: {', '.join(threads)}. A fork does not have them: join them, or leave a `with` that ends them"
+    if threads or _threads() > 0:
+        return f"threads: {', '.join(threads) or 'of _thread'}. A fork does not have them: join them, or leave a `with` that ends them"
+    if _frozen() != before.frozen:  # what the script has frozen is in no list
+        _unfreeze()
     objects = _objects_of_gc()
     shared = sorted({type(one).__name__ for one in objects if _is_shared(type(one)) and not _is_closed(one)})
     if shared:
         return f"memory that its jobs would share: {', '.join(shared)}. Close it, or copy what it holds"
-    files = open_descriptors() - before
+    files = before.open_descriptors() - before.descriptors
     if files:
         names = sorted(_name_of(number, objects) for number in files)
         return f"open files, which its jobs would share: {', '.join(names)}. Close them, or use a `with` statement"

@@ -40,7 +40,9 @@ struct CellNotice {
   pid_t pid;
   std::int32_t wait_status;  // ended: as from waitpid(2)
   // done, and not to settle: 1 if no process or thread was made in the jail after the cell's own
-  // process, by the kernel's count.
+  // process, by the kernel's count. That is known only of a process that is not reaped yet: nobody
+  // else can have its number, so the count cannot have come round to it again. After `stop` it may
+  // still have been making one.
   std::uint32_t was_alone;
   Usage usage;  // ended: from its fork on
 };

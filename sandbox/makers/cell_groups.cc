@@ -110,17 +110,33 @@ bool CellGroups::settle(pid_t leader) {
   return await(leader, &CellGroups::is_alone);
 }
 
-bool CellGroups::kill(pid_t leader) {
+// Whether no number was given out after that of the leader, which exists.
+bool CellGroups::is_newest(pid_t leader) const {
+  return ::kill(leader, 0) == 0 && last_number(last_pid_) == leader;
+}
+
+bool CellGroups::kill(pid_t leader, bool& was_alone) {
   ::kill(-leader, SIGKILL);
+  siginfo_t ended = {};
+  for (int pauses = 0; pauses < kMostPauses; ++pauses) {
+    // Fails if it was reaped before.
+    if (::waitid(P_PID, static_cast<id_t>(leader), &ended, WEXITED | WNOHANG | WNOWAIT) == -1)
+      break;
+    if (ended.si_pid == leader) break;
+    ::nanosleep(&kPause, nullptr);
+  }
+  was_alone = ended.si_pid == leader && is_newest(leader);
   return await(leader, &CellGroups::is_gone);
 }
 
-bool CellGroups::carry_out(const CellCommand& command) {
+bool CellGroups::carry_out(const CellCommand& command, bool& was_alone) {
   if (command.order == CellOrder::settle) return command.pid >= kFirst - 1 && settle(command.pid);
   // The session's first process ends with its jail alone.
   if (command.pid < kFirst) return false;
-  if (command.order == CellOrder::stop) return ::kill(-command.pid, SIGSTOP) == 0;
-  return kill(command.pid);
+  if (command.order == CellOrder::kill) return kill(command.pid, was_alone);
+  const bool is_done = ::kill(-command.pid, SIGSTOP) == 0;
+  was_alone = is_done && is_newest(command.pid);
+  return is_done;
 }
 
 void CellGroups::serve(OnOther on_other, void* context) {
@@ -137,9 +153,10 @@ void CellGroups::serve(OnOther on_other, void* context) {
     if (ready <= 0) continue;
     if (!sys::read_all(lifeline_, &command, sizeof command)) break;
     using Kind = CellNotice::Kind;
-    const bool is_done = carry_out(command);
-    const std::uint32_t was_alone = newest() == command.pid ? 1 : 0;
-    if (!tell({is_done ? Kind::done : Kind::failed, command.pid, 0, was_alone, {}})) break;
+    bool was_alone = false;
+    const bool is_done = carry_out(command, was_alone);
+    if (!tell({is_done ? Kind::done : Kind::failed, command.pid, 0, was_alone ? 1u : 0u, {}}))
+      break;
   }
 }
 

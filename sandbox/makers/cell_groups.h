@@ -34,8 +34,9 @@ class CellGroups {
  private:
   void reap();
   bool settle(pid_t leader);
-  bool kill(pid_t leader);
-  bool carry_out(const CellCommand& command);
+  bool kill(pid_t leader, bool& was_alone);
+  bool carry_out(const CellCommand& command, bool& was_alone);
+  bool is_newest(pid_t leader) const;
   bool await(pid_t leader, bool (CellGroups::*is_done)(pid_t));
   bool is_gone(pid_t leader);
   bool is_alone(pid_t leader);

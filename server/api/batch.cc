@@ -135,6 +135,7 @@ awaitable<void> take_item(std::shared_ptr<Batch> batch, JsonItems::Item item,
   if (const auto problem = batch->api.engine.problem_with(request))
     co_return batch->refuse(request.id_json, 400, *problem);
   request.owner = batch->exchange.owner();
+  batch->api.engine.templates.clamp(request);
   co_await begin(batch, std::move(request), principal);
 }
 

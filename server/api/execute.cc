@@ -22,6 +22,7 @@ awaitable<std::optional<Response>> execute(Api& api, Exchange& exchange) {
   request->owner = exchange.owner();
   if (const auto missing = api.engine.templates.problem_with(*request))
     co_return execute_error(missing->kind, outcome_status(missing->kind), missing->error);
+  api.engine.templates.clamp(*request);
   RequestRecord& record = exchange.record();
   api.metrics.observe(RequestPhase::parse, record.phases[RequestPhase::parse] = lap.ns());
 

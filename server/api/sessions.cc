@@ -110,6 +110,7 @@ awaitable<std::optional<Response>> open_session(Api& api, Exchange& exchange) {
   if (!request) co_return refused(request.error());
   if (const auto problem = api.engine.problem_with(*request)) co_return refused({400, *problem});
   request->owner = exchange.owner();
+  api.engine.templates.clamp(*request);
   sandbox::Lap lap;
   const auto permit = admit(api, exchange, lap);
   if (!permit) co_return permit.error();

@@ -43,13 +43,14 @@ Engine::Engine(net::any_io_executor executor, const EngineLimits& limits, Launch
       offload_(offload),
       lifecycle_(lifecycle) {}
 
-std::string Engine::image() const {
-  const auto& zygote = pool.zygote();
-  std::string text = PYEXEC_VERSION;
-  if (zygote)
-    for (const char* version : {zygote->python.data(), zygote->numpy.data(), zygote->pandas.data()})
-      text += ' ' + version;
-  return text;
+void Engine::set_host(const Probed& probed) {
+  const auto forks = probed.has_processes == 1 ? SessionJail::Forks::yes : SessionJail::Forks::no;
+  sessions.set_forks(forks);
+  std::string image = PYEXEC_VERSION;
+  if (const auto& zygote = pool.zygote())
+    for (const auto* version : {&zygote->python, &zygote->numpy, &zygote->pandas})
+      image.append(" ").append(version->data());
+  templates.set_host({forks, probed.keeps_jails == 1, image});
 }
 
 void Engine::close() {

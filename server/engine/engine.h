@@ -38,8 +38,8 @@ class Engine {
   Engine(net::any_io_executor executor, const EngineLimits& limits, LauncherClient& launcher,
          const Telemetry& telemetry, Offload& offload, const Lifecycle& lifecycle);
 
-  // The versions of what runs in a jail.
-  std::string image() const;
+  // Before the first session or template, and once the first zygote is warm.
+  void set_host(const Probed& probed);
   // Ends what outlives a request. To be called before the launcher ends.
   void close();
 

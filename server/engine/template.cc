@@ -1,6 +1,14 @@
 #include "server/engine/template.h"
 
+#include "server/job/validate_report.h"
+
 namespace pyexec {
+
+Outcome unknown_template(const std::string& name) {
+  return failed(OutcomeKind::unknown_template,
+                "no template " + name +
+                    " on this instance: send it again to PUT /templates, and then this request");
+}
 
 awaitable<std::optional<Template::Jail>> Template::take(Deadline deadline,
                                                         Cancellation& cancellation) {
@@ -20,15 +28,22 @@ awaitable<std::optional<Template::Jail>> Template::take(Deadline deadline,
   co_return std::move(waiting->jail);
 }
 
-void Template::give(Jail jail) {
-  if (jail.processes->ended()) return;
+bool Template::give(Jail jail) {
+  if (is_removed_) jail.processes->end("its template was removed");
+  if (jail.processes->ended()) {
+    --jails;
+    return false;
+  }
   failure_.reset();
-  if (is_removed_) return jail.processes->end("its template was removed");
-  if (waiting_.empty()) return free_.push_back(std::move(jail));
+  if (waiting_.empty()) {
+    free_.push_back(std::move(jail));
+    return true;
+  }
   const auto next = std::move(waiting_.front());
   waiting_.pop_front();
   next->jail = std::move(jail);
   next->decided.set();
+  return true;
 }
 
 void Template::fail(const Outcome& why) {

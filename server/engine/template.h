@@ -15,6 +15,8 @@
 
 namespace pyexec {
 
+Outcome unknown_template(const std::string& name);
+
 class Template {
  public:
   Template(std::string its_name, JobRequest its_setup)
@@ -32,8 +34,9 @@ class Template {
 
   // Waits for a jail. Returns nullopt at `deadline`, once cancelled, or if the template is removed.
   awaitable<std::optional<Jail>> take(Deadline deadline, Cancellation& cancellation);
-  // Gives a jail to whoever waits for one, or keeps it.
-  void give(Jail jail);
+  // Gives a jail, which is counted in `jails`, to whoever waits for one, or keeps it. Returns false
+  // if the jail has ended; then it is not counted any more.
+  bool give(Jail jail);
   // Nobody will give one soon: whoever waits is told why.
   void fail(const Outcome& why);
   // Ends the jails that run no job, and lets nobody wait.
@@ -44,7 +47,9 @@ class Template {
   bool is_removed() const { return is_removed_; }
   std::size_t waiting() const { return waiting_.size(); }
   std::size_t free() const { return free_.size(); }
+  // Why the last set-up has failed, unless another one has begun since.
   const std::optional<Outcome>& failure() const { return failure_; }
+  void forget_failure() { failure_.reset(); }
 
   std::uint64_t jails = 0;  // alive: free, running a job, or becoming free
   std::uint64_t making = 0;

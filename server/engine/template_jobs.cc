@@ -8,8 +8,6 @@ namespace pyexec {
 namespace {
 
 constexpr std::uint64_t kMostJobs = 1000;  // of a jail, as of one that is kept for /execute
-// In which no job can make so many processes that their numbers begin again.
-constexpr std::uint64_t kCountedNs = 60'000'000'000;
 
 Outcome busy(const std::string& why) {
   return failed(OutcomeKind::busy, why);
@@ -53,8 +51,9 @@ awaitable<Templates::SetUp> Templates::set_up(const JobRequest& setup,
   end.outcome.usage.queue_ns = made_ns - admitted_ns;
   end.outcome.usage.total_ns = sandbox::monotonic_ns() - admitted_ns;
   parts_.telemetry.metrics.templates().set_up(end.outcome.usage.run_ns);
-  const bool is_ready = end.outcome.kind == OutcomeKind::ok && end.is_kept &&
-                        (host_.forks == SessionJail::Forks::no || co_await jail->fork_spare());
+  bool is_ready = end.outcome.kind == OutcomeKind::ok && end.is_kept;
+  if (is_ready && host_.forks == SessionJail::Forks::yes)
+    is_ready = co_await jail->fork_spare() == SessionJail::Forked::yes;
   if (!is_ready) {
     jail->end("the set-up failed");
     if (end.outcome.kind == OutcomeKind::ok)
@@ -65,13 +64,16 @@ awaitable<Templates::SetUp> Templates::set_up(const JobRequest& setup,
   co_return SetUp{Template::Jail{jail, used.value_or(end.grown_bytes)}, std::move(end.outcome)};
 }
 
-// More jails are made as long as more jobs wait than will have one soon.
+// More jails are made as long as more jobs wait than will have one soon, and there is memory.
 void Templates::make_if_wanted(const std::shared_ptr<Template>& known) {
   if (known->is_removed() || is_closed_) return;
-  const bool is_wanted = known->waiting() > known->coming || known->jails == 0;
+  const bool has_none = known->jails + known->making == 0;
+  const bool has_room = memory_bytes() + known->bytes <= limits_.memory_bytes;
+  const bool is_wanted = has_none || (has_room && known->waiting() > known->coming);
   if (!is_wanted || known->jails + known->making >= limits_.jails) return;
   ++known->making;
   ++known->coming;
+  known->forget_failure();
   net::co_spawn(parts_.executor, make(known), net::detached);
 }
 
@@ -83,59 +85,85 @@ awaitable<void> Templates::make(std::shared_ptr<Template> known) {
   --known->making;
   --known->coming;
   if (!done.jail) {
-    parts_.telemetry.log.warn("the set-up of a template failed, which had succeeded before: " +
-                              std::string(outcome_name(done.outcome.kind)));
-    if (known->jails == 0) known->fail(done.outcome);
+    if (!known->is_removed() && !is_closed_)
+      parts_.telemetry.log.warn("the set-up of a template failed, which had succeeded before: " +
+                                std::string(outcome_name(done.outcome.kind)));
+    if (known->jails + known->making == 0) known->fail(done.outcome);
     co_return;
   }
   ++known->jails;
   known->bytes = done.jail->bytes;
-  known->give(*std::move(done.jail));
-  make_room("", 0);
+  give(known, *std::move(done.jail));
+}
+
+// Hands on a jail that is ready for a job.
+void Templates::give(const std::shared_ptr<Template>& known, Template::Jail jail) {
+  if (!known->give(std::move(jail)))
+    parts_.telemetry.metrics.templates().jail_ended(TemplateJailEnd::lost);
   make_if_wanted(known);
 }
 
 awaitable<boost::system::result<Template::Jail, Outcome>> Templates::jail_for(
     std::shared_ptr<Template> known, Deadline deadline, Cancellation& cancellation) {
-  known->last_use = Clock::now();
-  for (std::uint64_t gone = known->sweep(); gone > 0; --gone)
-    parts_.telemetry.metrics.templates().jail_ended(TemplateJailEnd::lost);
-  auto taking = known->take(deadline, cancellation);
-  net::post(parts_.executor, [this, known] { make_if_wanted(known); });
-  auto jail = co_await std::move(taking);
-  if (jail) co_return *std::move(jail);
+  for (;;) {
+    for (std::uint64_t gone = known->sweep(); gone > 0; --gone)
+      parts_.telemetry.metrics.templates().jail_ended(TemplateJailEnd::lost);
+    auto taking = known->take(deadline, cancellation);
+    net::post(parts_.executor, [this, known] { make_if_wanted(known); });
+    auto jail = co_await std::move(taking);
+    if (jail && !jail->processes->ended()) co_return *std::move(jail);
+    if (!jail) break;
+    give(known, *std::move(jail));  // it has ended since it was handed over, and is not kept
+  }
+  if (cancellation.requested(Cancellation::By::service))
+    co_return busy("the service stops; try again");
   if (cancellation.requested()) co_return failed(OutcomeKind::internal, "the job was cancelled");
+  if (known->is_removed()) co_return unknown_template(known->name);
   if (known->failure()) co_return *known->failure();
   co_return busy("no process of this template became free in time; try again later");
 }
 
-void Templates::retire(Template& known, Template::Jail jail, TemplateJailEnd why) {
+// Until it is destroyed, the template is in use.
+std::shared_ptr<void> Templates::use_of(std::shared_ptr<Template> known) {
+  ++known->running;
+  known->last_use = Clock::now();
+  return std::shared_ptr<void>(nullptr, [this, known](void*) {
+    --known->running;
+    known->last_use = Clock::now();
+    watch(known);
+  });
+}
+
+void Templates::retire(Template& known, const Template::Jail& jail, TemplateJailEnd why) {
   --known.jails;
   jail.processes->end("a job of the template has used it up");
   parts_.telemetry.metrics.templates().jail_ended(why);
 }
 
+// Returns why the jail can have no other job, or nullopt if it is ready for one.
+awaitable<std::optional<TemplateJailEnd>> Templates::why_retire(const Template::Jail& jail,
+                                                                Last last) {
+  using Why = TemplateJailEnd;
+  const std::shared_ptr<SessionJail> processes = jail.processes;
+  const std::uint64_t jobs = jail.jobs;
+  if (last.is_stopped) last.was_alone = co_await processes->end_stopped();
+  if (!forks()) co_return Why::single;
+  if (processes->ended()) co_return Why::lost;
+  if (!last.was_alone) co_return Why::processes;
+  if (jobs >= kMostJobs) co_return Why::jobs;
+  const auto forked = co_await processes->fork_spare();
+  if (forked == SessionJail::Forked::yes) co_return std::nullopt;
+  co_return forked == SessionJail::Forked::touched ? Why::files : Why::lost;
+}
+
 // Prepares the jail for another job, or ends it.
 awaitable<void> Templates::recycle(std::shared_ptr<Template> known, Template::Jail jail,
-                                   bool was_alone) {
-  using Why = TemplateJailEnd;
-  std::optional<Why> why;
-  co_await jail.processes->end_stopped();
-  if (jail.processes->ended())
-    why = forks() ? Why::lost : Why::single;
-  else if (!forks())
-    why = Why::single;
-  else if (!was_alone)
-    why = Why::processes;
-  else if (jail.jobs >= kMostJobs)
-    why = Why::jobs;
-  else if (!co_await jail.processes->fork_spare())
-    why = jail.processes->ended() ? Why::lost : Why::files;
+                                   Last last) {
+  auto judging = why_retire(jail, last);
+  const auto why = co_await std::move(judging);
   --known->coming;
-  if (why)
-    retire(*known, std::move(jail), *why);
-  else
-    known->give(std::move(jail));
+  if (!why) co_return give(known, std::move(jail));
+  retire(*known, jail, *why);
   make_if_wanted(known);
 }
 
@@ -149,48 +177,50 @@ awaitable<Outcome> Templates::run(const JobRequest& request, std::shared_ptr<Job
   // A jail may have to be made first, by a set-up that has a time of its own.
   const Deadline patience =
       Clock::now() + std::chrono::milliseconds(request.timeout_ms + known->setup.timeout_ms);
-  ++known->running;
-  const auto use = std::shared_ptr<void>(nullptr, [this, known](void*) {
-    --known->running;
-    known->last_use = Clock::now();
-    watch(known);
-  });
-  auto waiting = jail_for(known, patience, cancellation);
-  auto taken = co_await std::move(waiting);
-  if (!taken) co_return taken.error();
-  Template::Jail jail = *std::move(taken);
-  auto turning = turns_.take(patience, cancellation);
-  const auto turn = co_await std::move(turning);
-  const std::uint64_t begun_ns = sandbox::monotonic_ns();
-  if (!turn) {
-    known->give(std::move(jail));
-    co_return busy("too many jobs run; try again later");
+  const auto use = use_of(known);
+  std::optional<Turns::Turn> turn;
+  std::optional<Template::Jail> jail;
+  while (!turn) {
+    auto waiting = jail_for(known, patience, cancellation);
+    auto taken = co_await std::move(waiting);
+    if (!taken) co_return taken.error();
+    jail = *std::move(taken);
+    auto turning = turns_.take(patience, cancellation);
+    auto turned = co_await std::move(turning);
+    if (turned && !jail->processes->ended()) {
+      turn.emplace(*std::move(turned));
+      break;
+    }
+    give(known, *std::move(jail));
+    if (!turned) co_return busy("too many jobs run; try again later");
   }
+  const std::uint64_t begun_ns = sandbox::monotonic_ns();
   ++known->jobs;
-  ++jail.jobs;
+  ++jail->jobs;
   JobRequest numbered = request;
-  numbered.job.options.session_cell = 1 + jail.jobs;
+  numbered.job.options.session_cell = 1 + jail->jobs;
   numbered.job.options.template_part = TemplatePart::job;
+  const auto accounting = request.detail == AnswerDetail::verbose
+                              ? SessionJail::Accounting::complete
+                              : SessionJail::Accounting::quick;
   SessionJail::Cell cell = {numbered.job,
                             parts_.caps,
                             Clock::now() + std::chrono::milliseconds(request.timeout_ms),
                             parts_.offload,
                             output,
                             0,
-                            jail.jobs,
+                            jail->jobs,
                             SessionJail::Keep::no,
-                            request.detail == AnswerDetail::verbose
-                                ? SessionJail::Accounting::complete
-                                : SessionJail::Accounting::quick};
-  auto end = co_await jail.processes->run(std::move(cell), cancellation);
+                            accounting};
+  auto end = co_await jail->processes->run(std::move(cell), cancellation);
   output->seal();
   Outcome& outcome = end.outcome;
   name_limit(request, outcome);
   outcome.usage.queue_ns = begun_ns - admitted_ns;
   outcome.usage.total_ns = sandbox::monotonic_ns() - admitted_ns;
   ++known->coming;
-  const bool was_alone = end.was_alone && outcome.usage.run_ns < kCountedNs;
-  net::co_spawn(parts_.executor, recycle(known, std::move(jail), was_alone), net::detached);
+  const Last last = {end.is_stopped, end.was_alone};
+  net::co_spawn(parts_.executor, recycle(known, *std::move(jail), last), net::detached);
   co_return std::move(outcome);
 }
 
@@ -200,6 +230,7 @@ awaitable<boost::system::result<std::shared_ptr<SessionJail>, Outcome>> Template
   parts_.telemetry.metrics.templates().asked(found.has_value());
   if (!found) co_return found.error();
   const std::shared_ptr<Template> known = *found;
+  const auto use = use_of(known);
   auto waiting = jail_for(known, deadline, cancellation);
   auto taken = co_await std::move(waiting);
   if (!taken) co_return taken.error();
@@ -209,7 +240,6 @@ awaitable<boost::system::result<std::shared_ptr<SessionJail>, Outcome>> Template
   --known->jails;
   parts_.telemetry.metrics.templates().jail_ended(TemplateJailEnd::session);
   make_if_wanted(known);
-  watch(known);
   co_return processes;
 }
 

@@ -9,6 +9,8 @@
 namespace pyexec {
 namespace {
 
+constexpr std::chrono::seconds kLook{1};
+
 Outcome busy(const std::string& why) {
   return failed(OutcomeKind::busy, why);
 }
@@ -31,7 +33,7 @@ Templates::Templates(const Parts& parts, const TemplateLimits& limits)
     : parts_(parts), limits_(limits), turns_(limits.running_jobs) {}
 
 std::optional<std::string> Templates::name_of(const JobRequest& setup) const {
-  const auto hash = sha256(host_.image() + '\n' + encode_job(normal_form(setup)));
+  const auto hash = sha256(host_.image + '\n' + encode_job(normal_form(setup)));
   if (!hash) return std::nullopt;
   return "sha256:" + as_hex(*hash);
 }
@@ -45,39 +47,46 @@ awaitable<Templates::Put> Templates::put(JobRequest setup, std::shared_ptr<JobOu
   const auto name = co_await parts_.offload.run(setup.job.bytes(), hash);
   if (!name) co_return Put{"", false, failed(OutcomeKind::internal, "OpenSSL gives no SHA-256")};
   const Key key = {setup.owner, *name};
+  // Whoever sends the same meanwhile waits for its one set-up.
+  while (beginning_.contains(key) && !cancellation.requested()) {
+    const auto other = beginning_.at(key);
+    co_await other->wait_until(Clock::now() + kLook);
+  }
   const auto found = templates_.find(key);
   if (found != templates_.end()) {
     found->second.known->last_use = Clock::now();
-    Outcome known;
-    known.kind = OutcomeKind::ok;
-    co_return Put{*name, false, std::move(known)};
+    Outcome there;
+    there.kind = OutcomeKind::ok;
+    co_return Put{*name, false, std::move(there)};
   }
+  beginning_[key] = std::make_shared<Broadcast>(parts_.executor);
+  const auto begun = std::shared_ptr<void>(nullptr, [this, key](void*) {
+    const auto ended = beginning_.extract(key);
+    if (!ended.empty()) ended.mapped()->set();
+  });
   auto running = set_up(setup, std::move(output), cancellation);
   SetUp done = co_await std::move(running);
   if (!done.jail) co_return Put{"", false, std::move(done.outcome)};
-  if (done.jail->bytes > limits_.memory_bytes) {
+  const std::uint64_t bytes = done.jail->bytes;
+  if (bytes > limits_.memory_bytes) {
     done.jail->processes->end("it is too large");
     Outcome large =
         failed(OutcomeKind::memory_limit,
-               "the state of this template takes " + std::to_string(done.jail->bytes >> 20) +
+               "the state of this template takes " + std::to_string(bytes >> 20) +
                    " MiB, and all together have " + std::to_string(limits_.memory_bytes >> 20) +
                    " MiB (PYEXEC_TEMPLATE_MEMORY_MB)");
     co_return Put{"", false, std::move(large)};
   }
-  if (!templates_.contains(key)) {  // as it may be if two have sent it at once
-    if (is_closed_ || !make_room(setup.owner, done.jail->bytes)) {
-      done.jail->processes->end("there is no room for it");
-      co_return Put{"", false, busy("all templates that there may be are in use; try again later")};
-    }
-    templates_[key] = {std::make_shared<Template>(*name, std::move(setup)),
-                       std::make_shared<net::steady_timer>(parts_.executor)};
-    parts_.telemetry.metrics.templates().made();
+  if (is_closed_ || !make_room(setup.owner, bytes)) {
+    done.jail->processes->end("there is no room for it");
+    co_return Put{"", false, busy("all templates that there may be are in use; try again later")};
   }
-  const auto known = templates_.at(key).known;
-  known->last_use = Clock::now();
-  known->bytes = done.jail->bytes;
+  const auto known = std::make_shared<Template>(*name, std::move(setup));
+  templates_[key] = {known, std::make_shared<net::steady_timer>(parts_.executor)};
+  parts_.telemetry.metrics.templates().made();
+  known->bytes = bytes;
   ++known->jails;
-  known->give(*std::move(done.jail));
+  give(known, *std::move(done.jail));
   watch(known);
   co_return Put{*name, true, std::move(done.outcome)};
 }
@@ -86,9 +95,7 @@ boost::system::result<std::shared_ptr<Template>, Outcome> Templates::find(
     const JobRequest& request) const {
   const auto found = templates_.find({request.owner, request.template_name});
   if (found != templates_.end()) return found->second.known;
-  return failed(OutcomeKind::unknown_template,
-                "no template " + request.template_name +
-                    " on this instance: send it again to PUT /templates, and then this request");
+  return unknown_template(request.template_name);
 }
 
 std::optional<Outcome> Templates::problem_with(const JobRequest& request) const {
@@ -99,6 +106,15 @@ std::optional<Outcome> Templates::problem_with(const JobRequest& request) const 
   return known.error();
 }
 
+void Templates::clamp(JobRequest& request) const {
+  const auto known = find(request);
+  if (!known) return;
+  const JobRequest& setup = (*known)->setup;
+  if (request.memory_mb <= setup.memory_mb) return;
+  request.memory_mb = setup.memory_mb;
+  request.job.memory_bytes = setup.job.memory_bytes;
+}
+
 std::uint64_t Templates::memory_bytes() const {
   std::uint64_t bytes = 0;
   for (const auto& [key, entry] : templates_) bytes += entry.known->jails * entry.known->bytes;
@@ -106,17 +122,16 @@ std::uint64_t Templates::memory_bytes() const {
 }
 
 // Ends the least lately used templates that are not in use, until there is room for another one of
-// `owner` with so many bytes. owner "": for none. Returns false if there is no room.
+// `owner` with so many bytes. Returns false if there is no room.
 bool Templates::make_room(const std::string& owner, std::uint64_t bytes) {
-  const bool is_for_one = !owner.empty() || bytes > 0;
   const auto count_of = [&](const std::string& whose) {
     return static_cast<std::uint64_t>(
         std::count_if(templates_.begin(), templates_.end(),
                       [&](const auto& entry) { return entry.first.first == whose; }));
   };
   for (;;) {
-    const bool is_owner_full = is_for_one && count_of(owner) >= limits_.templates_per_owner;
-    const bool is_full = is_for_one && templates_.size() >= limits_.templates;
+    const bool is_owner_full = count_of(owner) >= limits_.templates_per_owner;
+    const bool is_full = templates_.size() >= limits_.templates;
     const bool is_heavy = memory_bytes() + bytes > limits_.memory_bytes;
     if (!is_owner_full && !is_full && !is_heavy) return true;
     const Key* least = nullptr;

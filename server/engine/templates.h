@@ -10,7 +10,6 @@
 // A template is a cache: when it ends, its owner sends it again.
 #pragma once
 
-#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -49,7 +48,7 @@ class Templates {
   struct Host {
     SessionJail::Forks forks;
     bool keeps_jails;  // whether it can be proven that a job has left nothing
-    std::function<std::string()> image;
+    std::string image;
   };
   void set_host(Host host) { host_ = std::move(host); }
   // Whether a template's jobs are forked from one set-up; else each has one of its own.
@@ -67,6 +66,8 @@ class Templates {
 
   // Returns why the template of this request cannot be used: unknown_template.
   std::optional<Outcome> problem_with(const JobRequest& request) const;
+  // Gives the request no more memory than its template has.
+  void clamp(JobRequest& request) const;
   // Runs a job on its template. Fills `output`.
   awaitable<Outcome> run(const JobRequest& request, std::shared_ptr<JobOutput> output,
                          Cancellation& cancellation);
@@ -95,8 +96,14 @@ class Templates {
       std::shared_ptr<Template> known, Deadline deadline, Cancellation& cancellation);
   void make_if_wanted(const std::shared_ptr<Template>& known);
   awaitable<void> make(std::shared_ptr<Template> known);
-  void retire(Template& known, Template::Jail jail, TemplateJailEnd why);
-  awaitable<void> recycle(std::shared_ptr<Template> known, Template::Jail jail, bool was_alone);
+  void give(const std::shared_ptr<Template>& known, Template::Jail jail);
+  void retire(Template& known, const Template::Jail& jail, TemplateJailEnd why);
+  struct Last {  // of the job that a jail has had
+    bool is_stopped, was_alone;
+  };
+  awaitable<std::optional<TemplateJailEnd>> why_retire(const Template::Jail& jail, Last last);
+  awaitable<void> recycle(std::shared_ptr<Template> known, Template::Jail jail, Last last);
+  std::shared_ptr<void> use_of(std::shared_ptr<Template> known);
   bool make_room(const std::string& owner, std::uint64_t bytes);
   void end(const Key& key, TemplateEnd why);
   void watch(const std::shared_ptr<Template>& known);
@@ -104,13 +111,14 @@ class Templates {
 
   const Parts parts_;
   const TemplateLimits limits_;
-  Host host_ = {SessionJail::Forks::no, false, nullptr};
+  Host host_ = {SessionJail::Forks::no, false, ""};
   Turns turns_;
   struct Entry {
     std::shared_ptr<Template> known;
     std::shared_ptr<net::steady_timer> expiry;
   };
   std::map<Key, Entry> templates_;
+  std::map<Key, std::shared_ptr<Broadcast>> beginning_;  // whose first set-up runs
   bool is_closed_ = false;
 };
 

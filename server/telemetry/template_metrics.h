@@ -31,12 +31,12 @@ enum class TemplateEnd : std::uint8_t {
 std::string_view words_of(TemplateEnd why);
 
 // name, in words
-#define PYEXEC_TEMPLATE_JAIL_ENDS(X)                                           \
-  X(processes, "a job made another process or thread, and so one may be left") \
-  X(files, "a job changed a file, or made one")                                \
-  X(single, "where that is not proven, each jail is for one job")              \
-  X(jobs, "it has had as many jobs as a jail may have")                        \
-  X(session, "a session has taken it")                                         \
+#define PYEXEC_TEMPLATE_JAIL_ENDS(X)                                     \
+  X(processes, "a job made another process or thread, or ended its own") \
+  X(files, "a job changed a file, or made one")                          \
+  X(single, "where that is not proven, each jail is for one job")        \
+  X(jobs, "it has had as many jobs as a jail may have")                  \
+  X(session, "a session has taken it")                                   \
   X(lost, "it ended by itself, or had to be ended")
 
 // Why a jail of a template gets no other job.

@@ -21,10 +21,10 @@ std::optional<CellChannels> SessionJail::send_fork(State from) {
   return made->ours;
 }
 
-awaitable<bool> SessionJail::fork_spare() {
+awaitable<SessionJail::Forked> SessionJail::fork_spare() {
   const auto self = shared_from_this();
   const auto channels = ended_ || spare_ ? std::nullopt : send_fork(0);
-  if (!channels) co_return false;
+  if (!channels) co_return Forked::no;
   const auto born = std::make_shared<Event>(executor_);
   const auto birth = std::make_shared<Birth>();
   const auto listen = [socket = channels->job, born, birth]() -> awaitable<void> {
@@ -36,15 +36,21 @@ awaitable<bool> SessionJail::fork_spare() {
   if (birth->pid == 0 || ended_) {
     error_code ignored;
     channels->job->close(ignored);
-    co_return false;
+    const auto& why = birth->not_forked;
+    const bool is_touched =
+        why && why->step == sandbox::Step::verify && why->index == kTouchedFiles;
+    co_return is_touched ? Forked::touched : Forked::no;
   }
   spare_ = Spare{*channels, birth->pid};
-  co_return true;
+  co_return Forked::yes;
 }
 
-awaitable<void> SessionJail::end_stopped() {
+awaitable<bool> SessionJail::end_stopped() {
   const auto self = shared_from_this();
-  if (const pid_t pid = std::exchange(stopped_, 0); pid > 0) co_await order(CellOrder::kill, pid);
+  const pid_t pid = std::exchange(stopped_, 0);
+  if (pid == 0) co_return false;
+  const Carried carried = co_await order(CellOrder::kill, pid);
+  co_return carried.is_done&& carried.was_alone;
 }
 
 awaitable<void> SessionJail::drop_spare() {

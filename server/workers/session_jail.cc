@@ -247,6 +247,7 @@ awaitable<SessionJail::CellEnd> SessionJail::run(Cell cell, Cancellation& cancel
   if (!is_there && (!was_first || ended_)) process->channels.job->close(ignored);
   co_await process->channel_done.wait();
   CellEnd end;
+  end.is_stopped = process->pid > 0 && stopped_ == process->pid;
   end.was_alone = process->was_alone;
   if (process->talk.report) end.grown_bytes = process->talk.report->unchecked().times.grown_bytes;
   end.outcome = co_await outcome_of(cell, *process, in_time, is_cancelled, kills_before);

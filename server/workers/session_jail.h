@@ -57,20 +57,23 @@ class SessionJail : public std::enable_shared_from_this<SessionJail> {
     Outcome outcome;
     bool is_kept = false;
     std::uint64_t grown_bytes = 0;  // by its own word
+    bool is_stopped = false;        // and waits for `end_stopped`
     // No process or thread was made in the jail after the cell's own, by the kernel's count. Only
-    // of a cell that was ended or stopped, which is one that left no state.
+    // of a cell that was ended, which is one that left no state.
     bool was_alone = false;
   };
   // Returns no later than the deadline plus the time the kernel takes to kill. By then no process
   // that the cell started is left, but its own if its state is kept. The references must outlive
   // the call.
   awaitable<CellEnd> run(Cell cell, Cancellation& cancellation);
-  // Ends the cell that is stopped, if there is one. Call before another one is run.
-  awaitable<void> end_stopped();
+  // Ends the cell that is stopped, if there is one. Call before another one is run. Returns whether
+  // it was alone, as CellEnd tells of others.
+  awaitable<bool> end_stopped();
 
-  // Forks a process from state 0, which the next cell from there takes. Returns false if state 0
-  // forks none.
-  awaitable<bool> fork_spare();
+  // Forks a process from state 0, which the next cell from there takes. touched: there is none, as
+  // files are not as the set-up of a template had left them.
+  enum class Forked { yes, no, touched };
+  awaitable<Forked> fork_spare();
   awaitable<void> drop_spare();
 
   bool has(State state) const { return states_.contains(state); }

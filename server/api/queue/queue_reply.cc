@@ -128,6 +128,7 @@ awaitable<std::optional<Response>> deliver(Api& api, Exchange& exchange, Message
   auto delivery = co_await api.offload.run(body->size(), read);
   if (!delivery) co_return refused(delivery.error());
   delivery->request.owner = exchange.owner();
+  api.engine.templates.clamp(delivery->request);
   const JobRequest& request = delivery->request;
   const QueueMessage& message = delivery->message;
   if (const auto problem = api.engine.problem_with(request)) co_return refused({400, *problem});

@@ -70,6 +70,50 @@ def test_one_that_runs_a_job_does_not_go(start):
     assert metric(service, 'pyexec_refusals_total{reason="template_limit"}') == 1
 
 
+def test_the_same_set_up_sent_at_once_runs_once(start):
+    service = start(pool=1, timeout_ms=20000)
+    body = {"code": "import time; time.sleep(0.5)"}
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: send(service, "PUT", "/templates", body), range(8)))
+    assert sorted(answer.status for answer in answers) == [200] * 7 + [201]
+    assert metric(service, "pyexec_template_setups_total") == 1
+    assert metric(service, "pyexec_template_jails") == 1
+
+
+def test_one_that_is_deleted_tells_who_waits_for_it(start):
+    service = start(pool=1, template_jails=1, timeout_ms=20000)
+    template = Template(service, "import time")
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        running = pool.submit(template.code, "time.sleep(2); 1")
+        service.wait_until(lambda: template.shown()["running"] == 1)
+        waiting = [pool.submit(template.code, "2"), pool.submit(send, service, "POST", "/sessions", {"template": template.name})]
+        service.wait_until(lambda: template.shown()["running"] == 3)
+        template.delete()
+        assert [one.result().outcome for one in waiting] == ["unknown_template"] * 2
+        assert running.result().body["result"] == 1
+
+
+def test_its_memory_bounds_its_jobs_and_sessions(start):
+    service = start(pool=1)
+    with Template(service, "k = 1", memory_mb=200) as template:
+        for own in ({}, {"memory_mb": 500}):
+            answer = template.code("b = bytearray(300 << 20)", verbose=True, **own)
+            assert (answer.outcome, answer.body["error"]) == ("memory_limit", "memory limit exceeded: 200 MiB (memory_mb)")
+            assert answer.body["limits"]["memory_mb"] == 200
+        answer = template.code("b = bytearray(100 << 20)", memory_mb=50)
+        assert answer.body["error"] == "memory limit exceeded: 50 MiB (memory_mb)"
+        opened = send(service, "POST", "/sessions", {"template": template.name, "memory_mb": 500, "code": "len(bytearray(100 << 20))"})
+        assert opened.status == 201
+        assert template.result("len(bytearray(100 << 20))") == 100 << 20
+
+
+def test_jails_of_one_template_stay_within_the_memory_of_all(start):
+    service = start(pool=1, template_memory_mb=100, template_jails=4, timeout_ms=20000)
+    with Template(service, "import numpy as np, time\nx = np.ones(60 << 17)") as template, concurrent.futures.ThreadPoolExecutor(4) as pool:
+        assert [one.status for one in pool.map(lambda _: template.code("time.sleep(0.3)"), range(4))] == [200] * 4
+        assert template.shown()["jails"] == 1
+
+
 def test_no_templates_at_all(start):
     answer = send(start(pool=1, templates=0), "PUT", "/templates", {"code": "1"})
     assert (answer.status, answer.body["error"]) == (429, "this service keeps no templates: PYEXEC_TEMPLATES is 0")
