@@ -119,10 +119,11 @@ bool CellGroups::kill(pid_t leader, bool& was_alone) {
   ::kill(-leader, SIGKILL);
   siginfo_t ended = {};
   for (int pauses = 0; pauses < kMostPauses; ++pauses) {
-    // Fails if it was reaped before.
-    if (::waitid(P_PID, static_cast<id_t>(leader), &ended, WEXITED | WNOHANG | WNOWAIT) == -1)
-      break;
+    const auto id = static_cast<id_t>(leader);
+    const int found = ::waitid(P_PID, id, &ended, WEXITED | WNOHANG | WNOWAIT);
     if (ended.si_pid == leader) break;
+    // Reaped before; or not the init's child yet, as the process that forked it is still ending.
+    if (found == -1 && ::kill(leader, 0) == -1) break;
     ::nanosleep(&kPause, nullptr);
   }
   was_alone = ended.si_pid == leader && is_newest(leader);

@@ -64,12 +64,14 @@ awaitable<Templates::SetUp> Templates::set_up(const JobRequest& setup,
   co_return SetUp{Template::Jail{jail, used.value_or(end.grown_bytes)}, std::move(end.outcome)};
 }
 
-// More jails are made as long as more jobs wait than will have one soon, and there is memory.
+// More jails are made as long as more jobs wait than will have one soon, and there is memory. Of
+// two, one can have a job while the other is prepared for its next one.
 void Templates::make_if_wanted(const std::shared_ptr<Template>& known) {
   if (known->is_removed() || is_closed_) return;
   const bool has_none = known->jails + known->making == 0;
   const bool has_room = memory_bytes() + known->bytes <= limits_.memory_bytes;
-  const bool is_wanted = has_none || (has_room && known->waiting() > known->coming);
+  const std::size_t soon = known->jails + known->making < 2 ? 0 : known->coming;
+  const bool is_wanted = has_none || (has_room && known->waiting() > soon);
   if (!is_wanted || known->jails + known->making >= limits_.jails) return;
   ++known->making;
   ++known->coming;

@@ -49,8 +49,10 @@ awaitable<bool> SessionJail::end_stopped() {
   const auto self = shared_from_this();
   const pid_t pid = std::exchange(stopped_, 0);
   if (pid == 0) co_return false;
+  const bool had_ended = std::exchange(has_stopped_ended_, false);
   const Carried carried = co_await order(CellOrder::kill, pid);
-  co_return carried.is_done&& carried.was_alone;
+  const bool was_alone = carried.was_alone && !had_ended;
+  co_return carried.is_done&& was_alone;
 }
 
 awaitable<void> SessionJail::drop_spare() {

@@ -74,6 +74,7 @@ void SessionJail::take_end(const CellNotice& notice) {
     cell->death = notice;
     return cell->ended.set();
   }
+  if (notice.pid == stopped_) has_stopped_ended_ = true;
   if (spare_ && spare_->pid == notice.pid) return end("a process of it has ended");
   for (const auto& [state, process] : states_) {
     if (process.pid != notice.pid) continue;
@@ -157,16 +158,17 @@ awaitable<bool> SessionJail::finish(const Cell& cell, const std::shared_ptr<Cell
     if (!is_done) is_done = (co_await order(CellOrder::settle, states_.at(0).pid)).is_done;
   } else if (process->pid > 0) {
     Carried carried;
+    const bool had_ended = process->death.has_value();  // its number can be another's now
     if (verdict == Verdict::kept) {
       carried = co_await order(CellOrder::settle, process->pid);
     } else if (verdict == Verdict::stopped) {
       carried = co_await order(CellOrder::stop, process->pid);
-      if (carried.was_alone) stopped_ = process->pid;
+      if (carried.was_alone && !had_ended) stopped_ = process->pid;
     }
     if (verdict != Verdict::kept && stopped_ != process->pid)
       carried = co_await order(CellOrder::kill, process->pid);
     is_done = carried.is_done;
-    process->was_alone = carried.was_alone;
+    process->was_alone = carried.was_alone && !had_ended;
   } else if (!process->not_forked && cell.from == 0) {
     end("its first process forks no cell");
     is_done = false;

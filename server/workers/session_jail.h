@@ -140,6 +140,7 @@ class SessionJail : public std::enable_shared_from_this<SessionJail> {
   std::map<CellProcess*, std::weak_ptr<CellProcess>> cells_;  // all that run
   std::optional<Spare> spare_;
   pid_t stopped_ = 0;               // 0: none
+  bool has_stopped_ended_ = false;  // by itself
   std::uint64_t memory_kills_ = 0;  // as last seen
   std::optional<std::string> ended_;
   Broadcast empty_;                 // no process of the jail is left

@@ -1,6 +1,7 @@
 // Runs in the worker, which is jailed from `enter_jail` on.
 #include "worker/job/worker_main.h"
 
+#include <malloc.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -149,7 +150,10 @@ void serve(const Interpreter& interpreter, const WorkerStart& start) {
     unpark();
     const Done done = read_and_run(interpreter, start, order.head);
     if (done.is_of_session) park();
-    if (done.is_template_setup) of_template.emplace().note();
+    if (done.is_template_setup) {
+      ::malloc_trim(0);  // each fork copies the tables of what is there
+      of_template.emplace().note();
+    }
     if (!sys::send_all(sandbox::kJobFd, done.report.data(), done.report.size()))
       ::_exit(kExitChannelLost);
     if (!done.is_of_session) return;

@@ -48,7 +48,7 @@ LEFT = {
     "a process that has ended": ("p = os.fork()\nif p == 0: os._exit(0)\nos.waitpid(p, 0)", "processes"),
     "a thread": ("t = threading.Thread(target=print); t.start(); t.join()", "processes"),
     "a process of its own end": ("os._exit(0)", "processes"),
-    "a number that nobody got": ("import ctypes, resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (4, 4096))\n"
+    "a number that nobody got": ("import ctypes, resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (4, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))\n"
                                  "assert ctypes.CDLL(None).syscall(56, 0x1000 | 17, 0, ctypes.byref(ctypes.c_int()), 0, 0) == -1", "processes"),
     "a daemon": ("import time\nif os.fork() == 0:\n    if os.fork() == 0: time.sleep(60)\n    os._exit(0)", "processes"),
 }
