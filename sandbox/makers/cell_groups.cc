@@ -19,7 +19,7 @@ namespace {
 constexpr pid_t kFirst = 3;           // after the init and the session's first process
 constexpr pid_t kMostPids = 1 << 22;  // PID_MAX_LIMIT of the kernel
 constexpr timespec kPause = {0, 200'000};
-constexpr int kMostPauses = 50'000;
+constexpr int kMostPauses = 50'000, kMostForeign = 5'000;
 
 void wake(int) {}
 
@@ -123,7 +123,7 @@ bool CellGroups::kill(pid_t leader, bool& was_alone) {
     const int found = ::waitid(P_PID, id, &ended, WEXITED | WNOHANG | WNOWAIT);
     if (ended.si_pid == leader) break;
     // Reaped before; or not the init's child yet, as the process that forked it is still ending.
-    if (found == -1 && ::kill(leader, 0) == -1) break;
+    if (found == -1 && (pauses > kMostForeign || ::kill(leader, 0) == -1)) break;
     ::nanosleep(&kPause, nullptr);
   }
   was_alone = ended.si_pid == leader && is_newest(leader);
@@ -135,9 +135,9 @@ bool CellGroups::carry_out(const CellCommand& command, bool& was_alone) {
   // The session's first process ends with its jail alone.
   if (command.pid < kFirst) return false;
   if (command.order == CellOrder::kill) return kill(command.pid, was_alone);
-  const bool is_done = ::kill(-command.pid, SIGSTOP) == 0;
-  was_alone = is_done && is_newest(command.pid);
-  return is_done;
+  const bool is_there = ::kill(-command.pid, SIGSTOP) == 0;
+  was_alone = is_there && is_newest(command.pid);
+  return is_there || errno == ESRCH;
 }
 
 void CellGroups::serve(OnOther on_other, void* context) {
