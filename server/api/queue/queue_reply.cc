@@ -37,7 +37,9 @@ bool is_final(const Outcome& outcome, const JobRequest& request) {
   constexpr std::uint64_t kNsInMs = 1'000'000;
   if (outcome.kind == OutcomeKind::time_limit)
     return outcome.usage.queue_ns < request.timeout_ms * kNsInMs / kMostWaitShare;
-  return outcome.kind != OutcomeKind::busy && outcome.kind != OutcomeKind::internal;
+  // An instance that has the template may get it next.
+  return outcome.kind != OutcomeKind::busy && outcome.kind != OutcomeKind::internal &&
+         outcome.kind != OutcomeKind::unknown_template;
 }
 
 // Returns the body of an answer with status 200: the job's outcome.

@@ -88,6 +88,14 @@ def test_a_failure_that_would_come_again_is_taken_out_too(service, way, script, 
 
 
 @each_way
+def test_a_message_whose_template_is_not_here_is_delivered_again(service, way):
+    job = {"template": "sha256:" + "0" * 64, "code": "1"}
+    for _ in range(2):
+        answer = DELIVER[way](service, job, "needs-a-template-" + way)
+        assert (answer.status, answer.outcome) == (412, "unknown_template")
+
+
+@each_way
 def test_a_second_delivery_is_not_run(service, way):
     before = Scrape(service)
     first, second = (DELIVER[way](service, OK, f"twice-{way}") for _ in range(2))
