@@ -197,5 +197,6 @@ names |= {'job', 'Canary'}
     with Template(service, code) as template, concurrent.futures.ThreadPoolExecutor(2) as pool:
         found = list(pool.map(lambda n: template.call("job", n), range(10_000)))
         assert [one for one in found if one] == []
-        assert template.ended_jails("files") + template.ended_jails("processes") == 200
+        assert template.ended_jails("files") == 100
+        assert 100 <= template.ended_jails("processes") <= 120  # a proof that cannot be made in time costs a jail
         assert template.shown()["jobs_run"] == 10_000
