@@ -3,7 +3,6 @@
 import _thread
 import gc
 import os
-import resource
 import signal
 import sys
 import threading
@@ -14,7 +13,7 @@ SETUP, JOB = 1, 2  # TemplatePart of job.h
 NAME = "<template>"  # of the set-up's code
 
 # Found before any script can rebind them.
-_fstat, _objects_of_gc, _limit_of = os.fstat, gc.get_objects, resource.getrlimit
+_fstat, _objects_of_gc = os.fstat, gc.get_objects
 _frozen, _unfreeze, _threads, _set_timer = gc.get_freeze_count, gc.unfreeze, _thread._count, signal.setitimer
 # Class to module, of objects whose memory is shared with whoever is forked from their owner.
 _SHARED = {"mmap": "mmap", "SharedMemory": "multiprocessing.shared_memory", "SemLock": "multiprocessing.synchronize"}
@@ -25,7 +24,9 @@ class Before:
     """What there is before the set-up."""
 
     def __init__(self):
-        self.most = min(_limit_of(resource.RLIMIT_NOFILE)[1], _MOST_DESCRIPTORS)  # a set-up can lower it
+        import resource  # what the zygote has imported, no self-test finds missing in its jail
+
+        self.most = min(resource.getrlimit(resource.RLIMIT_NOFILE)[1], _MOST_DESCRIPTORS)  # a set-up can lower it
         self.descriptors, self.frozen = self.open_descriptors(), _frozen()
 
     def open_descriptors(self):

@@ -231,8 +231,10 @@ Response Router::too_busy(std::string_view target) {
 }
 
 Response Router::too_large(std::string_view target) {
-  const auto limit = api_.http.limits.body_bytes;
-  return refuse(find_routes(target).any(), 413,
+  const Route* known = find_routes(target).any();
+  const bool is_file = known != nullptr && known->path.ends_with("{file}");
+  const auto limit = is_file ? api_.http.limits.file_bytes : api_.http.limits.body_bytes;
+  return refuse(known, 413,
                 "request body is larger than the limit of " + std::to_string(limit) + " bytes");
 }
 

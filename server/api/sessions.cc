@@ -226,7 +226,7 @@ JobRequest files_request(const Api& api) {
 awaitable<std::optional<Response>> put_session_file(Api& api, Exchange& exchange, PathParts parts) {
   const auto name = file_of(parts.file);
   if (!name) co_return name.error();
-  const auto body = co_await exchange.whole_body();
+  const auto body = co_await exchange.whole_body(Exchange::BodyOf::file);
   if (!body) co_return exchange.refusal();
   const auto session = session_of(api, exchange, parts.session);
   if (!session) co_return session.error();

@@ -102,6 +102,7 @@ AccessSettings access_settings(const Config& config) {
 HttpLimits http_limits(const Config& config) {
   return {.connections = config.connections,
           .body_bytes = largest_body_bytes(job_caps_of(config)),
+          .file_bytes = std::max(largest_body_bytes(job_caps_of(config)), config.tmp_mb * kMiB),
           .answer_bytes = largest_answer_bytes(config),
           .all_body_bytes = config.body_mb * kMiB,
           .read_timeout = milliseconds(config.read_timeout_ms),

@@ -34,7 +34,9 @@ class Exchange {
 
   // Reads all of the body, decompressed; it lives as long as the exchange. Returns nullopt on
   // failure: `refusal` is then the answer, or nullopt if the client has gone.
-  virtual awaitable<std::optional<std::string_view>> whole_body() = 0;
+  enum class BodyOf { request, file };  // whose limits differ
+  virtual awaitable<std::optional<std::string_view>> whole_body(BodyOf of) = 0;
+  awaitable<std::optional<std::string_view>> whole_body() { return whole_body(BodyOf::request); }
   virtual std::optional<Response> refusal() = 0;
 
   // The alternative, for a body of any size: appends the next piece to `out`. broken: the client

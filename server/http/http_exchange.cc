@@ -155,13 +155,14 @@ awaitable<error_code> HttpExchange::unpack_all(std::uint64_t most) {
   co_return error_code();
 }
 
-awaitable<std::optional<std::string_view>> HttpExchange::whole_body() {
+awaitable<std::optional<std::string_view>> HttpExchange::whole_body(BodyOf of) {
   if (head_.is_done()) {
     connection_.seat->keep();
     watch_.start(cancellation_);
     co_return std::string_view();
   }
-  const std::uint64_t limit = server_.limits.body_bytes;
+  const std::uint64_t limit =
+      of == BodyOf::file ? server_.limits.file_bytes : server_.limits.body_bytes;
   const bool is_too_large = head_.content_length().value_or(0) > limit;
   head_.body_limit(limit);
   error_code error;

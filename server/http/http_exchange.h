@@ -37,7 +37,8 @@ class HttpExchange final : public Exchange, private UnreadAnswers::Answer {
   net::ip::address client() const override { return connection_.client; }
   std::uint16_t port() const override { return connection_.port; }
   Cancellation& cancellation() override { return cancellation_; }
-  awaitable<std::optional<std::string_view>> whole_body() override;
+  using Exchange::whole_body;
+  awaitable<std::optional<std::string_view>> whole_body(BodyOf of) override;
   std::optional<Response> refusal() override { return std::exchange(refusal_, std::nullopt); }
   awaitable<Body> read_body(std::string& out) override;
   void stop_reading() override;

@@ -57,6 +57,13 @@ def test_a_file_that_is_not_there(session):
     assert session.get("directory").status == 404
 
 
+def test_a_body_larger_than_the_directory_is_not_read(start):
+    with Session(start(pool=1, tmp_mb=40, file_mb=100)) as session:
+        answer = session.put("large", b"x" * ((40 << 20) + 1))
+        assert (answer.status, answer.outcome) == (413, "invalid_request")
+        assert answer.body["error"] == f"request body is larger than the limit of {40 << 20} bytes"
+
+
 def test_more_than_fits_is_refused_and_the_session_goes_on(start):
     with Session(start(pool=1, tmp_mb=4, input_bytes=8 << 20, file_mb=100)) as session:
         answer = session.put("large", b"x" * (6 << 20))
@@ -67,7 +74,11 @@ def test_more_than_fits_is_refused_and_the_session_goes_on(start):
 
 
 def test_a_file_as_large_as_the_directory_allows_comes_back(start):
-    with Session(start(pool=1, tmp_mb=40, return_bytes=1 << 20, timeout_ms=20000)) as session:
+    """And what was sent as well: however small the bodies and files of other requests may be."""
+    with Session(start(pool=1, tmp_mb=80, file_mb=80, input_bytes=1 << 20, return_bytes=1 << 20, timeout_ms=20000)) as session:
         session.result("open('large', 'wb').write(b'x' * (30 << 20))")
         answer = session.get("large")
         assert answer.status == 200 and answer.raw == b"x" * (30 << 20)
+        assert session.put("sent", b"y" * (35 << 20)).status == 204
+        assert session.result("import os; [os.path.getsize('sent'), open('sent', 'rb').read(2).decode()]") == [35 << 20, "yy"]
+        assert session.get("sent").raw == b"y" * (35 << 20)
