@@ -36,7 +36,8 @@ def test_set_ups_are_run_as_health_says(at):
     forks = at.health()["isolation"]["features"]["template_forks"]
     with Template(at, "x = 1") as template:
         before = metric(at, "pyexec_template_setups_total")
-        for _ in range(4):
+        for _ in range(6):
             assert template.result("x") == 1
         after = metric(at, "pyexec_template_setups_total")
-        assert after == before if forks else after >= before + 3
+        # Of two jails, one has a job while the other is prepared for its next one.
+        assert after <= before + 1 if forks else after >= before + 5
