@@ -100,9 +100,11 @@ AccessSettings access_settings(const Config& config) {
 }
 
 HttpLimits http_limits(const Config& config) {
+  const std::uint64_t body_bytes = largest_body_bytes(job_caps_of(config));
+  const std::uint64_t file_bytes = std::min(config.tmp_mb, config.body_mb / 2) * kMiB;
   return {.connections = config.connections,
-          .body_bytes = largest_body_bytes(job_caps_of(config)),
-          .file_bytes = std::max(largest_body_bytes(job_caps_of(config)), config.tmp_mb * kMiB),
+          .body_bytes = body_bytes,
+          .file_bytes = std::max(body_bytes, file_bytes),
           .answer_bytes = largest_answer_bytes(config),
           .all_body_bytes = config.body_mb * kMiB,
           .read_timeout = milliseconds(config.read_timeout_ms),

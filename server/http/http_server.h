@@ -39,7 +39,7 @@ inline Metrics::Client client_of(const Cancellation& cancellation) {
 struct HttpLimits {
   std::uint64_t connections;
   std::uint64_t body_bytes;      // of one request, unpacked
-  std::uint64_t file_bytes;      // of one that is a file; not less
+  std::uint64_t file_bytes;      // of one that is a file; not less than body_bytes
   std::uint64_t answer_bytes;    // the largest possible answer
   std::uint64_t all_body_bytes;  // of all requests being read, and of all answers
   std::chrono::milliseconds read_timeout, idle_timeout;
@@ -56,7 +56,7 @@ struct HttpServer {
         request_log(the_request_log),
         offload(the_offload),
         lifecycle(the_lifecycle),
-        body_room(room_for(limits.all_body_bytes, limits.file_bytes)),
+        body_room(room_for(limits.all_body_bytes, limits.body_bytes)),
         answer_room(room_for(limits.all_body_bytes, limits.answer_bytes)),
         unread_answers(answer_room) {}
 
