@@ -9,7 +9,7 @@ import threading
 
 from _pyexec_report_kinds import EXCEPTION, VALUE
 
-SETUP, JOB = 1, 2  # TemplatePart of job.h
+SETUP = 1  # TemplatePart of job.h
 NAME = "<template>"  # of the set-up's code
 
 # Found before any script can rebind them.

@@ -107,6 +107,7 @@ std::optional<Outcome> Templates::problem_with(const JobRequest& request) const 
 }
 
 void Templates::clamp(JobRequest& request) const {
+  if (request.template_name.empty()) return;
   const auto known = find(request);
   if (!known) return;
   const JobRequest& setup = (*known)->setup;

@@ -10,6 +10,11 @@
 
 namespace pyexec {
 
+// A value of a label, and what it means.
+struct LabelRow {
+  const char *name, *help;
+};
+
 // Returns "help: name, its help; name, ...".
 template <typename Rows>
 std::string with_rows(std::string help, const Rows& rows) {
@@ -23,6 +28,15 @@ inline prometheus::Family<prometheus::Counter>& counters(prometheus::Registry& r
                                                          const char* name,
                                                          const std::string& help) {
   return prometheus::BuildCounter().Name(name).Help(help).Register(registry);
+}
+
+// Adds a counter for each row, in their order, labelled by `reason`.
+template <typename Rows, typename Counters>
+void add_by_reason(prometheus::Registry& registry, const char* name, const std::string& help,
+                   const Rows& rows, Counters& out) {
+  auto& family = counters(registry, name, with_rows(help, rows));
+  std::size_t i = 0;
+  for (const auto& row : rows) out[i++] = &family.Add({{"reason", row.name}});
 }
 
 inline prometheus::Gauge& add_gauge(prometheus::Registry& registry, const char* name,

@@ -5,10 +5,7 @@
 namespace pyexec {
 namespace {
 
-struct EndRow {
-  const char *name, *help;
-};
-constexpr EndRow kEnds[] = {
+constexpr LabelRow kEnds[] = {
 #define X(name, words) {#name, words},
     PYEXEC_SESSION_ENDS(X)
 #undef X
@@ -31,10 +28,7 @@ SessionMetrics::SessionMetrics(prometheus::Registry& registry)
       states_(&add_gauge(registry, "pyexec_session_states",
                          "States that open sessions keep, each a process")),
       running_(&add_gauge(registry, "pyexec_session_cells_running", "Cells that run now")) {
-  auto& ended =
-      counters(registry, "pyexec_sessions_ended_total", with_rows("Sessions ended", kEnds));
-  for (std::size_t i = 0; i < ended_.size(); ++i)
-    ended_[i] = &ended.Add({{"reason", kEnds[i].name}});
+  add_by_reason(registry, "pyexec_sessions_ended_total", "Sessions ended", kEnds, ended_);
 }
 
 void SessionMetrics::opened() {

@@ -5,15 +5,12 @@
 namespace pyexec {
 namespace {
 
-struct EndRow {
-  const char *name, *help;
-};
-constexpr EndRow kEnds[] = {
+constexpr LabelRow kEnds[] = {
 #define X(name, words) {#name, words},
     PYEXEC_TEMPLATE_ENDS(X)
 #undef X
 };
-constexpr EndRow kJailEnds[] = {
+constexpr LabelRow kJailEnds[] = {
 #define X(name, words) {#name, words},
     PYEXEC_TEMPLATE_JAIL_ENDS(X)
 #undef X
@@ -42,14 +39,9 @@ TemplateMetrics::TemplateMetrics(prometheus::Registry& registry)
                          "Requests that named a template: hit, it was known; miss, it was not");
   hits_ = &asked.Add({{"found", "hit"}});
   misses_ = &asked.Add({{"found", "miss"}});
-  auto& ended =
-      counters(registry, "pyexec_templates_ended_total", with_rows("Templates ended", kEnds));
-  for (std::size_t i = 0; i < ended_.size(); ++i)
-    ended_[i] = &ended.Add({{"reason", kEnds[i].name}});
-  auto& jails_ended = counters(registry, "pyexec_template_jails_ended_total",
-                               with_rows("Jails of templates that get no other job", kJailEnds));
-  for (std::size_t i = 0; i < jails_ended_.size(); ++i)
-    jails_ended_[i] = &jails_ended.Add({{"reason", kJailEnds[i].name}});
+  add_by_reason(registry, "pyexec_templates_ended_total", "Templates ended", kEnds, ended_);
+  add_by_reason(registry, "pyexec_template_jails_ended_total",
+                "Jails of templates that get no other job", kJailEnds, jails_ended_);
 }
 
 void TemplateMetrics::made() const {
