@@ -3,6 +3,8 @@
 
 #include <cstring>
 
+#include "server/job/pending_calls.h"
+
 #include "tests/fuzz/fuzz.h"
 
 namespace pyexec {
@@ -14,7 +16,7 @@ void try_header(std::string_view input) {
   std::memcpy(bytes.data(), input.data(), bytes.size());
   if (const auto header = decode_header(bytes)) {
     const auto type = static_cast<unsigned>(header->type);
-    FUZZ_CHECK(type >= 1 && type <= static_cast<unsigned>(FrameType::forked));
+    FUZZ_CHECK(type >= 1 && type <= static_cast<unsigned>(FrameType::answer));
   }
 }
 
@@ -41,8 +43,21 @@ void try_forked(std::string_view input) {
     FUZZ_CHECK(encode_forked(*pid).substr(kFrameHeaderBytes) == input);
 }
 
-constexpr void (*kParsers[])(std::string_view) = {try_header, try_job, try_ready, try_setup_failed,
-                                                  try_forked};
+void try_answer(std::string_view input) {
+  if (const auto answer = decode_answer(input))
+    FUZZ_CHECK(encode_answer(*answer).substr(kFrameHeaderBytes) == input);
+}
+
+void try_call(std::string_view input) {
+  const auto frame = decode_call(input);
+  if (!frame) return;
+  FUZZ_CHECK(encode_call(frame->unchecked()).substr(kFrameHeaderBytes) == input);
+  const auto calls = validate_calls(*frame, 10);
+  FUZZ_CHECK(calls.size() == frame->unchecked().calls.size());
+}
+
+constexpr void (*kParsers[])(std::string_view) = {try_header, try_job,  try_ready, try_setup_failed,
+                                                  try_forked, try_call, try_answer};
 
 }  // namespace
 }  // namespace pyexec

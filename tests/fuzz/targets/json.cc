@@ -1,5 +1,6 @@
 // JSON and UTF-8 of strangers, as they are checked before they are handed on.
 #include "server/base/utf8.h"
+#include "server/json/json_members.h"
 #include "server/json/json_text.h"
 #include "server/json/untrusted_json.h"
 #include "tests/fuzz/fuzz.h"
@@ -12,6 +13,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto twice = reserialise(*once, kDepth);
     FUZZ_CHECK(twice.has_value() && *twice == *once);
     FUZZ_CHECK(to_valid_utf8(*once) == *once);
+    const auto members = JsonMembers::of(*once);
+    FUZZ_CHECK(members.has_value() == once->starts_with('{'));
+    if (members)
+      for (const auto& [name, value] : members->all())
+        FUZZ_CHECK(reserialise(value, kDepth).has_value());
+    for (const std::string_view item : items_of_json(*once))
+      FUZZ_CHECK(reserialise(item, kDepth).has_value());
   }
   const std::string valid = to_valid_utf8(text);
   FUZZ_CHECK(to_valid_utf8(valid) == valid);

@@ -1,5 +1,6 @@
 // What a worker that has run a stranger's code says of it, and its validation.
 #include "server/base/utf8.h"
+#include "server/job/displays.h"
 #include "server/job/input_rules.h"
 #include "server/job/validate_report.h"
 #include "server/json/untrusted_json.h"
@@ -10,7 +11,7 @@ namespace pyexec {
 namespace {
 
 const JobCaps kCaps = {.result_bytes = 1000, .result_depth = 8};
-constexpr std::uint64_t kMostFiles = 3, kFilesBytes = 100;
+constexpr std::uint64_t kMostFiles = 3, kFilesBytes = 100, kMostDisplays = 2;
 
 void check_outcome(const Outcome& outcome, const ReportOptions& options) {
   if (outcome.kind == OutcomeKind::ok)
@@ -31,6 +32,16 @@ void check_outcome(const Outcome& outcome, const ReportOptions& options) {
     bytes += file.bytes.size();
   }
   FUZZ_CHECK(bytes <= options.files_bytes);
+  FUZZ_CHECK(outcome.displays.size() <= options.displays_count);
+  std::uint64_t shown = 0;
+  for (const Display& display : outcome.displays) {
+    FUZZ_CHECK(!display.empty());
+    for (const NamedBytes& form : display) {
+      if (is_text_display(form.name)) FUZZ_CHECK(to_valid_utf8(form.bytes) == form.bytes);
+      if (!is_text_display(form.name)) shown += form.bytes.size();
+    }
+  }
+  FUZZ_CHECK(shown <= options.displays_bytes);
 }
 
 }  // namespace
@@ -40,19 +51,22 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace pyexec;
   std::string_view input = fuzz::text_of(data, size);
   const unsigned choice = fuzz::take_choice(input);
-  const auto report = decode_report(input, kMostFiles);
+  ReportOptions options;
+  options.files_count = kMostFiles;
+  options.files_bytes = kFilesBytes;
+  options.displays_count = kMostDisplays;
+  options.displays_bytes = kFilesBytes;
+  const auto report = decode_report(input, options);
   if (!report) return 0;
   FUZZ_CHECK(report->unchecked().files.size() <= kMostFiles);
-  ReportOptions options;
   options.error_detail = choice & 1;
   if (choice & 2) options.return_files = {"*"};
   options.is_cell = choice >> 2 & 1;
-  options.files_count = kMostFiles;
-  options.files_bytes = kFilesBytes;
   check_outcome(validate_report(*report, options, kCaps), options);
   const std::string again = encode_report(report->unchecked());
-  const auto copy = decode_report(std::string_view(again).substr(kFrameHeaderBytes), kMostFiles);
+  const auto copy = decode_report(std::string_view(again).substr(kFrameHeaderBytes), options);
   FUZZ_CHECK(copy && copy->unchecked().text == report->unchecked().text);
   FUZZ_CHECK(copy->unchecked().files == report->unchecked().files);
+  FUZZ_CHECK(copy->unchecked().displays == report->unchecked().displays);
   return 0;
 }
