@@ -133,9 +133,24 @@ SetupError die_with_the_forker(const Plan& plan) {
 SetupError close_the_file_system(const JailEntry& entry) {
   const Plan& plan = entry.plan;
   if (plan.root == Root::landlock)
-    return restrict_host_tree(scratch_of(plan, entry.worker_id).text, plan.landlock_abi);
+    return restrict_host_tree({scratch_of(plan, entry.worker_id).text, plan.packages.data()},
+                              plan.landlock_abi);
   const bool owns_the_image = plan.root == Root::image && plan.users == Users::one_mapped;
   return owns_the_image && plan.landlock_abi > 0 ? restrict_image(plan.landlock_abi) : ok();
+}
+
+// The job can read the packages, and write nothing there.
+SetupError verify_packages(const Plan& plan) {
+  constexpr std::uint32_t kIndex = 40;
+  const char* const packages = plan.packages.data();
+  if (packages[0] == '\0') return ok();
+  const UniqueFd opened(::open(packages, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!opened) return fail(Step::verify, errno, kIndex);
+  constexpr const char* kName = "pyexec-must-fail";
+  const UniqueFd file(::openat(opened.get(), kName, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (file) ::unlinkat(opened.get(), kName, 0);
+  const bool was_refused = !file && (errno == EACCES || errno == EROFS || errno == EPERM);
+  return was_refused ? ok() : fail(Step::verify, file ? 0 : errno, kIndex + 1);
 }
 
 SetupError filter_system_calls(const JailEntry& entry) {
@@ -159,7 +174,7 @@ SetupError join_namespaces(const JailEntry& entry) {
 
 // Jails without files of their own look names up in the same mounts as all others.
 SetupError forget_last_job(const JailEntry& entry) {
-  return entry.was_used && entry.plan.files == Files::own ? forget_names() : ok();
+  return entry.was_used && entry.plan.files == Files::own ? forget_names(entry.plan) : ok();
 }
 
 SetupError change_root(const Plan& plan) {
@@ -191,6 +206,7 @@ SetupError enter_jail(const JailEntry& entry) {
   PYEXEC_TRY(forbid_new_privileges(Step::no_new_privileges));
   PYEXEC_TRY(close_the_file_system(entry));  // needs no_new_privs
   PYEXEC_TRY(verify_unwritable());
+  PYEXEC_TRY(verify_packages(plan));
   if (plan.reuse == Reuse::if_untouched && plan.namespaces()) PYEXEC_TRY(settle_traces());
   return filter_system_calls(entry);  // last: the steps above need what it refuses
 }

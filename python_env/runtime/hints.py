@@ -13,7 +13,7 @@ _dependency = re.compile(r"Missing optional dependency '([^']+)'")
 _no_room_to_load = re.compile(r"failed to map segment|: Cannot allocate memory")
 _of_ipython = re.compile(r"[%!?]|[\w.]+\?{1,2}$")
 _compiles = re.compile(r"(?:\w+\.)*(?:eval|exec|compile)\s*\(")
-_LISTED = "scripts cannot install any; GET / of this service lists what there is, and a module of one's own goes in `files`"
+_LISTED = "scripts cannot install any; GET /packages of this service lists what there is, and a module of one's own goes in `files`"
 
 
 def _if_it_can_be_looked_at(look):

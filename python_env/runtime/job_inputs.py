@@ -70,8 +70,8 @@ def _use_for_stdin(descriptor):
     sys.stdin = sys.__stdin__ = world.new_stdin()
 
 
-def mismatch(main, args, kwargs, name="main"):
-    """Why the function cannot be called so, in words that name the parameter; None if it can."""
+def mismatch(main, args, kwargs, name="main", what="'args'"):
+    """Why the function cannot be called so, in words that name the parameter; None if it can. what: they are called."""
     try:
         signature = inspect.signature(main)
     except (TypeError, ValueError):  # a callable that does not tell
@@ -79,5 +79,5 @@ def mismatch(main, args, kwargs, name="main"):
     try:
         signature.bind(*args, **kwargs)
     except TypeError as error:
-        return f"'args' do not fit {name}{signature}: {error}"
+        return f"{what} do not fit {name}{signature}: {error}"
     return None

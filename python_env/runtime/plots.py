@@ -98,21 +98,25 @@ class _Finder:
             return
 
 
-def _font_list():
-    """Name and contents of matplotlib's cache file."""
-    with tempfile.TemporaryDirectory() as directory:  # it keeps its list somewhere
-        os.environ.update(ENVIRONMENT, MPLCONFIGDIR=directory, PATH="")  # no fc-list, which knows fonts of this machine
-        from matplotlib import font_manager
-
-    fonts = font_manager.fontManager
+def keep_fonts_of_jails(fonts):
+    """fonts: matplotlib's FontManager. It forgets those of this machine."""
     for kind in ("ttflist", "afmlist"):
         setattr(fonts, kind, [entry for entry in getattr(fonts, kind) if entry.fname.startswith(DATA + "/")])
     if os.path.exists(EAST_ASIAN):
         fonts.addfont(EAST_ASIAN)
         font = fonts.ttflist[-1]
         fonts.ttflist += [dataclasses.replace(font, name=name) for name in STANDS_FOR]
+
+
+def _font_list():
+    """Name and contents of matplotlib's cache file."""
+    with tempfile.TemporaryDirectory() as directory:  # it keeps its list somewhere
+        os.environ.update(ENVIRONMENT, MPLCONFIGDIR=directory, PATH="")  # no fc-list, which knows fonts of this machine
+        from matplotlib import font_manager
+
+    keep_fonts_of_jails(font_manager.fontManager)
     name = f"fontlist-v{font_manager.FontManager.__version__}.json"
-    return name, json.dumps(fonts, cls=font_manager._JSONEncoder)
+    return name, json.dumps(font_manager.fontManager, cls=font_manager._JSONEncoder)
 
 
 if __name__ == "__main__":

@@ -27,15 +27,21 @@ class Refused(Exception):
     """Why the files cannot be returned, as text."""
 
 
-def collect(directory, patterns, limits):
+def key_of(state):
+    """What differs once a file was written again."""
+    return state.st_mtime_ns, state.st_size, state.st_ino
+
+
+def collect(directory, patterns, limits, before=None):
     """Returns [(name, bytes)], sorted by name, of the regular files below the directory that one of the patterns
     matches. Raises Refused.
 
     A pattern is relative to the directory. `*`, `?` and `[...]` match within one part of a name, dot-files too; the
     part `**` matches any number of parts, none too, but as the last one at least one: `out/**` is every file below
     out. Symbolic links are neither returned nor followed. What in a name is not UTF-8 is written as \\xff.
+
     """
-    walk = _Walk(limits)
+    walk = _Walk(limits, before or {})
     states = _started({tuple(part for part in pattern.split("/") if part not in ("", ".")) for pattern in patterns})
     root = _open_at(None, directory, _DIRECTORY, ())
     if root is not None:
@@ -58,8 +64,8 @@ def _started(patterns):
 
 
 class _Walk:
-    def __init__(self, limits):
-        self.limits = limits
+    def __init__(self, limits, before):
+        self.limits, self.before = limits, before
         self.files = {}
         self.bytes_left = limits.bytes
         self.entries = 0
@@ -122,6 +128,8 @@ class _Walk:
         try:
             state = _fstat(file)
             if not stat.S_ISREG(state.st_mode):
+                return
+            if self.before.get(_shown(parts)) == key_of(state):
                 return
             if len(self.files) == self.limits.count:
                 raise Refused(f"{self.limits.count + 1} files match, more than the limit of {self.limits.count}")

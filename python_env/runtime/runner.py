@@ -18,16 +18,21 @@ import types
 from collections import namedtuple
 
 import _pyexec_cells as cells
+import _pyexec_displays as displays
+import _pyexec_endpoints as endpoints
 import _pyexec_failures as failures
 import _pyexec_hints as hints
 import _pyexec_job_inputs as job_inputs
 import _pyexec_leftovers as leftovers
+import _pyexec_new_files as new_files
 import _pyexec_results as results
 import _pyexec_returned_files as returned_files
 import _pyexec_script_module as script_module
 import _pyexec_sessions as sessions
 import _pyexec_sources as sources
+import _pyexec_tables as tables
 import _pyexec_templates as templates
+import _pyexec_tools as tools
 import _pyexec_uploads as uploads
 from _pyexec_report_kinds import EXCEPTION, EXITED, INVALID_ARGUMENTS, INVALID_SCRIPT, MEMORY_LIMIT
 from _pyexec_report_kinds import NOT_SERIALIZABLE, OUTPUT_LIMIT, VALUE
@@ -35,9 +40,10 @@ from _pyexec_script_module import DEFAULT_DIRECTORY, prepare  # noqa: F401  (`pr
 
 NO_MAIN_RAN = (INVALID_SCRIPT, INVALID_ARGUMENTS)
 OUT_OF_MEMORY = "memory limit exceeded"
+ENDPOINT = 2  # of options.is_call: the arguments are to be of the types that the function says
 
 # Of a report; `nan` is the request's field.
-ReportOptions = namedtuple("ReportOptions", "detail patterns files_bytes files_count files_depth denied nan is_cell session_cell template is_call", defaults=(results.ERROR, False, 0, 0, False))
+ReportOptions = namedtuple("ReportOptions", "detail patterns files_bytes files_count files_depth denied nan is_cell session_cell template is_call tools new_files displays displays_bytes dataframe", defaults=(results.ERROR, False, 0, 0, False, "", False, 0, 0, 0))
 _NO_OPTIONS = ReportOptions(False, (), 0, 0, 0, ())
 _NO_INPUTS = ("", b"", (), ())
 # Found before any script can rebind them.
@@ -65,17 +71,17 @@ def after_fork(temporary_directory):
 
 
 def run(source: str, result_bytes: int, error_bytes: int, inputs=None, options=None):
-    """Returns (report kind, text as UTF-8 bytes, detail, files). Never raises but for a broken interpreter.
+    """Returns (report kind, text as UTF-8 bytes, detail, files, displays). Never raises but for a broken interpreter.
 
-    source: the script. result_bytes, error_bytes: caps of the returned text; a longer result is an
-    error, a longer error text loses its middle. inputs: None, or (arguments of main() as JSON or "",
-    standard input as bytes, files and variables of the environment as lists of (name, bytes)).
-    options: None, or (whether detail is wanted, patterns of the files to return, most bytes and most
-    of those files, most directories above one, modules that must not be imported, what NaN is, whether
-    the source is a cell instead of a script, 1 + the number of a session's cell or 0, the part in a template, whether
-    the source is the name of a function).
-    detail: [(name, value as UTF-8 bytes)] of a failure, where wanted; what a cell shows of its value. files: [(name,
-    bytes)].
+    source: the script. result_bytes, error_bytes: caps of the returned text; a longer result is an error, a longer error
+    text loses its middle. inputs: None, or (arguments of main() as JSON or "", standard input as bytes, files and variables
+    of the environment as lists of (name, bytes)).
+    options: None, or (whether detail is wanted, patterns of the files to return, most bytes and most of those files, most
+    directories above one, modules that must not be imported, what NaN is, whether the source is a cell instead of a script,
+    1 + the number of a session's cell or 0, the part in a template, whether the source is the name of a function (1, or
+    ENDPOINT), the caller's tools as JSON or "", whether only new files return, most displays and most bytes of them, the form
+    of a DataFrame, as tables.FORMS has it).
+    detail: [(name, value as UTF-8 bytes)] of a failure, where wanted; what a cell shows of its value. files: [(name, bytes)]. displays: what displays.finish returns.
     """
     inputs = _NO_INPUTS if inputs is None else inputs
     options = _NO_OPTIONS if options is None else ReportOptions(*options)
@@ -83,7 +89,10 @@ def run(source: str, result_bytes: int, error_bytes: int, inputs=None, options=N
     if patterns and options.session_cell == 0 or options.session_cell == 1:
         with contextlib.suppress(OSError):  # a jail without a place to write has no files to return either
             os.chdir(directory)
-    detail, files = [], []
+    detail, files, shown = [], [], []
+    displays.begin(options.displays, options.displays_bytes)
+    if tables.form != tables.FORMS[options.dataframe]:
+        tables.form = tables.FORMS[options.dataframe]
     names = [name for name, _ in inputs[2]] if inputs[2] else ()
     script = sessions.script_for(source, names, options)
     mode = "wb" if options.session_cell else "xb"
@@ -91,10 +100,13 @@ def run(source: str, result_bytes: int, error_bytes: int, inputs=None, options=N
     file = script_module.file_for(script, inputs[2], patterns, mode) if has_file else None
     before = templates.Before() if options.template == templates.SETUP else None
     kind, text = _run(script, inputs, options, result_bytes, detail if options.detail or options.is_cell else None)
-    try:
-        leftovers.write_out()
-    except BaseException:  # a signal handler of the script, or what it has made of Python
-        pass
+    for last in (leftovers.write_out, tools.end) if options.tools else (leftovers.write_out,):
+        try:
+            last()
+        except BaseException:  # a signal handler of the script, or what it has made of Python
+            pass
+    if options.displays:
+        shown = _displays()
     if before is not None:
         kind, text = templates.finish(kind, text, before)
     if patterns and kind not in NO_MAIN_RAN:
@@ -105,13 +117,20 @@ def run(source: str, result_bytes: int, error_bytes: int, inputs=None, options=N
         text = text.encode("utf-8", "backslashreplace")
     if kind != VALUE and len(text) > error_bytes:
         text = failures.bounded(text, error_bytes)
-    return kind, text, detail, files
+    return kind, text, detail, files, shown
+
+
+def _displays():
+    try:
+        return displays.finish()
+    except BaseException:  # a signal handler of the script, or what it has made of matplotlib
+        return [(displays.TRUNCATED, b"")]
 
 
 def _collect(directory, options, kind, text):
     try:
         limits = returned_files.Limits(options.files_bytes, options.files_count, options.files_depth)
-        return kind, text, returned_files.collect(directory, options.patterns, limits)
+        return kind, text, returned_files.collect(directory, options.patterns, limits, new_files.before if options.new_files else None)
     except MemoryError:
         return MEMORY_LIMIT, OUT_OF_MEMORY, []
     except returned_files.Refused as refused:
@@ -131,7 +150,7 @@ def _run(script, inputs, options, result_bytes, detail):
     shadowed = uploads.Shadowed([name for name, _ in inputs[2]]) if inputs[2] else None
     failure = value = None
     try:
-        value = _value_of(script, code, calls, inputs, options.session_cell)
+        value = _value_of(script, code, calls, inputs, options)
     except BaseException as error:
         failure = error
     if shadowed is not None:
@@ -148,14 +167,18 @@ def _run(script, inputs, options, result_bytes, detail):
         del failure  # with the frames that it holds, and the files that are open in them
 
 
-def _value_of(script, code, calls, inputs, session_cell):
+def _value_of(script, code, calls, inputs, options):
     """What main() returns. Raises sources.Refused, or whatever the script does."""
-    if session_cell:
+    if options.session_cell:
         args, kwargs = job_inputs.take(*inputs, script_module.directory)
         module = sessions.module_for(script)
     else:
         args, kwargs = ((), {}) if inputs is _NO_INPUTS else job_inputs.take(*inputs)
         module = script_module.make(script)
+    if options.new_files:
+        new_files.note(script_module.directory)
+    if options.tools:
+        tools.begin(options.tools, options.nan, module.__dict__)
     logging._startTime = _now()
     if type(code) is cells.Cell:
         return code.value(module.__dict__, _awaited)
@@ -163,7 +186,9 @@ def _value_of(script, code, calls, inputs, session_cell):
     if calls is not None and calls.began and not args and not kwargs:
         return calls.value  # the script has called it by itself
     if inputs[0] != "":
-        problem = job_inputs.mismatch(main, args, kwargs, name)
+        is_endpoint = options.is_call == ENDPOINT
+        problem = job_inputs.mismatch(main, args, kwargs, name, "the arguments" if is_endpoint else "'args'")
+        problem = endpoints.mismatch(main, kwargs) if is_endpoint and problem is None else problem
         if problem is not None:
             raise sources.Refused(INVALID_ARGUMENTS, problem)
     value = main(*args, **kwargs)
@@ -214,6 +239,13 @@ def _end_child(error):
 
 
 def _tell(script, code, value, options, result_bytes, detail):
+    if options.displays:
+        try:
+            displays.show_value(value)
+        except SystemExit as stop:
+            return EXITED, _exit_text(script, stop, detail)
+        except BaseException as error:
+            return EXCEPTION, _describe(script, error, detail)
     if options.is_cell:
         return _show(script, code, value, options, result_bytes, detail)
     return _serialize(script, value, options.nan, result_bytes, detail)

@@ -37,7 +37,22 @@ def series(value, text_of):
     return _rows(columns, len(value))
 
 
+RECORDS, SPLIT, CSV = FORMS = ("records", "split", "csv")  # the request's field `dataframe`
+form = RECORDS  # of this job
+
+
 def frame(value, text_of):
+    """In the form that this job has asked for."""
+    if form == SPLIT:
+        columns = [cells(value.iloc[:, place]) for place in range(value.shape[1])]
+        data = [list(row) for row in zip(*columns)] if columns else [[] for _ in range(len(value))]
+        return {"columns": cells(value.columns), "index": cells(value.index), "data": data}
+    if form == CSV:
+        return value.to_csv(index=not _is_default(value.index))
+    return _records(value, text_of)
+
+
+def _records(value, text_of):
     """Rows: an object for each, with the columns of the index first."""
     names = [_column_name(column, text_of) for column in cells(value.columns)]
     if len(set(names)) != len(names):

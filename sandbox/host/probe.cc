@@ -211,6 +211,7 @@ Probe probe_host(const Limits& limits, const ProbeLimits& wanted, Plan& plan) {
   for (const Candidate& candidate : candidates()) {
     if (!is_tried(candidate.plan, wanted, probe)) continue;
     plan = candidate.plan;
+    plan.packages = wanted.packages;
     plan.landlock_abi = probe.landlock_abi;
     probe.uids.give_to(plan);
     if (may_be_kept(plan)) plan.reuse = wanted.reuse;

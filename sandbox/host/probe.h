@@ -35,6 +35,7 @@ struct ProbeLimits {
   std::uint32_t max_level;
   // Whether a jail may get another job, where that can be proven harmless.
   Reuse reuse = Reuse::never;
+  decltype(Plan::packages) packages = {};  // as in the plan
 };
 
 // Tries layers and candidates; retries for some seconds those that fail for a shortage. plan.level

@@ -148,18 +148,19 @@ SetupError verify_root() {
 }
 
 template <typename Act>
-SetupError each_row(Act act) {
-  const auto rows = root_table();
+SetupError each_row(const RootRows& table, Act act) {
+  const auto rows = table.all();
   for (std::uint32_t i = 0; i < rows.size(); ++i) PYEXEC_TRY(act(rows[i], i));
   return ok();
 }
 
 }  // namespace
 
-SetupError forget_names() {
+SetupError forget_names(const Plan& plan) {
+  const RootRows table(plan);
   PYEXEC_TRY(forget_names_of("/", 100));
   dev_t tree = 0;  // the overlay of the first row that is bound
-  PYEXEC_TRY(each_row([&](const RootEntry& entry, std::uint32_t row) {
+  PYEXEC_TRY(each_row(table, [&](const RootEntry& entry, std::uint32_t row) {
     struct stat state = {};
     if (entry.kind != Entry::bind) return ok();
     if (::stat(entry.path, &state) == -1)
@@ -170,20 +171,23 @@ SetupError forget_names() {
     if (tree == 0) tree = state.st_dev;
     return forget_names_of(entry.path, row);
   }));
-  return each_row(verify_entry);
+  return each_row(table, verify_entry);
 }
 
-SetupError enter_jail_root(Reuse reuse) {
+SetupError enter_jail_root(const Plan& plan) {
+  const RootRows table(plan);
+  const Reuse reuse = plan.reuse;
   PYEXEC_TRY(add_overlay(kLowerRoot, kJailRoot, reuse, 100));
   PYEXEC_TRY(add_overlay(kTreeSource, kTreeOverlay, reuse, 105));
-  PYEXEC_TRY(each_row(
-      [&](const RootEntry& entry, std::uint32_t row) { return make_entry(entry, row, reuse); }));
+  PYEXEC_TRY(each_row(table, [&](const RootEntry& entry, std::uint32_t row) {
+    return make_entry(entry, row, reuse);
+  }));
   PYEXEC_TRY(check(::chdir(kJailRoot), Step::jail_root, 101));
   // Detaches the old root as in root_image.cc.
   PYEXEC_TRY(check(sys::pivot_root(".", "."), Step::jail_root, 102));
   PYEXEC_TRY(check(::umount2(".", MNT_DETACH), Step::jail_root, 103));
   PYEXEC_TRY(check(::chdir("/"), Step::jail_root, 104));
-  PYEXEC_TRY(each_row(verify_entry));
+  PYEXEC_TRY(each_row(table, verify_entry));
   return verify_root();
 }
 

@@ -24,12 +24,12 @@ namespace pyexec::sandbox {
 // of the jail's user namespace; system calls only. Leaves the process in the jail's root, read
 // back, with no path to the directories it is made of. kUnfixedNumbers, as the error's index: a
 // jail that may be kept would tell the next job how many directories were looked at.
-SetupError enter_jail_root(Reuse reuse);
+SetupError enter_jail_root(const Plan& plan);
 inline constexpr std::uint32_t kUnfixedNumbers = 400;
 
 // Empties the cache of names of each overlay of the jail's root; the caller is in it, has the
 // rights of its user namespace's root, and nobody has a file of it open: a name in use stays. 36 us
 // a mount.
-SetupError forget_names();
+SetupError forget_names(const Plan& plan);
 
 }  // namespace pyexec::sandbox

@@ -40,6 +40,8 @@ constexpr FileRow kHostTree[] = {
     {"/usr/share/matplotlib", kRead},
     {"/usr/share/fonts/truetype/wqy", kRead},
     {"/etc/ld.so.cache", kReadFile},
+    // mimetypes reads it if it is there, and what is not to be read is there all the same.
+    {"/etc/mime.types", kReadFile},
     {"/etc/ssl/certs/ca-certificates.crt", kReadFile},
     {"/dev/null", kReadWriteFile},
     {"/dev/zero", kReadWriteFile},
@@ -94,14 +96,15 @@ class Ruleset {
   UniqueFd fd_;
 };
 
-constexpr std::uint32_t kVerify = 102, kScratchRow = 103;
+constexpr std::uint32_t kVerify = 102, kScratchRow = 103, kPackagesRow = 104;
 
 }  // namespace
 
-SetupError restrict_host_tree(const char* scratch, int abi) {
+SetupError restrict_host_tree(const OwnDirectories& own, int abi) {
   const Ruleset ruleset(abi);
   PYEXEC_TRY(ruleset.allow(kHostTree));
-  if (scratch[0] != '\0') PYEXEC_TRY(ruleset.allow({scratch, kScratch}, kScratchRow));
+  if (own.scratch[0] != '\0') PYEXEC_TRY(ruleset.allow({own.scratch, kScratch}, kScratchRow));
+  if (own.packages[0] != '\0') PYEXEC_TRY(ruleset.allow({own.packages, kRead}, kPackagesRow));
   PYEXEC_TRY(ruleset.enforce());
   // Tries to open files that every host has and no row of the table names.
   for (const char* path : {"/", "/proc/self/status", "/etc/passwd"}) {

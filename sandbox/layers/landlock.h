@@ -10,8 +10,12 @@ namespace pyexec::sandbox {
 // `abi` allows, neither reach TCP ports nor signal others. Landlock cannot refuse stat, chmod and
 // the like: the system call filter has to.
 
-// In the host's tree: a few rows of it, and `scratch` (a directory, or "" for none).
-SetupError restrict_host_tree(const char* scratch, int abi);
+// In the host's tree: a few rows of it, a directory to write to, and one of packages to read; ""
+// for none.
+struct OwnDirectories {
+  const char *scratch, *packages;
+};
+SetupError restrict_host_tree(const OwnDirectories& own, int abi);
 // In a jail's own tree, where the job has the uid that made it (Users::one_mapped).
 SetupError restrict_image(int abi);
 

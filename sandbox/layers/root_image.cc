@@ -142,7 +142,8 @@ int make_entry(const Plan& plan, const RootEntry& entry) {
 SetupError fill_root(const Plan& plan) {
   const bool own_files = plan.files == Files::own;
   if (own_files) PYEXEC_TRY(prepare_sources());
-  const auto rows = root_table();
+  const RootRows table(plan);
+  const auto rows = table.all();
   for (std::uint32_t i = 0; i < rows.size(); ++i) {
     if (rows[i].presence == Presence::if_on_host && ::access(rows[i].path, R_OK) == -1) continue;
     PYEXEC_TRY(check(own_files ? make_source(rows[i], i) : make_entry(plan, rows[i]),

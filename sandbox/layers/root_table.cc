@@ -1,6 +1,7 @@
 #include "sandbox/layers/root_table.h"
 
 #include <cstring>
+#include <iterator>
 
 #include "sandbox/layers/root_image.h"
 
@@ -31,6 +32,7 @@ constexpr RootEntry kRoot[] = {
     // from writing, cannot write here either (jail.cc checks it as the job).
     {"/etc", Entry::guarded, Presence::required},
     {"/etc/ld.so.cache", Entry::copied_file, Presence::if_on_host},
+    {"/etc/mime.types", Entry::copied_file, Presence::if_on_host},     // mimetypes, openpyxl
     {"/etc/alternatives", Entry::copied_links, Presence::if_on_host},  // Debian's libblas.so.3
     {"/etc/ssl", Entry::directory, Presence::required},
     {"/etc/ssl/certs", Entry::directory, Presence::required},
@@ -49,6 +51,30 @@ constexpr RootEntry kRoot[] = {
 
 std::span<const RootEntry> root_table() {
   return kRoot;
+}
+
+RootRows::RootRows(const Plan& plan) {
+  static_assert(std::size(kRoot) + kMostOwn <= kMost);
+  for (const RootEntry& entry : kRoot) rows_[count_++] = entry;
+  const char* const packages = plan.packages.data();
+  const std::size_t size = ::strnlen(packages, plan.packages.size() - 1);
+  std::size_t own = 0;
+  for (std::size_t end = 1; end <= size && own < kMostOwn; ++end) {
+    if (end < size && packages[end] != '/') continue;
+    auto& path = paths_[own];
+    path = {};
+    std::memcpy(path.data(), packages, end);
+    bool is_there = false;
+    for (const RootEntry& entry : kRoot) {
+      if (std::strcmp(entry.path, path.data()) != 0) continue;
+      is_there = true;
+      if (entry.kind == Entry::bind) return;  // it is in a directory that is there already
+    }
+    if (is_there) continue;
+    const Entry kind = end == size ? Entry::bind : Entry::directory;
+    rows_[count_++] = {path.data(), kind, Presence::required};
+    ++own;
+  }
 }
 
 const char* guarded_name(const RootEntry& entry) {

@@ -1,7 +1,11 @@
 // The contents of a jail's root, as data.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <span>
+
+#include "sandbox/plan/plan.h"
 
 namespace pyexec::sandbox {
 
@@ -25,8 +29,24 @@ struct RootEntry {
   const char* target = nullptr;
 };
 
-// A parent directory precedes its children.
+// A parent directory precedes its children. Without the plan's packages.
 std::span<const RootEntry> root_table();
+
+// The rows of the roots that a plan makes: the table's, those of the directories above the plan's
+// packages, and that of the packages themselves.
+class RootRows {
+ public:
+  explicit RootRows(const Plan& plan);
+  RootRows(const RootRows&) = delete;
+  RootRows& operator=(const RootRows&) = delete;
+  std::span<const RootEntry> all() const { return {rows_.data(), count_}; }
+
+ private:
+  static constexpr std::size_t kMost = 64, kMostOwn = 16;
+  std::array<RootEntry, kMost> rows_;
+  std::array<decltype(Plan::packages), kMostOwn> paths_ = {};  // of its own rows
+  std::size_t count_ = 0;
+};
 
 // Returns the name, with its slash, of an entry directly in a guarded directory or below one. Null
 // for any other entry.

@@ -135,7 +135,7 @@ SetupError set_up(const Plan& plan, const Limits& limits) {
   PYEXEC_TRY(check(::setsid(), Step::session));
   PYEXEC_TRY(plan.users == Users::two_mapped ? become(plan.init_uid(), Step::init_identity)
                                              : stay(plan.init_uid(), Step::init_identity));
-  if (plan.files == Files::own) PYEXEC_TRY(enter_jail_root(plan.reuse));
+  if (plan.files == Files::own) PYEXEC_TRY(enter_jail_root(plan));
   PYEXEC_TRY(mount_scratch(plan, limits));
   PYEXEC_TRY(set_hostname());
   return seal(plan.tenant);

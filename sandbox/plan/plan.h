@@ -79,6 +79,9 @@ struct Plan {
   std::uint32_t uid_count = 0;
   std::array<char, 64> scratch =
       {};  // supervised: the directory that holds the jobs' own ones; or ""
+  // The host's directory of packages that jobs import from, absolute and without links, in each
+  // jail at the same path; "": there is none.
+  std::array<char, 128> packages = {};
   // This service's own directories. The third is "" if slots do not distribute processor time.
   std::array<char, 256> cgroup_memory = {}, cgroup_pids = {}, cgroup_cpu = {};
 

@@ -15,6 +15,7 @@
 #include "sandbox/base/sys.h"
 #include "worker/job/builtins.h"
 #include "worker/job/memory_layout.h"
+#include "worker/job/tool_channel.h"
 
 namespace py = pybind11;
 
@@ -103,10 +104,13 @@ py::object inputs_of(const Job& job) {
                         pairs(job.environment));
 }
 
-// Returns the options for what a report holds beside the result, or None if there are none.
-py::object options_of(const ReportOptions& options) {
-  if (options.error_detail == 0 && options.return_files.empty() && options.denied_imports.empty() &&
-      options.nan_is_null == 0 && options.is_cell == 0 && options.session_cell == 0)
+// Returns the options of `run`, or None if there are none.
+py::object options_of(const Job& job) {
+  const ReportOptions& options = job.options;
+  if (job.tools.empty() && options.error_detail == 0 && options.return_files.empty() &&
+      options.denied_imports.empty() && options.nan_is_null == 0 && options.is_cell == 0 &&
+      options.session_cell == 0 && options.displays_count == 0 &&
+      options.dataframe == DataFrameForm::records)
     return py::none();
   py::list patterns, denied;
   for (const std::string& pattern : options.return_files) patterns.append(py::str(pattern));
@@ -115,11 +119,12 @@ py::object options_of(const ReportOptions& options) {
     rest.remove_prefix(std::min(rest.size(), name.size() + 1));
     if (!name.empty()) denied.append(py::str(name.data(), name.size()));
   }
-  return py::make_tuple(options.error_detail == 1, patterns, options.files_bytes,
-                        options.files_count, options.files_depth, denied,
-                        options.nan_is_null == 1 ? "null" : "error", options.is_cell == 1,
-                        options.session_cell, static_cast<int>(options.template_part),
-                        options.is_call == 1);
+  return py::make_tuple(
+      options.error_detail == 1, patterns, options.files_bytes, options.files_count,
+      options.files_depth, denied, options.nan_is_null == 1 ? "null" : "error",
+      options.is_cell == 1, options.session_cell, static_cast<int>(options.template_part),
+      options.is_call, py::str(job.tools), options.only_new_files == 1, options.displays_count,
+      options.displays_bytes, static_cast<int>(options.dataframe));
 }
 
 std::vector<NamedBytes> named_bytes(const py::list& entries) {
@@ -152,7 +157,7 @@ const Functions* functions = nullptr;
 
 }  // namespace
 
-Interpreter::Interpreter(Locking locking, MemoryForm memory) {
+Interpreter::Interpreter(Locking locking, const OwnPackages& packages, MemoryForm memory) {
   lay_out_memory();
   start_python();
   try {
@@ -161,9 +166,11 @@ Interpreter::Interpreter(Locking locking, MemoryForm memory) {
       if (source.name == std::string_view("prelude")) close_gaps(PyObject_Malloc);
     }
     replace_builtins();
+    connect_tools();
     functions = new Functions{
         function("_pyexec_runner", "run"), function("_pyexec_runner", "after_fork"),
         function("_pyexec_sessions", "before_fork"), function("_pyexec_sessions", "after_fork")};
+    function("_pyexec_packages", "add")(packages.directory, packages.preimport);
     function("_pyexec_prelude", "warm")(
         py::module_::import("sys").attr("modules")["_pyexec_runner"], name_of(locking),
         reinterpret_cast<std::uintptr_t>(&lock_within_process));
@@ -197,16 +204,16 @@ Report Interpreter::run(const Job& job, const ReportCaps& caps) const {
   try {
     // The server has checked that the script is UTF-8.
     const py::str source(job.script);
-    const auto result = functions
-                            ->run(source, caps.result_bytes, caps.error_bytes, inputs_of(job),
-                                  options_of(job.options))
-                            .cast<py::tuple>();
+    const auto result =
+        functions->run(source, caps.result_bytes, caps.error_bytes, inputs_of(job), options_of(job))
+            .cast<py::tuple>();
     const auto kind = static_cast<ReportKind>(result[0].cast<std::uint8_t>());
     return {kind,
             result[1].cast<std::string>(),
             {},
             named_bytes(result[2].cast<py::list>()),
-            named_bytes(result[3].cast<py::list>())};
+            named_bytes(result[3].cast<py::list>()),
+            named_bytes(result[4].cast<py::list>())};
   } catch (const py::error_already_set& error) {
     if (error.matches(PyExc_MemoryError))
       return {ReportKind::memory_limit, "memory limit exceeded"};

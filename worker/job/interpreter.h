@@ -1,4 +1,5 @@
-// The embedded CPython. interpreter.cc is the only file that sees Python.
+// The embedded CPython. interpreter.cc, with builtins.cc and tool_channel.cc, is all that sees
+// Python.
 #pragma once
 
 #include <cstdint>
@@ -21,13 +22,19 @@ struct ReportCaps {
   std::uint64_t error_bytes;
 };
 
+// The operator's: a directory that scripts import from, and modules, comma-separated, that are
+// imported before there is any; "" for none.
+struct OwnPackages {
+  const char *directory, *preimport;
+};
+
 // One per process. Its functions do not throw: an interpreter that cannot start ends the process
 // with a message on stderr, and an interpreter that a script broke is reported as such.
 class Interpreter {
  public:
   // Runs in the zygote: starts Python, imports the packages, runs the prelude, and prepares for any
   // number of forks. From then on this process runs no Python; its forks do, after `start_life`.
-  Interpreter(Locking locking, MemoryForm memory);
+  Interpreter(Locking locking, const OwnPackages& packages, MemoryForm memory);
   // Never finalised: that would touch every page that a worker shares with the zygote.
   ~Interpreter() = default;
   Interpreter(const Interpreter&) = delete;

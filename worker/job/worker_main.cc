@@ -47,6 +47,12 @@ struct Order {
   ForkFds fds;
 };
 
+std::string read_body(const FrameHeader& head) {
+  std::string body(head.body_bytes, '\0');
+  if (!sys::read_all(sandbox::kJobFd, body.data(), body.size())) ::_exit(kExitBadFrame);
+  return body;
+}
+
 // The server sends only what it should, so any error here is a defect of ours.
 Order await_order() {
   std::array<std::byte, kFrameHeaderBytes> bytes;
@@ -55,6 +61,10 @@ Order await_order() {
   // End of file is the normal end of a worker that was never needed, and of a session's.
   if (received == ReceiveResult::closed) ::_exit(0);
   const auto header = decode_header(bytes);
+  if (received == ReceiveResult::message && header && header->type == FrameType::answer) {
+    read_body(*header);  // to a call of a cell that has ended meanwhile
+    return await_order();
+  }
   const bool is_fork = header && header->type == FrameType::fork;
   if (received != ReceiveResult::message || !header ||
       message.fd_count != (is_fork ? kForkFds : 0) || (!is_fork && header->type != FrameType::job))
@@ -65,9 +75,7 @@ Order await_order() {
 }
 
 Job read_job(const FrameHeader& head) {
-  std::string body(head.body_bytes, '\0');
-  if (!sys::read_all(sandbox::kJobFd, body.data(), body.size())) ::_exit(kExitBadFrame);
-  auto job = decode_job(body);
+  auto job = decode_job(read_body(head));
   if (!job) ::_exit(kExitBadFrame);
   return *std::move(job);
 }

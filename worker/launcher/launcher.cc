@@ -181,7 +181,8 @@ int launcher_main() {
   using Weak = sandbox::ProbeLimits::Weak;
   const sandbox::ProbeLimits wanted = {
       configure->allow_weak == 1 ? Weak::allowed : Weak::refused, configure->max_level,
-      configure->fresh_jails == 1 ? sandbox::Reuse::never : sandbox::Reuse::if_untouched};
+      configure->fresh_jails == 1 ? sandbox::Reuse::never : sandbox::Reuse::if_untouched,
+      configure->packages_dir};
   sandbox::Probe probe = sandbox::probe_host(job_limits(*configure), wanted, plan);
   Launcher launcher(*configure, plan, probe.uids);
   if (send_message(kControlFd, encode_control(describe_host(probe, plan)), {}))

@@ -20,7 +20,7 @@ namespace pyexec {
 
 // The descriptor of the control socket, in the launcher and in the zygote.
 inline constexpr int kControlFd = 3;
-inline constexpr std::uint32_t kProtocolVersion = 11;
+inline constexpr std::uint32_t kProtocolVersion = 12;
 
 enum class ControlType : std::uint32_t {
   configure = 1,
@@ -60,6 +60,9 @@ struct Configure {
   // The same, and `processes`, of a session.
   std::uint64_t session_memory_bytes;
   std::uint64_t session_processes;
+  // A directory of packages, absolute and without links, that jobs import from; "": none.
+  std::array<char, 128> packages_dir;
+  std::array<char, 512> preimport;  // modules, comma-separated, that the interpreter imports
 };
 
 // Launcher to server, once: how jails are made on this host, and what prevented better ones.

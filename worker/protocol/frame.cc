@@ -21,7 +21,11 @@ enum class Section : std::uint8_t {
   detail = 11,
   patterns = 12,
   denied = 13,
-  pid = 14
+  pid = 14,
+  tools = 15,
+  call_numbers = 16,
+  calls = 17,
+  displays = 18
 };
 
 template <typename T>
@@ -137,20 +141,22 @@ std::string encode_job(const Job& job) {
   const ReportOptions& options = job.options;
   std::vector<NamedBytes> patterns;
   for (const std::string& pattern : options.return_files) patterns.push_back({pattern, ""});
-  return encode(
-      FrameType::job,
-      {{Section::script, job.script},
-       {Section::args, job.args},
-       {Section::stdin_text, job.stdin_text},
-       {Section::files, list(job.files)},
-       {Section::environment, list(job.environment)},
-       {Section::memory, numbers({job.memory_bytes})},
-       {Section::detail,
-        numbers({options.error_detail, options.nan_is_null, options.files_bytes,
-                 options.files_count, options.files_depth, options.is_cell, options.session_cell,
-                 static_cast<std::uint64_t>(options.template_part), options.is_call})},
-       {Section::patterns, list(patterns)},
-       {Section::denied, options.denied_imports}});
+  return encode(FrameType::job,
+                {{Section::script, job.script},
+                 {Section::args, job.args},
+                 {Section::stdin_text, job.stdin_text},
+                 {Section::files, list(job.files)},
+                 {Section::environment, list(job.environment)},
+                 {Section::memory, numbers({job.memory_bytes})},
+                 {Section::detail,
+                  numbers({options.error_detail, options.nan_is_null, options.files_bytes,
+                           options.files_count, options.files_depth, options.is_cell,
+                           options.session_cell, static_cast<std::uint64_t>(options.template_part),
+                           options.is_call, options.only_new_files, options.displays_count,
+                           options.displays_bytes, static_cast<std::uint64_t>(options.dataframe)})},
+                 {Section::patterns, list(patterns)},
+                 {Section::denied, options.denied_imports},
+                 {Section::tools, job.tools}});
 }
 
 std::string encode_report(const Report& report) {
@@ -161,7 +167,19 @@ std::string encode_report(const Report& report) {
                  {Section::times, numbers({report.times.began_ns, report.times.ended_ns,
                                            report.times.grown_bytes})},
                  {Section::detail, list(report.detail)},
-                 {Section::files, list(report.files)}});
+                 {Section::files, list(report.files)},
+                 {Section::displays, list(report.displays)}});
+}
+
+std::string encode_call(const ToolCalls& calls) {
+  return encode(FrameType::call, {{Section::call_numbers, numbers({calls.first, calls.may_follow})},
+                                  {Section::calls, list(calls.calls)}});
+}
+
+std::string encode_answer(const ToolAnswer& answer) {
+  return encode(FrameType::answer,
+                {{Section::call_numbers, numbers({answer.number, answer.is_error})},
+                 {Section::text, answer.text}});
 }
 
 std::string encode_fork() {
@@ -177,7 +195,7 @@ std::optional<FrameHeader> decode_header(std::span<const std::byte, kFrameHeader
   std::memcpy(text, bytes.data(), sizeof text);
   if (std::memcmp(text, kMagic, sizeof kMagic) != 0) return std::nullopt;
   const auto type = read_number<std::uint16_t>(text + 4);
-  if (type < 1 || type > static_cast<std::uint16_t>(FrameType::forked)) return std::nullopt;
+  if (type < 1 || type > static_cast<std::uint16_t>(FrameType::answer)) return std::nullopt;
   if (read_number<std::uint16_t>(text + 6) != 0) return std::nullopt;
   return FrameHeader{static_cast<FrameType>(type), read_number<std::uint32_t>(text + 8)};
 }
@@ -207,19 +225,22 @@ std::optional<std::uint64_t> decode_forked(std::string_view body) {
 
 std::optional<Job> decode_job(std::string_view body) {
   constexpr std::uint64_t kAny = ~0u;  // the server has checked the count
-  const auto sections = decode(body, {Section::script, Section::args, Section::stdin_text,
-                                      Section::files, Section::environment, Section::memory,
-                                      Section::detail, Section::patterns, Section::denied});
+  const auto sections =
+      decode(body, {Section::script, Section::args, Section::stdin_text, Section::files,
+                    Section::environment, Section::memory, Section::detail, Section::patterns,
+                    Section::denied, Section::tools});
   if (!sections) return std::nullopt;
   auto files = read_list((*sections)[3], kAny);
   auto environment = read_list((*sections)[4], kAny);
   const auto memory = read_numbers<1>((*sections)[5]);
-  const auto options = read_numbers<9>((*sections)[6]);
+  const auto options = read_numbers<13>((*sections)[6]);
   auto patterns = read_list((*sections)[7], kAny);
   if (!files || !environment || !memory || !options || !patterns) return std::nullopt;
   if ((*options)[7] > static_cast<std::uint64_t>(TemplatePart::job)) return std::nullopt;
+  if ((*options)[12] > static_cast<std::uint64_t>(DataFrameForm::csv)) return std::nullopt;
   Job job = {std::string((*sections)[0]), std::string((*sections)[1]), std::string((*sections)[2]),
              *std::move(files),           *std::move(environment),     (*memory)[0]};
+  job.tools = (*sections)[9];
   job.options = {(*options)[0],
                  (*options)[1],
                  {},
@@ -230,25 +251,46 @@ std::optional<Job> decode_job(std::string_view body) {
                  (*options)[5],
                  (*options)[6],
                  static_cast<TemplatePart>((*options)[7]),
-                 (*options)[8]};
+                 (*options)[8],
+                 (*options)[9],
+                 (*options)[10],
+                 (*options)[11],
+                 static_cast<DataFrameForm>((*options)[12])};
   for (NamedBytes& pattern : *patterns) job.options.return_files.push_back(std::move(pattern.name));
   return job;
 }
 
-std::optional<Untrusted<Report>> decode_report(std::string_view body, std::uint64_t most_files) {
-  const auto sections =
-      decode(body, {Section::kind, Section::text, Section::times, Section::detail, Section::files});
+std::optional<ToolAnswer> decode_answer(std::string_view body) {
+  const auto sections = decode(body, {Section::call_numbers, Section::text});
+  const auto told = sections ? read_numbers<2>((*sections)[0]) : std::nullopt;
+  if (!told || (*told)[1] > 1) return std::nullopt;
+  return ToolAnswer{(*told)[0], (*told)[1], std::string((*sections)[1])};
+}
+
+std::optional<Untrusted<ToolCalls>> decode_call(std::string_view body) {
+  const auto sections = decode(body, {Section::call_numbers, Section::calls});
+  const auto told = sections ? read_numbers<2>((*sections)[0]) : std::nullopt;
+  if (!told || (*told)[1] > 1) return std::nullopt;
+  auto calls = read_list((*sections)[1], kMostCallsAtOnce);
+  if (!calls || calls->empty()) return std::nullopt;
+  return Untrusted(ToolCalls{(*told)[0], (*told)[1], *std::move(calls)});
+}
+
+std::optional<Untrusted<Report>> decode_report(std::string_view body, const ReportOptions& wanted) {
+  const auto sections = decode(body, {Section::kind, Section::text, Section::times, Section::detail,
+                                      Section::files, Section::displays});
   if (!sections || (*sections)[0].size() != 1) return std::nullopt;
   const auto times = read_numbers<3>((*sections)[2]);
   if (!times) return std::nullopt;
   const auto kind = static_cast<std::uint8_t>((*sections)[0][0]);
   if (kind < 1 || kind > static_cast<std::uint8_t>(kLastReportKind)) return std::nullopt;
   auto detail = read_list((*sections)[3], kMostDetails);
-  auto files = read_list((*sections)[4], most_files);
-  if (!detail || !files) return std::nullopt;
+  auto files = read_list((*sections)[4], wanted.files_count);
+  auto displays = read_list((*sections)[5], wanted.displays_count * kMostDisplayForms + 1);
+  if (!detail || !files || !displays) return std::nullopt;
   return Untrusted(Report{static_cast<ReportKind>(kind), std::string((*sections)[1]),
                           RunTimes{(*times)[0], (*times)[1], (*times)[2]}, *std::move(detail),
-                          *std::move(files)});
+                          *std::move(files), *std::move(displays)});
 }
 
 }  // namespace pyexec

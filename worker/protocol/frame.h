@@ -23,8 +23,11 @@ inline constexpr std::size_t kFrameHeaderBytes = 12;
 inline constexpr std::size_t kSectionHeaderBytes = 5;
 // The size of a REPORT's body without its text, its detail and its files: five section headers, the
 // kind and the times. Each entry of a list has two lengths.
-inline constexpr std::size_t kReportOverheadBytes = 5 * kSectionHeaderBytes + 1 + 24;
+inline constexpr std::size_t kReportOverheadBytes = 6 * kSectionHeaderBytes + 1 + 24;
 inline constexpr std::size_t kEntryOverheadBytes = 8;
+
+// The size of a CALL's body without its list.
+inline constexpr std::size_t kCallOverheadBytes = 2 * kSectionHeaderBytes + 16;
 
 enum class FrameType : std::uint16_t {
   ready = 1,
@@ -32,7 +35,9 @@ enum class FrameType : std::uint16_t {
   report = 3,
   setup_failed = 4,
   fork = 5,
-  forked = 6
+  forked = 6,
+  call = 7,
+  answer = 8
 };
 
 struct FrameHeader {
@@ -51,6 +56,8 @@ std::string encode_ready(const StartTimes& times);
 std::string encode_setup_failed(const sandbox::SetupError& error);
 std::string encode_job(const Job& job);
 std::string encode_report(const Report& report);
+std::string encode_call(const ToolCalls& calls);
+std::string encode_answer(const ToolAnswer& answer);
 // With three descriptors: the job socket, stdout and stderr of the process to fork.
 std::string encode_fork();
 // pid: the new process's own, in its jail.
@@ -65,7 +72,10 @@ std::optional<StartTimes> decode_ready(std::string_view body);
 std::optional<sandbox::SetupError> decode_setup_failed(std::string_view body);
 std::optional<std::uint64_t> decode_forked(std::string_view body);
 std::optional<Job> decode_job(std::string_view body);
+std::optional<ToolAnswer> decode_answer(std::string_view body);
+// Returns nullopt also if there is none, or more than kMostCallsAtOnce.
+std::optional<Untrusted<ToolCalls>> decode_call(std::string_view body);
 // Returns nullopt also if there are more than `most_files` files.
-std::optional<Untrusted<Report>> decode_report(std::string_view body, std::uint64_t most_files);
+std::optional<Untrusted<Report>> decode_report(std::string_view body, const ReportOptions& wanted);
 
 }  // namespace pyexec

@@ -19,6 +19,9 @@ struct NamedBytes {
 // What a job has to do with a template: the set-up makes the state that its jobs are forked from.
 enum class TemplatePart : std::uint64_t { none = 0, setup = 1, job = 2 };
 
+// How a result's DataFrames are written.
+enum class DataFrameForm : std::uint64_t { records = 0, split = 1, csv = 2 };
+
 // The optional contents of a job's report, and the limits on them.
 struct ReportOptions {
   std::uint64_t error_detail = 0;         // 1: with detail on a failure
@@ -31,7 +34,11 @@ struct ReportOptions {
   // has number 0. The jobs of a template have numbers in the same way.
   std::uint64_t session_cell = 0;
   TemplatePart template_part = TemplatePart::none;
-  std::uint64_t is_call = 0;  // 1: the script is the name of a function to call
+  // 1: the script is the name of a function to call; 2: whose types the arguments have to be of
+  std::uint64_t is_call = 0;
+  std::uint64_t only_new_files = 0;  // 1: of the files that match, those that the job has written
+  std::uint64_t displays_count = 0, displays_bytes = 0;  // limits; 0: it shows nothing
+  DataFrameForm dataframe = DataFrameForm::records;
 
   bool operator==(const ReportOptions&) const = default;
 };
@@ -44,11 +51,13 @@ struct Job {
   // Address space of each process on top of the warm interpreter; 0: unchanged from the worker's.
   std::uint64_t memory_bytes = 0;
   ReportOptions options;
+  std::string tools =
+      {};  // the caller's functions, as python_env/runtime/tools.py reads them; "": none
 
   bool operator==(const Job&) const = default;
   // Returns its approximate encoded size.
   std::uint64_t bytes() const {
-    std::uint64_t sum = script.size() + args.size() + stdin_text.size();
+    std::uint64_t sum = script.size() + args.size() + stdin_text.size() + tools.size();
     for (const NamedBytes& file : files) sum += file.bytes.size();
     return sum;
   }
@@ -73,6 +82,23 @@ inline constexpr auto kLastReportKind = ReportKind::invalid_arguments;
 inline constexpr int kExitBadFrame = 120;     // a defect of this service
 inline constexpr int kExitChannelLost = 121;  // the script closed the job socket
 
+// Calls of the caller's functions, by a job that waits for the answers.
+struct ToolCalls {
+  std::uint64_t first = 0;       // number of the first; the others' follow. A job's first call is 1
+  std::uint64_t may_follow = 0;  // 1: another thread of the job runs, and may call soon
+  std::vector<NamedBytes> calls = {};  // name of the function, its arguments as JSON
+};
+inline constexpr std::size_t kMostCallsAtOnce = 100;  // that a job may wait for
+
+// The answer to one call.
+struct ToolAnswer {
+  std::uint64_t number = 0;
+  std::uint64_t is_error = 0;  // 1: `text` is an error message; 0: JSON
+  std::string text = {};
+
+  bool operator==(const ToolAnswer&) const = default;
+};
+
 // In nanoseconds of CLOCK_MONOTONIC.
 struct RunTimes {
   std::uint64_t began_ns, ended_ns;
@@ -87,7 +113,13 @@ struct Report {
   // server/job/outcome.h). At most kMostDetails.
   std::vector<NamedBytes> detail = {};
   std::vector<NamedBytes> files = {};
+  // What the job has shown: the number of a display and a media type, and the data; the same
+  // number for each form of one thing. An entry "truncated" if something was left out.
+  std::vector<NamedBytes> displays = {};
 };
+inline constexpr std::uint64_t kMostDisplayForms = 10;  // of one thing
+// Of one display, beside its data.
+inline constexpr std::uint64_t kDisplayOverheadBytes = 64 * kMostDisplayForms;
 inline constexpr std::size_t kMostDetails = 16;
 inline constexpr std::uint64_t kDetailBytes = 192 << 10;  // all together, with their names
 

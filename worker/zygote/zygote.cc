@@ -198,7 +198,8 @@ int zygote_main(const Configure& configure, const sandbox::Plan& plan, std::uint
     tell_server(SpawnFailed{kNoWorker, error});
     return 1;
   }
-  const Interpreter interpreter(locking_of(plan),
+  const OwnPackages packages = {plan.packages.data(), configure.preimport.data()};
+  const Interpreter interpreter(locking_of(plan), packages,
                                 configure.no_image == 1 ? MemoryForm::pages : MemoryForm::image);
   Forker forker(interpreter, configure, plan, spawner);
   sandbox::ClosedFiles closed_files;
