@@ -8,6 +8,7 @@
 #include "sandbox/front_end/confine.h"
 #include "server/app/application.h"
 #include "server/app/drain.h"
+#include "server/app/packages_dir.h"
 #include "server/app/selftest.h"
 #include "server/base/process.h"
 #include "server/base/random.h"
@@ -23,16 +24,31 @@ namespace {
 constexpr int kExitFailure = 1, kExitUsage = 2;
 constexpr std::chrono::milliseconds kChildrenTime{5000};
 
-void reload_on_request(net::signal_set& signals, Access& access, Log& log) {
-  signals.async_wait([&](error_code error, int) {
-    if (error) return;
-    const auto problem = access.reload();
-    if (problem)
-      log.warn("the API keys stay as they were: " + *problem);
-    else
-      log.notice("the API keys have been read again");
-    reload_on_request(signals, access, log);
-  });
+void reload_keys(Application& app) {
+  const auto problem = app.access.reload();
+  if (problem)
+    app.log.warn("the API keys stay as they were: " + *problem);
+  else
+    app.log.notice("the API keys have been read again");
+}
+
+awaitable<void> reload_tools(Application& app) {
+  const auto problem = co_await app.engine.endpoints.load();
+  if (problem)
+    app.log.warn("the tools stay as they were: PYEXEC_TOOLS_DIR: " + *problem);
+  else if (!app.config.tools_dir.empty())
+    app.log.notice("the tools have been read again: " +
+                   std::to_string(app.engine.endpoints.all().size()));
+}
+
+// One after another, as signals come.
+awaitable<void> reload_on_request(Application& app, net::signal_set& signals) {
+  for (;;) {
+    const auto [error, number] = co_await signals.async_wait(kAsTuple);
+    if (error) co_return;
+    if (app.access.has_keys() || app.config.tools_dir.empty()) reload_keys(app);
+    co_await reload_tools(app);
+  }
 }
 
 void watch_children(net::signal_set& signals) {
@@ -71,8 +87,9 @@ void greet(const Application& app, const net::ip::tcp::acceptor& acceptor) {
 // fit costs the zygote and every job.
 void limit_connections(Config& config, std::uint64_t descriptors, Log& log) {
   constexpr std::uint64_t kOwn = 64;
-  const std::uint64_t workers = kWorkerFds * (config.pool_workers + config.running_jobs) +
-                                (kWorkerFds + config.session_states) * config.sessions + kOwn;
+  const std::uint64_t workers =
+      kWorkerFds * (config.pool_workers + config.running_jobs + config.parked) +
+      (kWorkerFds + config.session_states) * config.sessions + kOwn;
   const std::uint64_t left = descriptors > workers ? descriptors - workers : 1;
   if (left >= config.connections) return;
   log.warn("the limit of open files leaves room for " + std::to_string(left) +
@@ -123,6 +140,8 @@ awaitable<net::ip::tcp::acceptor> start(Application& app, LauncherClient& launch
           co_await run_selftest(app.engine, app.offload, app.metrics, targets, launcher.pid()))
     refuse_to_start(*problem);
   app.engine.set_host(*probed);
+  if (const auto problem = co_await app.engine.endpoints.load())
+    refuse_to_start("PYEXEC_TOOLS_DIR=" + app.config.tools_dir + ": " + *problem);
   // Who is told that the service is ready finds every worker that it was promised.
   const Deadline settled = Clock::now() + kMostSettling;
   co_await app.engine.pool.wait_idle(settled);
@@ -132,12 +151,13 @@ awaitable<net::ip::tcp::acceptor> start(Application& app, LauncherClient& launch
   co_return acceptor;
 }
 
-// Ends the sessions once nothing new is begun.
-awaitable<void> end_sessions_at_drain(Application& app) {
+// Ends the sessions, and the jobs that wait for their callers, once nothing new is begun.
+awaitable<void> end_what_waits_at_drain(Application& app) {
   Signal drains(co_await net::this_coro::executor);
   const Lifecycle::Watch watch(app.lifecycle, drains);
   while (!app.lifecycle.is_draining()) co_await drains.wait_until(Deadline::max());
   app.engine.sessions.drain();
+  app.engine.tool_jobs.drain();
 }
 
 // Serves until SIGTERM or SIGINT, then drains as drain.h describes.
@@ -147,14 +167,14 @@ awaitable<int> serve(Application& app, LauncherClient& launcher, Connections& co
   net::signal_set children(executor, SIGCHLD);
   net::signal_set reload(executor, SIGHUP);
   watch_children(children);
-  reload_on_request(reload, app.access, app.log);
+  net::co_spawn(executor, reload_on_request(app, reload), net::detached);
 
   auto acceptor = co_await start(app, launcher);
   app.log.write_in_background();
   app.offload.start(large_work_threads());
   start_listening(acceptor);
   net::co_spawn(executor, accept_connections(acceptor, app.http, connections), net::detached);
-  net::co_spawn(executor, end_sessions_at_drain(app), net::detached);
+  net::co_spawn(executor, end_what_waits_at_drain(app), net::detached);
   greet(app, acceptor);
 
   co_await stop.async_wait(kAsTuple);
@@ -209,6 +229,7 @@ void tell_failure(const Config& config, Log& log, const std::exception& error) {
   std::optional<net::signal_set> stop;
   try {
     policy = client_policy(config);
+    if (const auto problem = settle_packages(config)) refuse_to_start(*problem);
     started.emplace(context.get_executor(), config.worker_path, worker_configuration(config), log);
     stop.emplace(context);
     if (is_to_serve)

@@ -58,7 +58,7 @@ awaitable<void> run(std::shared_ptr<Batch> batch, BatchJob job) {
   batch->jobs.insert(&cancellation);
   if (batch->is_broken) cancellation.request(Cancellation::By::client);
   try {
-    const auto output = output_for(job.request);
+    const auto output = output_for(job.request, batch->api.engine.caps);
     const Outcome outcome =
         co_await batch->api.engine.run(job.request, Rank::batch, output, cancellation);
     const auto tell = [&] {
@@ -111,9 +111,7 @@ awaitable<void> take_item(std::shared_ptr<Batch> batch, JsonItems::Item item,
     const bool is_large = item.what == JsonItems::Item::What::too_large;
     co_return batch->refuse("null", is_large ? 413 : 400, item.text);
   }
-  const auto parse = [&] {
-    return parse_batch_line(item.text, batch->api.engine.caps, batch->defaults);
-  };
+  const auto parse = [&] { return parse_batch_line(item.text, batch->caps, batch->defaults); };
   const std::uint64_t line_bytes = item.text.size() + batch->defaults_bytes;
   auto parsed = co_await batch->api.offload.run(line_bytes, parse);
   if (!parsed) {

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "server/api/batch.h"
+#include "server/api/entrance.h"
 
 namespace pyexec {
 
@@ -11,7 +12,8 @@ Batch::Batch(net::any_io_executor executor, Api& the_api, Exchange& the_exchange
     : api(the_api),
       exchange(the_exchange),
       answer(form),
-      defaults(plain_request(the_api.engine.caps)),
+      caps(caps_of(the_api, the_exchange)),
+      defaults(plain_request(caps)),
       more_answer(executor),
       less_answer(executor),
       written(executor),
@@ -45,7 +47,8 @@ void Batch::add(std::uint64_t index, OutcomeKind outcome, ObjectWriter members) 
   ++done;
   if (outcome != OutcomeKind::ok) ++failed;
   const bool is_gone = is_broken && !exchange.cancellation().requested(Cancellation::By::service);
-  api.metrics.count_answer(outcome, is_gone ? Metrics::Client::gone : Metrics::Client::there);
+  api.metrics.count_answer(outcome, exchange.record().key,
+                           is_gone ? Metrics::Client::gone : Metrics::Client::there);
   more_answer.set();
 }
 

@@ -32,6 +32,7 @@ struct Batch {
   Api& api;
   Exchange& exchange;
   BatchAnswer answer;
+  const JobCaps caps;  // of its jobs
   JobRequest defaults;
   std::optional<std::string> defaults_problem;
   std::uint64_t defaults_bytes = 0, sending_bytes = 0;

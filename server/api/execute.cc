@@ -1,17 +1,25 @@
 #include "server/api/execute.h"
 
+#include "server/api/entrance.h"
 #include "server/api/queue/queue_message.h"
 #include "server/api/run_and_answer.h"
 
 namespace pyexec {
 
-awaitable<std::optional<Response>> execute(Api& api, Exchange& exchange) {
+awaitable<std::optional<Response>> execute(Api& api, Exchange& exchange, BodyType type,
+                                           Access::Running running) {
   const auto body = co_await exchange.whole_body();
   if (!body) co_return exchange.refusal();
 
   sandbox::Lap lap;
+  const JobCaps caps = caps_of(api, exchange);
   const auto read = [&]() -> boost::system::result<JobRequest, BadRequest> {
-    auto parsed = parse_job(*body, api.engine.caps);
+    if (type.kind != BodyKind::json) {
+      const auto json = as_json(*body, type, "script", caps.result_depth);
+      if (!json) return json.error();
+      return parse_job(*json, caps);
+    }
+    auto parsed = parse_job(*body, caps);
     if (!parsed && is_push(*body))
       return BadRequest{400, "a push of Pub/Sub goes to POST /queue/pubsub"};
     return parsed;
@@ -30,7 +38,8 @@ awaitable<std::optional<Response>> execute(Api& api, Exchange& exchange) {
                       Cancellation& cancellation) {
     return api.engine.run(job, Rank::single, std::move(output), cancellation);
   };
-  auto answer = run_and_answer(api, exchange, *std::move(request), std::move(run));
+  auto answer =
+      run_and_answer(api, exchange, *std::move(request), std::move(run), std::move(running));
   co_return co_await std::move(answer);
 }
 

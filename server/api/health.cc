@@ -63,9 +63,13 @@ Response health(const Api& api) {
 
 Response metrics(Api& api) {
   const auto& zygote = api.engine.pool.zygote();
+  const auto tool_jobs = api.engine.tool_jobs.count();
   Present present = {.pool = api.engine.pool.state(),
                      .sessions = api.engine.sessions.count(),
                      .templates = api.engine.templates.count(),
+                     .tool_jobs = tool_jobs.jobs,
+                     .waiting_tool_jobs = tool_jobs.waiting,
+                     .kept_jobs = api.engine.kept_jobs.count(),
                      .running_limit = api.engine.pool.limits().running_jobs,
                      .body_bytes = api.http.body_room.held(),
                      .answer_bytes = api.http.answer_room.held(),

@@ -8,7 +8,7 @@
 #include "server/http/accept.h"
 #include "server/http/quality.h"
 #include "server/job/answer.h"
-#include "server/job/validate_report.h"
+#include "server/job/displays.h"
 
 namespace pyexec {
 namespace {
@@ -68,15 +68,6 @@ class UnsentOutput {
   std::size_t sent_ = 0;
 };
 
-struct LiveJob {
-  LiveJob(net::any_io_executor executor, Admission::Permit taken)
-      : news(std::move(executor)), permit(std::move(taken)) {}
-
-  Signal news;                              // output, or the outcome
-  std::optional<Admission::Permit> permit;  // until the outcome: slow readers hold no place
-  std::optional<Outcome> outcome;
-};
-
 class LiveWriter {
  public:
   LiveWriter(Exchange& exchange, LiveFormat format, const JobOutput& output)
@@ -99,6 +90,14 @@ class LiveWriter {
       if (!is_all) co_await send(std::move(events));
     }
   }
+  // One event each: the size of the arguments is bounded, and others have their turn between two.
+  awaitable<void> call(const std::string& token, const ToolCall& call) {
+    std::string text = event(format_, LiveEvent::call, [&](ObjectWriter& to) {
+      to.text("continue", token);
+      add_call(to, call);
+    });
+    co_await send(std::move(text));
+  }
   std::string end(const Outcome& outcome, const JobOutput& output,
                   const JobRequest& request) const {
     const bool is_ok = outcome.kind == OutcomeKind::ok;
@@ -107,6 +106,9 @@ class LiveWriter {
           add_result(to, outcome);
           if (!is_ok) add_error_detail(to, outcome);
         });
+    if (has_displays(outcome, request))
+      events +=
+          event(format_, LiveEvent::displays, [&](ObjectWriter& to) { add_displays(to, outcome); });
     if (!request.job.options.return_files.empty())
       events += event(format_, LiveEvent::files, [&](ObjectWriter& to) { add_files(to, outcome); });
     events += event(format_, LiveEvent::end, [&](ObjectWriter& to) {
@@ -139,20 +141,33 @@ class LiveWriter {
 // separately.
 constexpr std::chrono::milliseconds kGather{5};
 
-awaitable<void> gather(LiveJob& job) {
+awaitable<void> gather(RunningJob& job) {
   const Deadline end = Clock::now() + kGather;
-  while (!job.outcome && Clock::now() < end) co_await job.news.wait_until(end);
+  while (!job.outcome && !job.has_calls() && Clock::now() < end) co_await job.news.wait_until(end);
 }
 
-// Sends output and pings until the job is over.
-awaitable<void> follow(LiveJob& job, LiveWriter& writer, std::chrono::milliseconds between_pings) {
-  while (!job.outcome) {
-    const Deadline next_ping = writer.last_told() + between_pings;
-    if (co_await job.news.wait_until(next_ping)) {
-      co_await gather(job);
+// Tells of each call by itself: they can be answered in any order.
+awaitable<void> tell_calls(ToolJobs& jobs, const std::shared_ptr<RunningJob>& job,
+                           LiveWriter& writer) {
+  if (!job->has_calls() || job->outcome) co_return;
+  job->places.reset();
+  const std::vector<ToolCall> calls = job->calls().announce();
+  for (const ToolCall& call : calls) {
+    const std::string token = jobs.park(job, {call});
+    co_await writer.call(token, call);
+  }
+}
+
+// Sends output, calls and pings until the job is over.
+awaitable<void> follow(Api& api, const std::shared_ptr<RunningJob>& job, LiveWriter& writer) {
+  while (!job->outcome) {
+    const Deadline next_ping = writer.last_told() + api.settings.ping;
+    if (co_await job->news.wait_until(next_ping)) {
+      co_await gather(*job);
       co_await writer.output(UnsentOutput::Turn::one_of_many);
+      co_await tell_calls(api.engine.tool_jobs, job, writer);
     }
-    if (Clock::now() >= writer.last_told() + between_pings) co_await writer.ping();
+    if (Clock::now() >= writer.last_told() + api.settings.ping) co_await writer.ping();
   }
 }
 
@@ -166,56 +181,38 @@ std::optional<LiveFormat> live_format(const Exchange::Head& head) {
   return kFormats[*best - 1].format;
 }
 
-namespace {
-
-Outcome internal_error(Log& log, std::exception_ptr exception) {
-  try {
-    std::rethrow_exception(exception);
-  } catch (const std::bad_alloc&) {  // no memory for a log line either
-  } catch (const std::exception& error) {
-    log.warn(std::string("a live job failed: ") + error.what());
-  }
-  return failed(OutcomeKind::internal, "internal error");
-}
-
-}  // namespace
-
 awaitable<void> execute_live(Api& api, Exchange& exchange, LiveRequest live) {
-  const auto executor = co_await net::this_coro::executor;
-  JobRequest& wanted = live.request;
-  wanted.detail = AnswerDetail::verbose;
-  wanted.job.options.error_detail = 1;
-  const auto output = output_for(wanted);
-  const auto job = std::make_shared<LiveJob>(executor, std::move(live.permit));
-  output->on_more = [job] { job->news.set(); };
-  net::co_spawn(executor, live.run(wanted, output, exchange.cancellation()),
-                [job, &log = api.log](std::exception_ptr exception, Outcome outcome) {
-                  if (exception) outcome = internal_error(log, exception);
-                  job->outcome = std::move(outcome);
-                  job->permit.reset();
-                  job->news.set();
-                });
+  const std::shared_ptr<RunningJob> job = live.job;
+  const JobRequest& wanted = job->request;
+  JobOutput& output = *job->output;
+  job->caller = RunningJob::Caller::reads_events;
+  output.on_more = [weak = std::weak_ptr(job)] {
+    if (const auto alive = weak.lock()) alive->news.set();
+  };
+  const auto tied = end_together(exchange, job);
+  run_beside(api, job, live.run);
 
-  LiveWriter writer(exchange, live.format, *output);
+  LiveWriter writer(exchange, live.format, output);
   Response head = {200, ""};
   head.content_type = kFormats[static_cast<std::size_t>(live.format)].media_type;
   head.headers = {{"Cache-Control", "no-store"}, {"X-Accel-Buffering", "no"}};
   try {
     if (!co_await exchange.begin(std::move(head)))
       exchange.cancellation().request(Cancellation::By::client);
-    co_await follow(*job, writer, api.settings.ping);
+    co_await follow(api, job, writer);
   } catch (const std::bad_alloc&) {
     exchange.cancellation().request(Cancellation::By::service);
   }
-  // The job refers to objects of this coroutine.
   while (!job->outcome) co_await job->news.wait_until(Deadline::max());
-  output->on_more = nullptr;
-  api.metrics.count_answer(job->outcome->kind, client_of(exchange.cancellation()));
+  output.on_more = nullptr;
+  api.engine.tool_jobs.end(job);
+  api.metrics.count_answer(job->outcome->kind, exchange.record().key,
+                           client_of(exchange.cancellation()));
   exchange.record().add_job(*job->outcome);
-  const std::uint64_t bytes = answer_bytes(*job->outcome, *output);
+  const std::uint64_t bytes = answer_bytes(*job->outcome, output);
   exchange.hold_anyway(bytes);
   co_await writer.output(UnsentOutput::Turn::last);
-  const auto tell = [&] { return writer.end(*job->outcome, *output, wanted); };
+  const auto tell = [&] { return writer.end(*job->outcome, output, wanted); };
   std::string events = co_await api.offload.run(bytes, tell);
   co_await writer.send(std::move(events));
 }

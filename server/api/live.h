@@ -1,6 +1,7 @@
 // An answer of /execute that is streamed while the job runs: server-sent events, or lines of JSON.
 //
 //   stdout, stderr   {"text": "..."}              what was printed, as it comes
+//   call             {"continue": ..., "id": ..., "name": ..., "args": ...}    a call of a tool
 //   result | error   {"result": ...}              or {"error": ..., "error_detail": ...}
 //   files            {"files": {...}}             if they were requested
 //   end              {"outcome": ..., "usage": ..., "limits": ...}    always, and last
@@ -21,9 +22,8 @@ enum class LiveFormat { event_stream, json_lines };
 std::optional<LiveFormat> live_format(const Exchange::Head& head);
 
 struct LiveRequest {
-  JobRequest request;
+  std::shared_ptr<RunningJob> job;  // not yet begun
   LiveFormat format;
-  Admission::Permit permit;
   RunJob run;
 };
 awaitable<void> execute_live(Api& api, Exchange& exchange, LiveRequest live);

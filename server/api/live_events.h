@@ -10,8 +10,10 @@ namespace pyexec {
 #define PYEXEC_LIVE_EVENTS(X)  \
   X(standard_output, "stdout") \
   X(standard_error, "stderr")  \
+  X(call, "call")              \
   X(result, "result")          \
   X(error, "error")            \
+  X(displays, "displays")      \
   X(files, "files")            \
   X(end, "end")
 

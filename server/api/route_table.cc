@@ -28,6 +28,9 @@ bool matches(const Route& route, std::string_view path, PathParts& parts) {
     const bool is_name = wanted.starts_with('{');
     if (wanted == "{session}") parts.session = part;
     if (wanted == "{template}") parts.template_name = part;
+    if (wanted == "{tool}") parts.tool = part;
+    if (wanted == "{job}") parts.job = part;
+    if (wanted == "{asset}") parts.asset = path.substr(1);
     if (is_name ? part.empty() : wanted != part) return false;
   }
   return rest.empty();

@@ -11,7 +11,10 @@ namespace pyexec {
 // comes last, is any text.
 #define PYEXEC_ROUTES(X)                                             \
   X(execute, post, "/execute", jobs)                                 \
+  X(execute_continue, post, "/execute/continue", jobs)               \
   X(batch, post, "/execute/batch", jobs)                             \
+  X(job_show, get, "/jobs/{job}", jobs)                              \
+  X(job_end, delete_, "/jobs/{job}", jobs)                           \
   X(template_put, put, "/templates", jobs)                           \
   X(templates_list, get, "/templates", jobs)                         \
   X(template_end, delete_, "/templates/{template}", jobs)            \
@@ -22,12 +25,19 @@ namespace pyexec {
   X(session_execute, post, "/sessions/{session}/execute", jobs)      \
   X(session_put_file, put, "/sessions/{session}/files/{file}", jobs) \
   X(session_get_file, get, "/sessions/{session}/files/{file}", jobs) \
+  X(tools_list, get, "/tools", jobs)                                 \
+  X(tool_call, post, "/tools/{tool}", jobs)                          \
+  X(mcp, post, "/mcp", jobs)                                         \
+  X(packages, get, "/packages", jobs)                                \
   X(queue_pubsub, post, "/queue/pubsub", jobs)                       \
   X(queue_tasks, post, "/queue/tasks", jobs)                         \
   X(health, get, "/health", service)                                 \
   X(healthz, get, "/healthz", service)                               \
   X(metrics, get, "/metrics", service)                               \
   X(openapi, get, "/openapi.json", service)                          \
+  X(client_file, get, "/client/{asset}", service)                    \
+  X(playground_file, get, "/playground/{asset}", service)            \
+  X(about, get, "/about", service)                                   \
   X(page, get, "/", service)
 
 enum class RouteName : std::uint8_t {
@@ -56,7 +66,8 @@ inline constexpr Route kRoutes[] = {
 
 // The parts of a path that were in braces, as they were sent.
 struct PathParts {
-  std::string_view session, template_name, file;
+  std::string_view session, template_name, tool, job, file;
+  std::string_view asset;  // with the part before it
 };
 
 // Whether `path` is of this route. Fills `parts` if so.

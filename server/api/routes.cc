@@ -1,16 +1,20 @@
 #include "server/api/routes.h"
 
+#include "server/api/assets.h"
 #include "server/api/batch.h"
 #include "server/api/entrance.h"
 #include "server/api/execute.h"
 #include "server/api/health.h"
+#include "server/api/jobs.h"
+#include "server/api/mcp/mcp.h"
+#include "server/api/packages.h"
 #include "server/api/queue/queue_reply.h"
 #include "server/api/route_table.h"
 #include "server/api/sessions.h"
 #include "server/api/templates.h"
-#include "server/base/fill.h"
+#include "server/api/tool_calls.h"
+#include "server/api/tools.h"
 #include "server/http/content_encoding.h"
-#include "server/http/own_address.h"
 #include "server/http/request_target.h"
 
 namespace pyexec {
@@ -34,16 +38,22 @@ const char* queue_path_of(const Exchange::Head& head) {
 }
 
 awaitable<std::optional<Response>> answer_execute(Call call) {
-  const auto running = let_in(call.api, call.exchange);
+  auto running = let_in(call.api, call.exchange);
   if (!running) co_return running.error();
   if (const char* path = queue_path_of(call.exchange.head()))
     co_return execute_error(OutcomeKind::invalid_request, 400,
                             std::string("messages of this queue go to POST ") + path);
-  if (!is_json(call.exchange.head()))
-    co_return execute_error(OutcomeKind::invalid_request, 415,
-                            "Content-Type must be application/json");
-  if (!content_encoding(call.exchange.head())) co_return unserved_encoding(call.exchange.head());
-  co_return co_await execute(call.api, call.exchange);
+  const auto type = type_of_job(call.exchange.head());
+  if (!type) co_return type.error();
+  auto answer = execute(call.api, call.exchange, *type, *std::move(running));
+  co_return co_await std::move(answer);
+}
+awaitable<std::optional<Response>> answer_execute_continue(Call call) {
+  auto running = let_in(call.api, call.exchange);
+  if (!running) co_return running.error();
+  if (auto problem = problem_with_body(call.exchange.head())) co_return problem;
+  auto answer = continue_job(call.api, call.exchange, *std::move(running));
+  co_return co_await std::move(answer);
 }
 
 // Queue deliveries may have any Content-Type, or none.
@@ -82,10 +92,13 @@ awaitable<std::optional<Response>> answer_session_end(Call call) {
   co_return end_session(call.api, call.exchange, call.parts.session);
 }
 awaitable<std::optional<Response>> answer_session_execute(Call call) {
-  const auto running = let_in(call.api, call.exchange);
+  auto running = let_in(call.api, call.exchange);
   if (!running) co_return running.error();
-  if (auto problem = problem_with_body(call.exchange.head())) co_return problem;
-  co_return co_await execute_in_session(call.api, call.exchange, call.parts.session);
+  const auto type = type_of_job(call.exchange.head());
+  if (!type) co_return type.error();
+  const SentCell cell = {call.parts.session, *type};
+  auto answer = execute_in_session(call.api, call.exchange, cell, *std::move(running));
+  co_return co_await std::move(answer);
 }
 awaitable<std::optional<Response>> answer_session_put_file(Call call) {
   const auto running = let_in(call.api, call.exchange);
@@ -124,6 +137,43 @@ awaitable<std::optional<Response>> answer_batch(Call call) {
   co_return co_await execute_batch(api, exchange, *principal);
 }
 
+awaitable<std::optional<Response>> answer_job_show(Call call) {
+  const auto principal = recognise(call.api, call.exchange);
+  if (!principal) co_return principal.error();
+  co_return co_await show_job(call.api, call.exchange, call.parts.job);
+}
+awaitable<std::optional<Response>> answer_job_end(Call call) {
+  const auto principal = recognise(call.api, call.exchange);
+  if (!principal) co_return principal.error();
+  co_return end_job(call.api, call.exchange, call.parts.job);
+}
+
+awaitable<std::optional<Response>> answer_tools_list(Call call) {
+  const auto principal = recognise(call.api, call.exchange);
+  if (!principal) co_return principal.error();
+  co_return list_tools(call.api);
+}
+awaitable<std::optional<Response>> answer_tool_call(Call call) {
+  auto running = let_in(call.api, call.exchange);
+  if (!running) co_return running.error();
+  if (auto problem = problem_with_body(call.exchange.head())) co_return problem;
+  auto answer = call_tool(call.api, call.exchange, call.parts.tool, *std::move(running));
+  co_return co_await std::move(answer);
+}
+awaitable<std::optional<Response>> answer_mcp(Call call) {
+  const auto principal = recognise(call.api, call.exchange);
+  if (!principal) co_return principal.error();
+  if (auto problem = problem_with_body(call.exchange.head())) co_return problem;
+  auto answer = answer_model(call.api, call.exchange, *principal);
+  co_return co_await std::move(answer);
+}
+
+awaitable<std::optional<Response>> answer_packages(Call call) {
+  const auto running = let_in(call.api, call.exchange);
+  if (!running) co_return running.error();
+  co_return co_await list_packages(call.api, call.exchange);
+}
+
 awaitable<std::optional<Response>> answer_health(Call call) {
   co_return health(call.api);
 }
@@ -136,16 +186,17 @@ awaitable<std::optional<Response>> answer_metrics(Call call) {
 awaitable<std::optional<Response>> answer_openapi(Call call) {
   co_return Response{200, call.api.openapi};
 }
+awaitable<std::optional<Response>> answer_client_file(Call call) {
+  co_return asset_response(call.api, call.exchange, call.parts.asset);
+}
+awaitable<std::optional<Response>> answer_playground_file(Call call) {
+  co_return asset_response(call.api, call.exchange, call.parts.asset);
+}
+awaitable<std::optional<Response>> answer_about(Call call) {
+  co_return about_response(call.api, call.exchange);
+}
 awaitable<std::optional<Response>> answer_page(Call call) {
-  const std::string address = own_address(call.exchange.head(), call.exchange.port());
-  const Blank blanks[] = {{"address", html_escaped(address)}};
-  Response response = {200, fill(call.api.page, blanks)};
-  response.content_type = "text/html; charset=utf-8";
-  response.headers.emplace_back("Content-Security-Policy",
-                                "default-src 'none'; style-src 'unsafe-inline'");
-  response.headers.emplace_back("Cache-Control",
-                                "no-store");  // the next client may use another address
-  co_return response;
+  co_return front_response(call.api, call.exchange);
 }
 
 // In the order of kRoutes.
@@ -217,6 +268,11 @@ awaitable<std::optional<Response>> Router::answer(Exchange& exchange) {
     response.headers.emplace_back("Allow", methods_of(found));
     co_return response;
   }
+  // The model's path says so in its own way.
+  if (method == http::verb::post && (*route)->name != RouteName::mcp && is_sent_unasked(head) &&
+      is_of_foreign_page(api_, head))
+    co_return refuse(*route, 403,
+                     "pages of this origin may not use this service; see PYEXEC_CORS_ORIGINS");
   co_return co_await kHandlers[static_cast<std::size_t>((*route)->name)](
       {api_, exchange, found.parts});
 }

@@ -2,6 +2,7 @@
 
 #include <fmt/chrono.h>
 
+#include "server/api/entrance.h"
 #include "server/api/run_and_answer.h"
 #include "server/base/utf8.h"
 #include "server/http/request_target.h"
@@ -77,13 +78,6 @@ boost::system::result<std::string, Response> file_of(std::string_view sent) {
   return plain_path(*name);
 }
 
-RunJob runner_of(Api& api, std::shared_ptr<Session> session) {
-  return [&api, session = std::move(session)](
-             const JobRequest& job, std::shared_ptr<JobOutput> output, Cancellation& cancellation) {
-    return api.engine.sessions.run(session, job, std::move(output), cancellation);
-  };
-}
-
 Response created(const Session& session, const JobRequest& request, const JobOutput& output) {
   ObjectWriter members;
   members.text("session", session.terms.id);
@@ -98,12 +92,24 @@ Response created(const Session& session, const JobRequest& request, const JobOut
 
 }  // namespace
 
+RunJob run_in_session(Api& api, std::shared_ptr<Session> session) {
+  return [&api, session = std::move(session)](
+             const JobRequest& job, std::shared_ptr<JobOutput> output, Cancellation& cancellation) {
+    return api.engine.sessions.run(session, job, std::move(output), cancellation);
+  };
+}
+
+SessionOwner owner_of(const Exchange& exchange) {
+  return {exchange.owner(), exchange.limits.sessions};
+}
+
 awaitable<std::optional<Response>> open_session(Api& api, Exchange& exchange) {
   const auto body = co_await exchange.whole_body();
   if (!body) co_return exchange.refusal();
   Sessions& sessions = api.engine.sessions;
+  const JobCaps caps = caps_of(api, exchange);
   const auto read = [&] {
-    return parse_session(body->empty() ? "{}" : *body, api.engine.caps,
+    return parse_session(body->empty() ? "{}" : *body, caps,
                          static_cast<std::uint64_t>(sessions.limits.idle.count()));
   };
   auto request = co_await api.offload.run(body->size(), read);
@@ -114,8 +120,8 @@ awaitable<std::optional<Response>> open_session(Api& api, Exchange& exchange) {
   sandbox::Lap lap;
   const auto permit = admit(api, exchange, lap);
   if (!permit) co_return permit.error();
-  const auto output = output_for(*request);
-  auto opening = sessions.open(*request, exchange.owner(), output, exchange.cancellation());
+  const auto output = output_for(*request, api.engine.caps);
+  auto opening = sessions.open(*request, owner_of(exchange), output, exchange.cancellation());
   const auto opened = co_await std::move(opening);
   exchange.record().add_job(opened.outcome);
   if (opened.session) co_return created(*opened.session, *request, *output);
@@ -158,18 +164,25 @@ Response end_session(Api& api, const Exchange& exchange, std::string_view id) {
   return {204, ""};
 }
 
-awaitable<std::optional<Response>> execute_in_session(Api& api, Exchange& exchange,
-                                                      std::string_view id) {
+awaitable<std::optional<Response>> execute_in_session(Api& api, Exchange& exchange, SentCell cell,
+                                                      Access::Running running) {
   const auto body = co_await exchange.whole_body();
   if (!body) co_return exchange.refusal();
-  const auto session = session_of(api, exchange, id);
+  const auto session = session_of(api, exchange, cell.session);
   if (!session) co_return session.error();
-  const auto read = [&] { return parse_cell(*body, api.engine.caps); };
+  const JobCaps caps = caps_of(api, exchange);
+  const auto read = [&]() -> boost::system::result<JobRequest, BadRequest> {
+    if (cell.type.kind == BodyKind::json) return parse_cell(*body, caps);
+    const auto json = as_json(*body, cell.type, "code", caps.result_depth);
+    if (!json) return json.error();
+    return parse_cell(*json, caps);
+  };
   auto request = co_await api.offload.run(body->size(), read);
   if (!request) co_return refused(request.error());
   if (const auto problem = api.engine.problem_with(*request)) co_return refused({400, *problem});
-  exchange.add_headers({{kSessionHeader, std::string(id)}});
-  auto answer = run_and_answer(api, exchange, *std::move(request), runner_of(api, *session));
+  exchange.add_headers({{kSessionHeader, std::string(cell.session)}});
+  auto answer = run_and_answer(api, exchange, *std::move(request), run_in_session(api, *session),
+                               std::move(running));
   co_return co_await std::move(answer);
 }
 
@@ -182,7 +195,7 @@ awaitable<boost::system::result<Outcome, Response>> move_files(Api& api, Exchang
   sandbox::Lap lap;
   const auto permit = admit(api, exchange, lap);
   if (!permit) co_return permit.error();
-  const auto output = output_for(request);
+  const auto output = output_for(request, api.engine.caps);
   auto running =
       api.engine.sessions.run_aside(std::move(session), request, output, exchange.cancellation());
   Outcome outcome = co_await std::move(running);

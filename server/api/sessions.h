@@ -1,8 +1,9 @@
 // /sessions and what is below it.
 #pragma once
 
-#include "server/api/api.h"
 #include "server/api/route_table.h"
+#include "server/api/run_and_answer.h"
+#include "server/job/form_body.h"
 
 namespace pyexec {
 
@@ -12,9 +13,19 @@ awaitable<std::optional<Response>> open_session(Api& api, Exchange& exchange);
 Response list_sessions(Api& api, const Exchange& exchange);
 awaitable<Response> show_session(Api& api, const Exchange& exchange, std::string_view id);
 Response end_session(Api& api, const Exchange& exchange, std::string_view id);
-awaitable<std::optional<Response>> execute_in_session(Api& api, Exchange& exchange,
-                                                      std::string_view id);
+// Whose sessions those are that this request opens.
+SessionOwner owner_of(const Exchange& exchange);
+
+struct SentCell {
+  std::string_view session;
+  BodyType type;
+};
+awaitable<std::optional<Response>> execute_in_session(Api& api, Exchange& exchange, SentCell cell,
+                                                      Access::Running running);
 awaitable<std::optional<Response>> put_session_file(Api& api, Exchange& exchange, PathParts parts);
 awaitable<std::optional<Response>> get_session_file(Api& api, Exchange& exchange, PathParts parts);
+
+// Runs cells of this session.
+RunJob run_in_session(Api& api, std::shared_ptr<Session> session);
 
 }  // namespace pyexec

@@ -1,5 +1,6 @@
 #include "server/api/templates.h"
 
+#include "server/api/entrance.h"
 #include "server/api/single_job.h"
 #include "server/engine/engine.h"
 #include "server/http/request_target.h"
@@ -23,7 +24,8 @@ Response made(const Templates::Put& put, const JobOutput& output) {
 awaitable<std::optional<Response>> put_template(Api& api, Exchange& exchange) {
   const auto body = co_await exchange.whole_body();
   if (!body) co_return exchange.refusal();
-  const auto read = [&] { return parse_template(*body, api.engine.caps); };
+  const JobCaps caps = caps_of(api, exchange);
+  const auto read = [&] { return parse_template(*body, caps); };
   auto request = co_await api.offload.run(body->size(), read);
   if (!request) co_return refused(request.error());
   if (const auto problem = api.engine.problem_with(*request)) co_return refused({400, *problem});
@@ -31,7 +33,7 @@ awaitable<std::optional<Response>> put_template(Api& api, Exchange& exchange) {
   sandbox::Lap lap;
   const auto permit = admit(api, exchange, lap);
   if (!permit) co_return permit.error();
-  const auto output = output_for(*request);
+  const auto output = output_for(*request, api.engine.caps);
   auto putting = api.engine.templates.put(*request, output, exchange.cancellation());
   const Templates::Put put = co_await std::move(putting);
   exchange.record().add_job(put.outcome);

@@ -33,6 +33,7 @@ struct Application {
         http(http_limits(config), std::move(policy.cors), {log, metrics}, request_log, offload,
              lifecycle),
         api{api_settings(config),
+            process.executor,
             engine,
             access,
             http,
@@ -42,7 +43,8 @@ struct Application {
             lifecycle,
             DedupCache(std::chrono::seconds(config.queue_window_s)),
             openapi_document(engine.caps),
-            front_page(engine.caps)},
+            front_page(engine.caps),
+            assets()},
         router(api) {
     http.handler = &router;
   }

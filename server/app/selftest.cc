@@ -5,12 +5,14 @@
 #include <unistd.h>
 
 #include "selftest_source.h"  // generated: python_env/selftest/ as a string literal
+#include "server/base/random.h"
 #include "server/workers/isolation.h"
 #include "server/workers/run_job.h"
 
 namespace pyexec {
 namespace {
 
+constexpr std::size_t kNameBytes = 16;
 constexpr std::chrono::seconds kTime{60};  // it takes about 30 ms; under gVisor, a second
 
 // Host files that a job may find in its jail. Device and inode numbers tell whether they are
@@ -34,7 +36,8 @@ std::string host_files() {
 SelftestTargets::SelftestTargets(net::any_io_executor executor)
     : tcp_(executor, {net::ip::address_v4::loopback(), 0}),
       abstract_(executor),
-      name_("pyexec-selftest-" + std::to_string(::getpid())),
+      // Containers can share a network, and have the same process ids.
+      name_("pyexec-selftest-" + random_hex(kNameBytes)),
       host_files_(host_files()) {
   abstract_.open();
   abstract_.bind(net::local::stream_protocol::endpoint(std::string(1, '\0') + name_));

@@ -23,7 +23,7 @@ std::optional<Principal> Access::identify(std::string_view authorization,
     const auto token = bearer_token(authorization);
     const ApiKey* key = token ? keys_->find(*token) : nullptr;
     if (key == nullptr) return std::nullopt;
-    return Principal{"key " + key->name, key->name, key->rate, key->running_jobs};
+    return Principal{"key " + key->name, key->name, key->rate, key->running_jobs, key->limits};
   }
   Principal principal = {"address " + client_subject(client), "", std::nullopt, std::nullopt};
   principal.rate = settings_.address_rate;

@@ -23,6 +23,7 @@ struct Principal {
   std::string key;      // the key's name, or empty
   std::optional<Rate> rate;
   std::optional<std::uint64_t> running_jobs;
+  KeyLimits limits = {};
 };
 
 struct AccessSettings {

@@ -22,6 +22,8 @@ constexpr std::size_t kMostNameBytes = 64;
 // From one request in eleven days to more than any client sends.
 constexpr double kLeastRate = 1e-6, kMostRate = 1e6;
 constexpr std::uint64_t kMostBurst = 1'000'000, kMostRunning = 1'000'000;
+// As the settings of the service.
+constexpr std::uint64_t kMostTimeout = 3'600'000, kMostMemory = 1'048'576, kMostSessions = 100'000;
 
 std::optional<Sha256> parse_hash(std::string_view text) {
   constexpr int kBase = 16;
@@ -68,6 +70,7 @@ Words words_of(std::string_view line) {
 struct Options {
   std::optional<double> rate;
   std::optional<std::uint64_t> burst, running;
+  KeyLimits limits;
 };
 
 struct Option {
@@ -93,6 +96,21 @@ constexpr Option kOptions[] = {
        return (options.running = parse_whole(value, kMostRunning)).has_value();
      },
      "running is not a whole number from 1 to 1000000"},
+    {"timeout_ms", [](const Options& options) { return options.limits.timeout_ms.has_value(); },
+     [](Options& options, std::string_view value) {
+       return (options.limits.timeout_ms = parse_whole(value, kMostTimeout)).has_value();
+     },
+     "timeout_ms is not a whole number from 1 to 3600000"},
+    {"memory_mb", [](const Options& options) { return options.limits.memory_mb.has_value(); },
+     [](Options& options, std::string_view value) {
+       return (options.limits.memory_mb = parse_whole(value, kMostMemory)).has_value();
+     },
+     "memory_mb is not a whole number from 1 to 1048576"},
+    {"sessions", [](const Options& options) { return options.limits.sessions.has_value(); },
+     [](Options& options, std::string_view value) {
+       return (options.limits.sessions = parse_whole(value, kMostSessions)).has_value();
+     },
+     "sessions is not a whole number from 1 to 100000"},
 };
 
 boost::system::result<Options, Problem> parse_options(const Words& words) {
@@ -103,7 +121,10 @@ boost::system::result<Options, Problem> parse_options(const Words& words) {
         std::find_if(std::begin(kOptions), std::end(kOptions),
                      [&](const Option& row) { return row.name == word.substr(0, equals); });
     if (option == std::end(kOptions) || equals == word.size())
-      return Problem{"there is a word that is none of rate=N, burst=N and running=N"};
+      return Problem{
+          "there is a word that is none of rate=N, burst=N, running=N, timeout_ms=N, memory_mb=N "
+          "and "
+          "sessions=N"};
     if (option->is_set(options)) return Problem{std::string(option->name) + " is given twice"};
     if (!option->set(options, word.substr(equals + 1))) return Problem{option->wanted};
   }
@@ -119,7 +140,7 @@ boost::system::result<ApiKey, Problem> parse_key(const Words& words) {
   if (!hash) return Problem{"the second word is not a SHA-256, which has 64 hexadecimal digits"};
   const auto options = parse_options({words.begin() + 2, words.end()});
   if (!options) return options.error();
-  ApiKey key = {std::string(words[0]), *hash, {}, options->running};
+  ApiKey key = {std::string(words[0]), *hash, {}, options->running, options->limits};
   if (options->rate) {
     const auto in_a_second = static_cast<std::uint64_t>(std::ceil(*options->rate));
     key.rate = {*options->rate, options->burst.value_or(std::max<std::uint64_t>(1, in_a_second))};

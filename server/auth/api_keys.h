@@ -13,6 +13,7 @@
 #include "server/auth/rate_limit.h"
 #include "server/base/problem.h"
 #include "server/base/sha256.h"
+#include "server/job/job_caps.h"
 
 namespace pyexec {
 
@@ -21,15 +22,16 @@ struct ApiKey {
   Sha256 hash;
   std::optional<Rate> rate;
   std::optional<std::uint64_t> running_jobs;  // concurrent, at most
+  KeyLimits limits = {};
 };
 
 class ApiKeys {
  public:
-  // One key per line: NAME SHA256 [rate=N] [burst=N] [running=N]; # begins a comment. The hash is
-  // of the text that a client sends after "Bearer ": `printf %s "$KEY" | sha256sum`. `rate` is in
-  // requests per second and may be fractional. `burst` defaults to one second's worth, at least 1.
-  // One bad line rejects the whole file. The error names file and line but never quotes the line,
-  // which may contain a key by mistake.
+  // One key per line: NAME SHA256 [rate=N] [burst=N] [running=N] [timeout_ms=N] [memory_mb=N]
+  // [sessions=N]; # begins a comment. The hash is of the text that a client sends after "Bearer ":
+  // `printf %s "$KEY" | sha256sum`. `rate` is in requests per second and may be fractional. `burst`
+  // defaults to one second's worth, at least 1. One bad line rejects the whole file. The error
+  // names file and line but never quotes the line, which may contain a key by mistake.
   static boost::system::result<ApiKeys, Problem> parse(std::string_view text,
                                                        const std::string& file);
 

@@ -1,6 +1,7 @@
 #include "server/auth/rate_limit.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace pyexec {
 namespace {
@@ -13,7 +14,7 @@ nanoseconds token_time(const Rate& rate) {
   const nanoseconds longest = RateLimiter::kLongestFill / static_cast<std::int64_t>(rate.burst);
   const double wanted = kSecond / rate.per_second;
   if (!(wanted < static_cast<double>(longest.count()))) return longest;
-  return nanoseconds(std::max<std::int64_t>(1, static_cast<std::int64_t>(wanted + 0.5)));
+  return nanoseconds(std::max<std::int64_t>(1, std::llround(wanted)));
 }
 
 std::uint64_t whole_seconds(nanoseconds time) {

@@ -12,7 +12,7 @@ namespace pyexec {
 // A one-time event. `set` may be called repeatedly; one coroutine waits at a time.
 class Event {
  public:
-  explicit Event(net::any_io_executor executor) : timer_(std::move(executor)) {}
+  explicit Event(const net::any_io_executor& executor) : timer_(executor) {}
 
   void set() {
     set_ = true;
@@ -20,7 +20,7 @@ class Event {
   }
   bool is_set() const { return set_; }
 
-  // Returns whether it happened by `deadline`.
+  // Returns whether it happened by `deadline`, or until a nudge.
   awaitable<bool> wait_until(Deadline deadline) {
     if (!set_) {
       timer_.expires_at(deadline);
@@ -28,7 +28,11 @@ class Event {
     }
     co_return set_;
   }
-  awaitable<void> wait() { co_await wait_until(Deadline::max()); }
+  awaitable<void> wait() {
+    while (!set_) co_await wait_until(Deadline::max());
+  }
+  // Makes whoever waits look again: `wait_until` returns early.
+  void nudge() { timer_.cancel(); }
 
  private:
   net::steady_timer timer_;
@@ -38,7 +42,7 @@ class Event {
 // A repeating event. One coroutine waits at a time.
 class Signal {
  public:
-  explicit Signal(net::any_io_executor executor) : timer_(std::move(executor)) {}
+  explicit Signal(const net::any_io_executor& executor) : timer_(executor) {}
 
   void set() {
     set_ = true;

@@ -51,7 +51,7 @@ class Turns {
 
  private:
   struct Waiting {
-    explicit Waiting(net::any_io_executor executor) : event(std::move(executor)) {}
+    explicit Waiting(net::any_io_executor executor) : event(executor) {}
     Event event;
     bool has_place = false;
   };

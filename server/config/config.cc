@@ -9,6 +9,9 @@
 #include <sstream>
 #include <string_view>
 
+#include "server/base/ascii.h"
+#include "server/base/random.h"
+#include "server/base/sha256.h"
 #include "server/config/knobs.h"
 
 namespace pyexec {
@@ -61,7 +64,7 @@ constexpr FormerVariable kFormerVariables[] = {{"PYEXEC_QUEUE", "PYEXEC_MAX_QUEU
                                                {"PYEXEC_QUEUE_RESULTS", "PYEXEC_PUSH_RESULTS"},
                                                {"PYEXEC_STDOUT_BYTES", "PYEXEC_OUTPUT_BYTES"}};
 
-// Variables of pyexec-batch, which may be set in the same shell.
+// Variables of the clients, which may be set in the same shell.
 constexpr std::string_view kClientVariables[] = {"PYEXEC_URL", "PYEXEC_KEY"};
 
 bool known_variable(const std::string& name) {
@@ -105,6 +108,20 @@ ConfigResult refuse_variable(const std::string& name) {
   return refuse(message + "; pyexec-server --help lists the known ones\n");
 }
 
+// The key is told once: the file has its hash alone.
+ConfigResult make_key(const std::string& name) {
+  constexpr std::size_t kKeyBytes = 32, kMostNameBytes = 64;
+  if (name.empty() || name.size() > kMostNameBytes || !is_alphanumeric_or(name, "._-"))
+    return refuse(
+        "--new-key: the name is not 1 to 64 characters of A-Z, a-z, 0-9, '.', '_' and '-'\n");
+  const std::string key = random_hex(kKeyBytes);
+  const auto hash = sha256(key);
+  if (!hash) return refuse("--new-key: OpenSSL gives no SHA-256\n");
+  return {ConfigResult::Next::exit_ok,
+          {},
+          "key:  " + key + "\nline: " + name + " " + as_hex(*hash) + "\n"};
+}
+
 }  // namespace
 
 ConfigResult read_config(int argc, const char* const* argv, const char* const* environment) {
@@ -112,6 +129,11 @@ ConfigResult read_config(int argc, const char* const* argv, const char* const* e
   bool probe = false;
   app.add_flag("--probe", probe,
                "print what isolation this host allows as one JSON document, and exit");
+  std::string new_key;
+  app.add_option("--new-key", new_key,
+                 "make an API key for a client of this name, print it and its line for "
+                 "PYEXEC_KEYS_FILE, and exit")
+      ->type_name("NAME");
   app.set_version_flag("--version", "pyexec " PYEXEC_VERSION);
   std::map<std::string, std::string> flags;
   for (const auto& knob : number_knobs())
@@ -134,6 +156,7 @@ ConfigResult read_config(int argc, const char* const* argv, const char* const* e
             asked ? out.str() : problem.str()};
   }
 
+  if (app.count("--new-key") > 0) return make_key(new_key);
   const auto environment_map = variables(environment);
   for (const auto& [name, value] : environment_map)
     if (name.starts_with("PYEXEC_") && !known_variable(name)) return refuse_variable(name);

@@ -14,6 +14,9 @@ struct Config {
   std::string deny_imports;
   std::string keys_file;
   std::string cors_origins;
+  std::string tools_dir;
+  std::string packages_dir;
+  std::string preimport;
   std::string log;
   std::string push_results;
   std::string trace_project;
@@ -34,6 +37,8 @@ struct Config {
   std::uint64_t return_files;
   std::uint64_t return_bytes;
   std::uint64_t return_depth;
+  std::uint64_t displays;
+  std::uint64_t display_bytes;
   std::uint64_t tmp_mb;
   std::uint64_t tmp_inodes;
   std::uint64_t file_mb;
@@ -64,6 +69,16 @@ struct Config {
   std::uint64_t template_idle_s;
   std::uint64_t template_jails;
   std::uint64_t template_memory_mb;
+  std::uint64_t jobs;
+  std::uint64_t jobs_per_key;
+  std::uint64_t job_keep_s;
+  std::uint64_t job_memory_mb;
+  std::uint64_t parked;
+  std::uint64_t parked_per_key;
+  std::uint64_t call_wait_s;
+  std::uint64_t call_bytes;
+  std::uint64_t calls;
+  std::uint64_t playground;  // 0 or 1
   std::uint64_t share_port;  // 0 or 1
   std::uint64_t allow_weak;  // 0 or 1
 };

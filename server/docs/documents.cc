@@ -2,7 +2,8 @@
 
 #include <vector>
 
-#include "document_texts.h"  // generated: openapi.yaml and index.html as string literals
+#include "asset_table.h"     // generated: the clients and the playground
+#include "document_texts.h"  // generated: openapi.yaml and about.html as string literals
 #include "server/base/fill.h"
 
 namespace pyexec {
@@ -29,6 +30,10 @@ std::string front_page(const JobCaps& caps) {
   blanks.push_back({"version", PYEXEC_VERSION});
   blanks.push_back({"address", "@address@"});
   return fill(documents::kPage, blanks);
+}
+
+std::span<const Asset> assets() {
+  return documents::kAssets;
 }
 
 }  // namespace pyexec

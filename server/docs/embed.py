@@ -1,4 +1,4 @@
-"""Makes a C++ header of openapi.yaml and index.html. usage: embed.py OPENAPI_YAML INDEX_HTML HEADER
+"""Makes a C++ header of openapi.yaml and about.html. usage: embed.py OPENAPI_YAML ABOUT_HTML HEADER
 
 The header has two texts with blanks (server/base/fill.h): the OpenAPI document as JSON, and the page, whose tables are
 made from the document. Fails on a key that is given twice and on a table that does not exist.
@@ -70,7 +70,7 @@ def table(columns, rows):
 def fields(document):
     schemas = document["components"]["schemas"]
     of_sessions = {"at": schemas["Cell"]["properties"]["at"], "idle_s": schemas["SessionRequest"]["properties"]["idle_s"]}
-    for name, field in {**schemas["BatchDefaults"]["properties"], **of_sessions}.items():
+    for name, field in {**schemas["Job"]["properties"], **schemas["BatchDefaults"]["properties"], **of_sessions}.items():
         limit = field.get("maximum")
         here = f" The limit is {limit}." if isinstance(limit, str) else ""
         yield name, field["x-pyexec-values"], field["description"] + here

@@ -5,6 +5,7 @@
 
 #include "sandbox/base/times.h"
 #include "server/job/validate_report.h"
+#include "server/workers/isolation_advice.h"
 #include "server/workers/run_job.h"
 
 namespace pyexec {
@@ -38,12 +39,23 @@ Engine::Engine(net::any_io_executor executor, const EngineLimits& limits, Launch
                     pool.ids()),
       templates({executor, session_maker, telemetry, offload, caps}, limits.templates),
       sessions({executor, telemetry, offload, session_maker, templates, caps}, limits.sessions),
+      tool_jobs(executor, telemetry, sessions.instance, limits.tool_jobs),
+      kept_jobs(executor, sessions.instance, limits.kept_jobs),
+      endpoints({templates, telemetry, offload, caps}, limits.tools_dir),
       most_tries_(limits.pool.workers + 1),
       metrics_(telemetry.metrics),
       offload_(offload),
       lifecycle_(lifecycle) {}
 
 void Engine::set_host(const Probed& probed) {
+  if (has_filter_alone(probed)) {
+    constexpr const char* kWhy =
+        "nothing stays from one request to the next here: a system call filter alone keeps jobs "
+        "apart only one at a time";
+    sessions.refuse_all(kWhy);
+    templates.refuse_all(kWhy);
+    tool_jobs.refuse_all(kWhy);
+  }
   const auto forks = probed.has_processes == 1 ? SessionJail::Forks::yes : SessionJail::Forks::no;
   sessions.set_forks(forks);
   std::string image = PYEXEC_VERSION;
@@ -80,14 +92,19 @@ std::optional<std::string> Engine::problem_with(const JobRequest& request) const
 }
 
 void name_limit(const JobRequest& request, Outcome& outcome) {
-  if (outcome.kind == OutcomeKind::time_limit)
+  if (outcome.kind == OutcomeKind::time_limit && outcome.error == time_exceeded().error)
     outcome.error += ": " + std::to_string(request.timeout_ms) + " ms (timeout_ms)";
   if (outcome.kind == OutcomeKind::memory_limit)
     outcome.error += ": " + std::to_string(request.memory_mb) + " MiB (memory_mb)";
 }
 
-std::shared_ptr<JobOutput> output_for(const JobRequest& request) {
-  return std::make_shared<JobOutput>(request.output_bytes);
+std::shared_ptr<JobOutput> output_for(const JobRequest& request, const JobCaps& caps) {
+  auto output = std::make_shared<JobOutput>(request.output_bytes);
+  if (!request.tools.empty())
+    output->calls = std::make_shared<PendingCalls>(
+        CallLimits{caps.call_bytes, caps.calls, std::chrono::seconds(caps.call_wait_s)},
+        request.tools);
+  return output;
 }
 
 awaitable<Outcome> Engine::run(const JobRequest& request, Rank rank,

@@ -10,7 +10,10 @@
 #include "server/base/offload.h"
 #include "server/engine/admission.h"
 #include "server/engine/batch_share.h"
+#include "server/engine/endpoints.h"
+#include "server/engine/kept_jobs.h"
 #include "server/engine/sessions.h"
+#include "server/engine/tool_jobs.h"
 #include "server/job/job_output.h"
 #include "server/job/job_request.h"
 #include "server/job/outcome.h"
@@ -20,7 +23,8 @@
 
 namespace pyexec {
 
-std::shared_ptr<JobOutput> output_for(const JobRequest& request);
+// What a job of this request fills.
+std::shared_ptr<JobOutput> output_for(const JobRequest& request, const JobCaps& caps);
 // Adds to the error the limit that was reached, and the request field that sets it.
 void name_limit(const JobRequest& request, Outcome& outcome);
 
@@ -30,6 +34,9 @@ struct EngineLimits {
   std::uint64_t queued_jobs;  // single jobs that wait, beyond those that run
   SessionLimits sessions;
   TemplateLimits templates;
+  ToolJobLimits tool_jobs;
+  KeptJobLimits kept_jobs;
+  std::string tools_dir;  // "": there are no endpoints
 };
 
 // On the server's thread. `launcher` and the other references must outlive it.
@@ -60,6 +67,9 @@ class Engine {
   SessionMaker session_maker;  // of the jails of sessions and templates
   Templates templates;
   Sessions sessions;
+  ToolJobs tool_jobs;
+  KeptJobs kept_jobs;
+  Endpoints endpoints;  // read after `set_host`
   Isolation isolation;  // known before the first job
 
  private:

@@ -5,21 +5,17 @@
 #include "sandbox/base/times.h"
 #include "server/base/random.h"
 #include "server/engine/engine.h"
+#include "server/engine/job_turn.h"
 #include "server/job/validate_report.h"
 
 namespace pyexec {
 namespace {
 
-constexpr std::size_t kRandomBytes = 16, kInstanceBytes = 4;
-constexpr std::size_t kMostGone = 10'000;
+constexpr std::size_t kInstanceBytes = 4, kSessionNameBytes = 16;
 constexpr std::uint64_t kAside = 0xffffffff;  // the number of what is no cell
 
 Outcome gone(SessionEnd why) {
   return failed(OutcomeKind::gone, "this session has ended: " + std::string(words_of(why)));
-}
-
-Outcome busy(const std::string& why) {
-  return failed(OutcomeKind::busy, why);
 }
 
 }  // namespace
@@ -27,6 +23,7 @@ Outcome busy(const std::string& why) {
 Sessions::Sessions(const Parts& parts, const SessionLimits& limits_of)
     : limits(limits_of),
       instance(random_hex(kInstanceBytes)),
+      names_{instance, kSessionNameBytes},
       parts_(parts),
       turns_(limits.running_cells) {}
 
@@ -57,16 +54,20 @@ awaitable<boost::system::result<std::shared_ptr<SessionJail>, Outcome>> Sessions
   co_return jail;
 }
 
-awaitable<Sessions::Opened> Sessions::open(const JobRequest& setup, std::string owner,
+awaitable<Sessions::Opened> Sessions::open(const JobRequest& setup, SessionOwner asking,
                                            std::shared_ptr<JobOutput> output,
                                            Cancellation& cancellation) {
+  if (refusal_) co_return Opened{nullptr, busy(*refusal_)};
   if (is_draining_) co_return Opened{nullptr, busy("the service stops; try again")};
   if (places_taken_ >= limits.sessions)
     co_return Opened{nullptr, busy("this service has as many sessions as it may: " +
                                    std::to_string(limits.sessions))};
-  if (places_[owner] >= limits.sessions_per_owner)
+  const std::string& owner = asking.name;
+  const std::uint64_t most =
+      std::min(limits.sessions_per_owner, asking.most.value_or(limits.sessions_per_owner));
+  if (places_[owner] >= most)
     co_return Opened{nullptr, busy("there are as many sessions of this client as there may be: " +
-                                   std::to_string(limits.sessions_per_owner))};
+                                   std::to_string(most))};
   ++places_taken_;
   ++places_[owner];
   // Given up by whoever ends the session.
@@ -98,9 +99,9 @@ awaitable<Sessions::Opened> Sessions::open(const JobRequest& setup, std::string 
     co_return Opened{nullptr, std::move(set_up.outcome)};
   }
 
-  const std::string id = instance + "-" + random_hex(kRandomBytes);
-  const Session::Terms terms = {id,          std::move(owner),   std::chrono::seconds(setup.idle_s),
-                                limits.life, limits.kept_states, forks_};
+  const std::string id = names_.next();
+  const Session::Terms terms = {
+      id, owner, std::chrono::seconds(setup.idle_s), limits.life, limits.kept_states, forks_};
   const auto session = std::make_shared<Session>(terms, jail);
   sessions_[id] = {session, std::make_shared<net::steady_timer>(parts_.executor)};
   jail->on_end = [this, id, place, weak = std::weak_ptr(session)] {
@@ -137,12 +138,7 @@ void Sessions::end(const std::string& id, SessionEnd why) {
   if (entry.empty()) return;
   const auto session = std::move(entry.mapped().session);
   entry.mapped().expiry->cancel();
-  gone_[id] = {session->terms.owner, why};
-  gone_order_.push_back(id);
-  if (gone_order_.size() > kMostGone) {
-    gone_.erase(gone_order_.front());
-    gone_order_.pop_front();
-  }
+  gone_.put(id, {session->terms.owner, why});
   parts_.telemetry.metrics.sessions().ended(why);
   session->jail->end(std::string(words_of(why)));
   session->jail->on_end = nullptr;  // with its place
@@ -153,20 +149,18 @@ boost::system::result<std::shared_ptr<Session>, Outcome> Sessions::find(std::str
   const auto found = sessions_.find(id);
   if (found != sessions_.end() && found->second.session->terms.owner == owner)
     return found->second.session;
-  const auto ended = gone_.find(id);
-  if (ended != gone_.end() && ended->second.owner == owner) return gone(ended->second.why);
-  const std::string_view its_instance = id.substr(0, id.find('-'));
-  const bool is_an_id = id.size() == 2 * (kInstanceBytes + kRandomBytes) + 1;
-  if (is_an_id && its_instance != instance)
-    return failed(OutcomeKind::misdirected,
-                  "this session is of another instance (" + std::string(its_instance) +
-                      "), and this is " + instance + "; if that one has ended, so has the session");
+  const Gone* ended = gone_.find(id);
+  if (ended != nullptr && ended->owner == owner) return gone(ended->why);
+  if (const auto other = names_.other_instance(id))
+    return failed(OutcomeKind::misdirected, "this session is of another instance (" + *other +
+                                                "), and this is " + instance +
+                                                "; if that one has ended, so has the session");
   return failed(OutcomeKind::not_found, "no such session");
 }
 
 SessionEnd Sessions::end_of(const std::string& id) const {
-  const auto ended = gone_.find(id);
-  return ended == gone_.end() ? SessionEnd::lost : ended->second.why;
+  const Gone* ended = gone_.find(id);
+  return ended == nullptr ? SessionEnd::lost : ended->why;
 }
 
 std::vector<std::shared_ptr<Session>> Sessions::of(const std::string& owner) const {
@@ -196,9 +190,11 @@ awaitable<Outcome> Sessions::run_on(Session& session, const JobRequest& request,
                                     bool is_cell) {
   const std::uint64_t admitted_ns = sandbox::monotonic_ns();
   const Deadline deadline = Clock::now() + std::chrono::milliseconds(request.timeout_ms);
-  const auto turn = co_await turns_.take(deadline, cancellation);
+  auto taken_turn = co_await turns_.take(deadline, cancellation);
   const std::uint64_t begun_ns = sandbox::monotonic_ns();
-  if (!turn) co_return busy("too many cells run; try again later");
+  if (!taken_turn) co_return busy("too many cells run; try again later");
+  const JobTurn turn = job_turn(*std::move(taken_turn));
+  lend_turn(turn, turns_, output->calls.get());
   const std::string& id = session.terms.id;
   if (!sessions_.contains(id)) co_return gone(end_of(id));
   if (session.is_at_its_end()) {

@@ -2,20 +2,27 @@
 // server's thread.
 #pragma once
 
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 
+#include "server/base/instance_names.h"
 #include "server/base/lifecycle.h"
+#include "server/base/recent.h"
 #include "server/base/turns.h"
 #include "server/engine/session.h"
 #include "server/engine/templates.h"
 #include "server/workers/session_maker.h"
 
 namespace pyexec {
+
+// most: of its own sessions, if they are fewer than the service's limit.
+struct SessionOwner {
+  std::string name;
+  std::optional<std::uint64_t> most = {};
+};
 
 struct SessionLimits {
   std::uint64_t sessions, sessions_per_owner;
@@ -44,13 +51,15 @@ class Sessions {
   // Before the first session. Whether a job can fork.
   void set_forks(SessionJail::Forks forks) { forks_ = forks; }
 
+  // There can be none on this host.
+  void refuse_all(std::string why) { refusal_ = std::move(why); }
   // Makes a session and runs its set-up. `session` is nullptr unless the outcome is `ok`. The
   // outcome is `busy` if there are too many, with `words` of why.
   struct Opened {
     std::shared_ptr<Session> session;
     Outcome outcome;
   };
-  awaitable<Opened> open(const JobRequest& setup, std::string owner,
+  awaitable<Opened> open(const JobRequest& setup, SessionOwner owner,
                          std::shared_ptr<JobOutput> output, Cancellation& cancellation);
 
   // Returns the session, or the outcome that says why there is none: not_found (nobody's, or
@@ -91,6 +100,7 @@ class Sessions {
   SessionEnd end_of(const std::string& id) const;
   void give_up_place(const std::string& owner);
 
+  const InstanceNames names_;
   const Parts parts_;
   SessionJail::Forks forks_ = SessionJail::Forks::no;
   Turns turns_;
@@ -101,9 +111,9 @@ class Sessions {
   std::map<std::string, Entry, std::less<>> sessions_;  // by id
   std::map<std::string, std::uint64_t> places_;         // taken, by owner; also by those that begin
   std::uint64_t places_taken_ = 0;
-  std::map<std::string, Gone, std::less<>> gone_;  // the last ones, by id
-  std::deque<std::string> gone_order_;
+  Recent<Gone> gone_;  // by id
   bool is_draining_ = false;
+  std::optional<std::string> refusal_;  // of all
 };
 
 }  // namespace pyexec

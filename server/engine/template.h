@@ -60,7 +60,7 @@ class Template {
 
  private:
   struct Waiting {
-    explicit Waiting(net::any_io_executor executor) : decided(std::move(executor)) {}
+    explicit Waiting(net::any_io_executor executor) : decided(executor) {}
     Event decided;
     std::optional<Jail> jail;
   };

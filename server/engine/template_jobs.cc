@@ -1,6 +1,7 @@
 // The jails of templates, and the jobs in them.
 #include "sandbox/base/times.h"
 #include "server/engine/engine.h"
+#include "server/engine/job_turn.h"
 #include "server/engine/templates.h"
 #include "server/job/validate_report.h"
 
@@ -8,10 +9,6 @@ namespace pyexec {
 namespace {
 
 constexpr std::uint64_t kMostJobs = 1000;  // of a jail, as of one that is kept for /execute
-
-Outcome busy(const std::string& why) {
-  return failed(OutcomeKind::busy, why);
-}
 
 }  // namespace
 
@@ -180,9 +177,9 @@ awaitable<Outcome> Templates::run(const JobRequest& request, std::shared_ptr<Job
   const Deadline patience =
       Clock::now() + std::chrono::milliseconds(request.timeout_ms + known->setup.timeout_ms);
   const auto use = use_of(known);
-  std::optional<Turns::Turn> turn;
+  JobTurn turn;
   std::optional<Template::Jail> jail;
-  while (!turn) {
+  for (;;) {
     auto waiting = jail_for(known, patience, cancellation);
     auto taken = co_await std::move(waiting);
     if (!taken) co_return taken.error();
@@ -190,12 +187,13 @@ awaitable<Outcome> Templates::run(const JobRequest& request, std::shared_ptr<Job
     auto turning = turns_.take(patience, cancellation);
     auto turned = co_await std::move(turning);
     if (turned && !jail->processes->ended()) {
-      turn.emplace(*std::move(turned));
+      turn = job_turn(*std::move(turned));
       break;
     }
     give(known, *std::move(jail));
     if (!turned) co_return busy("too many jobs run; try again later");
   }
+  lend_turn(turn, turns_, output->calls.get());
   const std::uint64_t begun_ns = sandbox::monotonic_ns();
   ++known->jobs;
   ++jail->jobs;

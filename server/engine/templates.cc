@@ -11,10 +11,6 @@ namespace {
 
 constexpr std::chrono::seconds kLook{1};
 
-Outcome busy(const std::string& why) {
-  return failed(OutcomeKind::busy, why);
-}
-
 // What decides on the state that a set-up leaves, whatever order its files were sent in.
 Job normal_form(const JobRequest& setup) {
   Job job = setup.job;
@@ -40,6 +36,7 @@ std::optional<std::string> Templates::name_of(const JobRequest& setup) const {
 
 awaitable<Templates::Put> Templates::put(JobRequest setup, std::shared_ptr<JobOutput> output,
                                          Cancellation& cancellation) {
+  if (refusal_) co_return Put{"", false, busy(*refusal_)};
   if (is_closed_) co_return Put{"", false, busy("the service stops; try again")};
   if (limits_.templates == 0)
     co_return Put{"", false, busy("this service keeps no templates: PYEXEC_TEMPLATES is 0")};

@@ -12,6 +12,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -54,6 +55,8 @@ class Templates {
   // Whether a template's jobs are forked from one set-up; else each has one of its own.
   bool forks() const { return host_.forks == SessionJail::Forks::yes && host_.keeps_jails; }
 
+  // There can be none on this host.
+  void refuse_all(std::string why) { refusal_ = std::move(why); }
   // Runs the set-up, unless the template is there already. `name` is "" unless the outcome is `ok`.
   // The outcome is `busy` if there are too many that are in use.
   struct Put {
@@ -120,6 +123,7 @@ class Templates {
   std::map<Key, Entry> templates_;
   std::map<Key, std::shared_ptr<Broadcast>> beginning_;  // whose first set-up runs
   bool is_closed_ = false;
+  std::optional<std::string> refusal_;  // of all
 };
 
 }  // namespace pyexec

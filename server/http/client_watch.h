@@ -25,7 +25,7 @@ class ClientWatch {
  private:
   // Can outlive the watch, until Asio has released it.
   struct Look {
-    explicit Look(net::any_io_executor executor) : timer(std::move(executor)) {}
+    explicit Look(const net::any_io_executor& executor) : timer(executor) {}
     net::steady_timer timer;
     Cancellation* cancellation = nullptr;  // nullptr: stopped
   };

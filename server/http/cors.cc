@@ -17,11 +17,13 @@ constexpr std::string_view kMethods[] = {"POST", "GET", "HEAD", "PUT", "DELETE",
 constexpr const char* kAllowMethods = "POST, GET, HEAD, PUT, DELETE, OPTIONS";
 // "*" would not cover Authorization.
 constexpr const char* kAllowHeaders =
-    "Authorization, Content-Type, Content-Encoding, X-Request-Id, Accept, Pyexec-Session";
+    "Authorization, Content-Type, Content-Encoding, X-Request-Id, Accept, Pyexec-Session, "
+    "MCP-Protocol-Version, Mcp-Method, Mcp-Name, Mcp-Session-Id, Last-Event-ID, Prefer, "
+    "If-None-Match";
 constexpr const char* kMaxAgeSeconds = "600";
 constexpr const char* kExposeHeaders =
     "Pyexec-Outcome, Pyexec-Hint, Server-Timing, X-Request-Id, Retry-After, RateLimit-Limit, "
-    "RateLimit-Remaining, RateLimit-Reset, Location, Pyexec-Session";
+    "RateLimit-Remaining, RateLimit-Reset, Location, Pyexec-Session, Preference-Applied, ETag";
 
 // Returns the origin as browsers send it in an Origin header; nullopt if `entry` is none.
 std::optional<std::string> to_origin(std::string_view entry) {

@@ -11,6 +11,7 @@
 #include "server/base/cancellation.h"
 #include "server/http/response.h"
 #include "server/http/seats.h"
+#include "server/job/job_caps.h"
 #include "server/telemetry/request_record.h"
 
 namespace pyexec {
@@ -60,6 +61,8 @@ class Exchange {
   // Ends it so that the client gets all that was written, but no end of the answer. Waits until the
   // client closes its side, at most some seconds.
   virtual awaitable<void> leave_off() = 0;
+
+  KeyLimits limits = {};  // of whom it belongs to
 
   // For the log.
   virtual RequestRecord& record() = 0;

@@ -125,7 +125,8 @@ class HttpConnection {
     account(exchange);
     // The record's outcome, because if there was no room for the answer, another one was sent.
     if (is_job)
-      server_.metrics.count_answer(*exchange.record().outcome, client_of(exchange.cancellation()));
+      server_.metrics.count_answer(*exchange.record().outcome, exchange.record().key,
+                                   client_of(exchange.cancellation()));
     has_head_ = false;
     has_served_ = true;
     co_return is_good;

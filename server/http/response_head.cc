@@ -16,7 +16,7 @@ std::string ResponseHead::text() const {
   std::string out = version == 10 ? "HTTP/1.0 " : "HTTP/1.1 ";
   out.append(std::to_string(status)).append(" ").append(reason).append("\r\n").append(fields);
   if (framing == Framing::chunked) out += "Transfer-Encoding: chunked\r\n";
-  if (framing == Framing::length && status != 204)
+  if (framing == Framing::length && status != 204 && status != 304)
     out.append("Content-Length: ").append(std::to_string(length)).append("\r\n");
   // Without a Connection field the version's default applies.
   if (version == 10 && keep_alive) out += "Connection: keep-alive\r\n";

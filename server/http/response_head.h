@@ -13,7 +13,7 @@ struct ResponseHead {
   unsigned status;
   unsigned version;  // the request's: 10 or 11
   Framing framing = Framing::until_close;
-  std::uint64_t length = 0;  // bytes; for Framing::length. A 204 has none
+  std::uint64_t length = 0;  // bytes; for Framing::length. A 204 and a 304 have none
   bool keep_alive = false;
 
   // Appends a field. A line end in a value would begin another field, so the value is cut there.

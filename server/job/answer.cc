@@ -5,6 +5,7 @@
 
 #include "server/base/base64.h"
 #include "server/base/utf8.h"
+#include "server/job/displays.h"
 #include "server/job/media_type.h"
 #include "server/json/untrusted_json.h"
 
@@ -16,10 +17,7 @@ std::string signal_name(int signal) {
   return name != nullptr ? std::string("SIG") + name : std::to_string(signal);
 }
 
-void add_verbose(ObjectWriter& members, const Outcome& outcome, const JobOutput& output,
-                 const JobRequest& request) {
-  members.text("stderr", output.errors.text());
-  if (output.errors.truncated()) members.yes("stderr_truncated");
+void add_verbose(ObjectWriter& members, const Outcome& outcome, const JobRequest& request) {
   add_error_detail(members, outcome);
   members.json("usage", usage_object(outcome.usage));
   members.json("limits", limits_object(request));
@@ -46,6 +44,30 @@ void add_result(ObjectWriter& members, const Outcome& outcome) {
   if (!outcome.place) return;
   members.number("cell", outcome.place->cell);
   members.number("head", outcome.place->head);
+}
+
+void add_output(ObjectWriter& members, const JobOutput& output, const JobRequest& request) {
+  members.text("stdout", output.standard.text());
+  if (output.standard.truncated()) members.yes("stdout_truncated");
+  if (request.detail != AnswerDetail::verbose) return;
+  members.text("stderr", output.errors.text());
+  if (output.errors.truncated()) members.yes("stderr_truncated");
+}
+
+void add_call(ObjectWriter& members, const ToolCall& call) {
+  members.number("id", call.number);
+  members.text("name", call.name);
+  members.json("args", call.args_json);
+}
+
+std::string calls_list(const std::vector<ToolCall>& calls) {
+  std::string list = "[";
+  for (const ToolCall& call : calls) {
+    ObjectWriter members;
+    add_call(members, call);
+    list += (list.size() > 1 ? ", " : "") + members.object();
+  }
+  return list + "]";
 }
 
 void add_error_detail(ObjectWriter& members, const Outcome& outcome) {
@@ -110,10 +132,16 @@ void add_answer(ObjectWriter& members, const Outcome& outcome, const JobOutput& 
                            kind == OutcomeKind::unknown_template ||
                            kind == OutcomeKind::invalid_request;
   if (was_refused) return;  // there was no job
-  members.text("stdout", output.standard.text());
-  if (output.standard.truncated()) members.yes("stdout_truncated");
-  if (request.detail == AnswerDetail::verbose) add_verbose(members, outcome, output, request);
+  add_output(members, output, request);
+  if (request.detail == AnswerDetail::verbose) add_verbose(members, outcome, request);
+  if (has_displays(outcome, request)) add_displays(members, outcome);
   if (!request.job.options.return_files.empty()) add_files(members, outcome);
+}
+
+bool has_displays(const Outcome& outcome, const JobRequest& request) {
+  if (request.displays == JobRequest::Displays::if_any)
+    return !outcome.displays.empty() || outcome.displays_truncated;
+  return request.displays == JobRequest::Displays::always;
 }
 
 std::uint64_t answer_bytes(const Outcome& outcome, const JobOutput& output) {
@@ -122,6 +150,8 @@ std::uint64_t answer_bytes(const Outcome& outcome, const JobOutput& output) {
   if (outcome.cell) bytes += outcome.cell->repr.value_or("").size();
   if (outcome.cell) bytes += outcome.cell->result_problem.size();
   for (const NamedBytes& file : outcome.files) bytes += 2 * file.bytes.size();
+  for (const Display& display : outcome.displays)
+    for (const NamedBytes& form : display) bytes += 2 * form.bytes.size();
   return bytes;
 }
 

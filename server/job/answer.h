@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "server/job/job_output.h"
 #include "server/job/job_request.h"
@@ -23,6 +24,13 @@ std::uint64_t answer_bytes(const Outcome& outcome, const JobOutput& output);
 void add_result(ObjectWriter& members, const Outcome& outcome);
 void add_error_detail(ObjectWriter& members, const Outcome& outcome);
 void add_files(ObjectWriter& members, const Outcome& outcome);
+// Whether the answer has `displays`.
+bool has_displays(const Outcome& outcome, const JobRequest& request);
+// stdout, and whether it was cut off; stderr too if the answer is to be verbose
+void add_output(ObjectWriter& members, const JobOutput& output, const JobRequest& request);
+// The members of one call, and a list of such objects.
+void add_call(ObjectWriter& members, const ToolCall& call);
+std::string calls_list(const std::vector<ToolCall>& calls);
 std::string usage_object(const JobUsage& usage);
 std::string limits_object(const JobRequest& request);
 

@@ -18,8 +18,9 @@ bool is_template_name(std::string_view text) {
 
 FieldValues::FieldValues(const JobCaps& caps, std::uint64_t most_idle_s)
     : request(plain_request(caps)),
-      args(caps.result_depth),
+      args("args", caps.result_depth),
       variables(caps.env_names),
+      tools(caps.result_depth),
       caps_(caps),
       most_idle_s_(most_idle_s) {}
 
@@ -116,6 +117,27 @@ void FieldValues::take_nan(const JsonEvent& event) {
   request.job.options.nan_is_null = event.text == "null" ? 1 : 0;
 }
 
+void FieldValues::take_displays(const JsonEvent& event) {
+  if (event.level > 0 || event.what == JsonEvent::What::end) return;
+  if (event.what != JsonEvent::What::boolean) return report_type(event, "true or false");
+  request.displays =
+      event.text == "true" ? JobRequest::Displays::always : JobRequest::Displays::none;
+}
+
+void FieldValues::take_dataframe(const JsonEvent& event) {
+  constexpr std::pair<std::string_view, DataFrameForm> kForms[] = {
+      {"records", DataFrameForm::records},
+      {"split", DataFrameForm::split},
+      {"csv", DataFrameForm::csv}};
+  if (event.level > 0 || event.what == JsonEvent::What::end) return;
+  for (const auto& [name, form] : kForms)
+    if (event.what == JsonEvent::What::string && event.text == name) {
+      request.job.options.dataframe = form;
+      return;
+    }
+  report("'dataframe' field must be \"records\", \"split\" or \"csv\"");
+}
+
 void FieldValues::take_defaults(const JsonEvent& event) {
   if (event.level > 0 || event.what == JsonEvent::What::end) return;
   if (event.what != JsonEvent::What::boolean || event.text != "true")
@@ -150,6 +172,16 @@ void FieldValues::take_env(const JsonEvent& event) {
 }
 void FieldValues::take_return_files(const JsonEvent& event) {
   take_parts(event, {JsonEvent::What::array, "an array"}, patterns);
+}
+
+void FieldValues::take_tools(const JsonEvent& event) {
+  take_parts(event, {JsonEvent::What::array, "an array"}, tools);
+}
+void FieldValues::take_tools_style(const JsonEvent& event) {
+  if (event.level > 0 || event.what == JsonEvent::What::end) return;
+  if (event.what != JsonEvent::What::string || (event.text != "sync" && event.text != "async"))
+    return report("'tools_style' field must be \"sync\" or \"async\"");
+  tools_style = event.text == "async" ? ToolsStyle::async : ToolsStyle::sync;
 }
 
 }  // namespace pyexec

@@ -36,10 +36,12 @@ class FieldValues {
   const std::optional<std::string>& problem() const { return problem_; }
 
   JobRequest request;
-  ArgsWriter args;
+  JsonCopy args;
   InputFiles files;
   Variables variables;
   Patterns patterns;
+  ToolList tools;
+  enum class ToolsStyle { sync, async } tools_style = ToolsStyle::sync;
 
  private:
 #define X(name, whose) void take_##name(const JsonEvent& event);

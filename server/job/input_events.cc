@@ -10,40 +10,41 @@
 
 namespace pyexec {
 
-using What = JsonEvent::What;
+using EventKind = JsonEvent::What;
 
-std::optional<std::string> ArgsWriter::take(const JsonEvent& event) {
-  const bool opens = event.what == What::object || event.what == What::array;
-  if (opens && static_cast<std::uint64_t>(event.level) >= most_levels_)
-    return "'args' is nested deeper than the limit of " + std::to_string(most_levels_) + " levels";
+std::optional<std::string> JsonCopy::take(const JsonEvent& event) {
+  const bool opens = event.what == EventKind::object || event.what == EventKind::array;
+  if (opens && static_cast<std::uint64_t>(event.level - level_) >= most_levels_)
+    return in_quotes(name_) + " is nested deeper than the limit of " +
+           std::to_string(most_levels_) + " levels";
   const auto size = static_cast<rapidjson::SizeType>(event.text.size());
   switch (event.what) {
-    case What::null:
+    case EventKind::null:
       writer_.Null();
       break;
-    case What::boolean:
+    case EventKind::boolean:
       writer_.Bool(event.text == "true");
       break;
-    case What::number:
+    case EventKind::number:
       writer_.RawValue(event.text.data(), event.text.size(), rapidjson::kNumberType);
       break;
-    case What::string:
+    case EventKind::string:
       writer_.String(event.text.data(), size);
       break;
-    case What::key:
+    case EventKind::key:
       writer_.Key(event.text.data(), size);
       break;
-    case What::object:
+    case EventKind::object:
       open_.push_back(event.what);
       writer_.StartObject();
       break;
-    case What::array:
+    case EventKind::array:
       open_.push_back(event.what);
       writer_.StartArray();
       break;
-    case What::end:
+    case EventKind::end:
       if (open_.empty()) break;  // it was opened in refused input
-      open_.back() == What::object ? writer_.EndObject() : writer_.EndArray();
+      open_.back() == EventKind::object ? writer_.EndObject() : writer_.EndArray();
       open_.pop_back();
       break;
   }
@@ -52,10 +53,10 @@ std::optional<std::string> ArgsWriter::take(const JsonEvent& event) {
 
 std::optional<std::string> LineId::take(const JsonEvent& event) {
   constexpr std::size_t kMostBytes = 256;
-  if (event.level > 0 || event.what == What::end) return std::nullopt;
+  if (event.level > 0 || event.what == EventKind::end) return std::nullopt;
   const bool is_whole =
-      event.what == What::number && parse_whole(event.text).is != WholeNumber::Is::fraction;
-  if (event.what != What::string && !is_whole)
+      event.what == EventKind::number && parse_whole(event.text).is != WholeNumber::Is::fraction;
+  if (event.what != EventKind::string && !is_whole)
     return std::string("'id' field must be a string or a whole number, not ") + name_of(event.what);
   if (event.text.size() > kMostBytes)
     return "'id' is longer than " + std::to_string(kMostBytes) + " bytes";
@@ -68,18 +69,18 @@ std::optional<std::string> LineId::take(const JsonEvent& event) {
 }
 
 std::optional<std::string> InputFiles::take(const JsonEvent& event) {
-  if (event.what == What::key) {
+  if (event.what == EventKind::key) {
     (event.level == 1 ? name_ : inner_) = event.text;
   } else if (event.level == 1) {
-    if (event.what == What::string) return add(std::string(event.text));
-    if (event.what == What::end && decoded_) return add(*std::move(decoded_));
-    if (event.what != What::object)
+    if (event.what == EventKind::string) return add(std::string(event.text));
+    if (event.what == EventKind::end && decoded_) return add(*std::move(decoded_));
+    if (event.what != EventKind::object)
       return "'files' entry " + in_quotes(name_) + " must be a string or {\"base64\": \"...\"}";
     decoded_.reset();
   } else if (event.level == 2) {
     if (inner_ != "base64")
       return "unknown field " + in_quotes(inner_) + " in 'files' entry " + in_quotes(name_);
-    decoded_ = event.what == What::string ? decode_base64(event.text) : std::nullopt;
+    decoded_ = event.what == EventKind::string ? decode_base64(event.text) : std::nullopt;
     if (!decoded_) return "'base64' of 'files' entry " + in_quotes(name_) + " is not base64";
   }
   return std::nullopt;
@@ -117,9 +118,10 @@ std::optional<std::string> InputFiles::check() const {
 
 std::optional<std::string> Variables::take(const JsonEvent& event) {
   constexpr std::size_t kMostVariables = 100;
-  if (event.what == What::key && event.level == 1) name_ = event.text;
-  if (event.what == What::key || event.what == What::end || event.level != 1) return std::nullopt;
-  if (event.what != What::string)
+  if (event.what == EventKind::key && event.level == 1) name_ = event.text;
+  if (event.what == EventKind::key || event.what == EventKind::end || event.level != 1)
+    return std::nullopt;
+  if (event.what != EventKind::string)
     return "'env' entry " + in_quotes(name_) + " must be a string, not " + name_of(event.what);
   if (const auto problem = problem_with_variable(name_, event.text, allowed_))
     return "'env' entry " + in_quotes(name_) + " " + *problem;
@@ -132,10 +134,57 @@ std::optional<std::string> Variables::take(const JsonEvent& event) {
   return std::nullopt;
 }
 
+std::optional<std::string> ToolList::add(std::string_view name) {
+  constexpr std::size_t kMostTools = 200;
+  if (const auto problem = problem_with_tool_name(name))
+    return "'tools' entry " + in_quotes(name) + " " + *problem;
+  if (names_.size() == kMostTools)
+    return "'tools' has more than " + std::to_string(kMostTools) + " entries";
+  if (std::find(names_.begin(), names_.end(), name) != names_.end())
+    return "'tools' entry " + in_quotes(name) + " is given twice";
+  names_.emplace_back(name);
+  return std::nullopt;
+}
+
+std::optional<std::string> ToolList::take_member(const JsonEvent& event) {
+  if (event.what == EventKind::key) {
+    member_ = event.text;
+    if (member_ == "name" || member_ == "description" || member_ == "input_schema")
+      return std::nullopt;
+    return "unknown field " + in_quotes(member_) +
+           " in an entry of 'tools'; there are name, "
+           "description and input_schema";
+  }
+  if (event.what == EventKind::end) return std::nullopt;
+  const bool is_schema = member_ == "input_schema";
+  if (event.what != (is_schema ? EventKind::object : EventKind::string))
+    return in_quotes(member_) + " of an entry of 'tools' must be " +
+           (is_schema ? "an object" : "a string") + ", not " + name_of(event.what);
+  if (member_ != "name") return std::nullopt;
+  has_name_ = true;
+  return add(event.text);
+}
+
+std::optional<std::string> ToolList::take(const JsonEvent& event) {
+  if (auto problem = copy_.take(event)) return problem;
+  if (event.level == 2) return take_member(event);
+  if (event.level != 1) return std::nullopt;
+  if (event.what == EventKind::string) return add(event.text);
+  if (event.what == EventKind::object) {
+    has_name_ = false;
+    return std::nullopt;
+  }
+  if (event.what != EventKind::end)
+    return std::string("'tools' entries must be names, or objects with a name, not ") +
+           name_of(event.what);
+  if (has_name_) return std::nullopt;
+  return "an entry of 'tools' has no 'name'";
+}
+
 std::optional<std::string> Patterns::take(const JsonEvent& event) {
   constexpr std::size_t kMostPatterns = 100;
   if (event.level == 0) return std::nullopt;
-  if (event.what != What::string || event.level > 1)
+  if (event.what != EventKind::string || event.level > 1)
     return std::string("'return_files' entries must be strings, not ") + name_of(event.what);
   std::string pattern = plain_path(event.text);
   if (const auto problem = problem_with_name(pattern))

@@ -1,4 +1,4 @@
-// The fields `args`, `files`, `env` and `return_files` of a request, event by event. Pure.
+// The fields `args`, `files`, `env`, `return_files` and `tools` of a request, event by event. Pure.
 #pragma once
 
 #include <rapidjson/stringbuffer.h>
@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "server/json/json_fields.h"
@@ -22,15 +23,19 @@ struct Whole {
 inline constexpr Whole kObject = {JsonEvent::What::object, "an object"};
 
 // Each `take` returns an error message, or nullopt. After an error ignore the rest of the field.
-class ArgsWriter {
+// A value as JSON. name: of its field, in errors; outlives this. level: of the value itself.
+class JsonCopy {
  public:
-  explicit ArgsWriter(std::uint64_t most_levels) : most_levels_(most_levels), writer_(out_) {}
+  JsonCopy(std::string_view name, std::uint64_t most_levels, int level = 0)
+      : name_(name), most_levels_(most_levels), level_(level), writer_(out_) {}
 
   std::optional<std::string> take(const JsonEvent& event);
   std::string json() const { return {out_.GetString(), out_.GetSize()}; }
 
  private:
+  std::string_view name_;
   std::uint64_t most_levels_;
+  int level_;
   rapidjson::StringBuffer out_;
   rapidjson::Writer<rapidjson::StringBuffer> writer_;
   std::vector<JsonEvent::What> open_;
@@ -74,6 +79,25 @@ class Variables {
   std::string_view allowed_;
   std::vector<NamedBytes> variables_;
   std::string name_;  // of the entry
+};
+
+// Functions of the caller's that a script may call.
+class ToolList {
+ public:
+  explicit ToolList(std::uint64_t most_levels) : copy_("tools", most_levels) {}
+
+  std::optional<std::string> take(const JsonEvent& event);
+  std::string json() const { return copy_.json(); }
+  std::vector<std::string> release_names() { return std::move(names_); }
+
+ private:
+  std::optional<std::string> add(std::string_view name);
+  std::optional<std::string> take_member(const JsonEvent& event);
+
+  JsonCopy copy_;
+  std::vector<std::string> names_;
+  std::string member_;  // of the tool
+  bool has_name_ = false;
 };
 
 class Patterns {

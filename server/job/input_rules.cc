@@ -72,6 +72,26 @@ std::optional<std::string> problem_with_name(std::string_view name) {
   return std::nullopt;
 }
 
+std::optional<std::string> problem_with_tool_name(std::string_view name) {
+  constexpr std::size_t kMostBytes = 64;
+  constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
+  constexpr std::string_view kKeywords[] = {
+      "False", "None",     "True",  "and",    "as",   "assert", "async",  "await",    "break",
+      "class", "continue", "def",   "del",    "elif", "else",   "except", "finally",  "for",
+      "from",  "global",   "if",    "import", "in",   "is",     "lambda", "nonlocal", "not",
+      "or",    "pass",     "raise", "return", "try",  "while",  "with",   "yield"};
+  const bool is_identifier =
+      !name.empty() && kLetters.find(name.front()) != std::string_view::npos &&
+      name.find_first_not_of(std::string(kLetters) + "0123456789") == std::string_view::npos;
+  if (!is_identifier) return "must be a name of Python: letters, digits and _";
+  if (name.size() > kMostBytes) return "is longer than " + std::to_string(kMostBytes) + " letters";
+  if (std::find(std::begin(kKeywords), std::end(kKeywords), name) != std::end(kKeywords))
+    return "is a keyword of Python; call it " + std::string(name) + "_";
+  if (name == "main" || name == "ToolError" || name.starts_with("__"))
+    return "means something else in a script; choose another name";
+  return std::nullopt;
+}
+
 bool is_relative_path(std::string_view name) {
   if (name.find('\0') != std::string_view::npos) return false;
   for (std::size_t at = 0; at <= name.size();) {

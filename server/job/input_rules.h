@@ -27,6 +27,9 @@ std::string plain_path(std::string_view name);
 // Returns an error message if `name` is not valid as a path below the job's working directory.
 std::optional<std::string> problem_with_name(std::string_view name);
 
+// Returns an error message if `name` cannot be that of a function of Python.
+std::optional<std::string> problem_with_tool_name(std::string_view name);
+
 // Whether `name` cannot leave the directory in which it is looked up.
 bool is_relative_path(std::string_view name);
 

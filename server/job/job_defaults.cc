@@ -6,6 +6,7 @@ JobRequest plain_request(const JobCaps& caps) {
   JobRequest request;
   request.timeout_ms = caps.timeout_ms;
   request.memory_mb = caps.memory_mb;
+  if (caps.is_memory_lowered) request.job.memory_bytes = caps.memory_mb << 20;
   request.output_bytes = caps.output_bytes;
   request.job.options.denied_imports = caps.denied_imports;
   return request;
@@ -28,22 +29,23 @@ void take_over(const JobRequest& defaults, const std::set<std::string_view>& sai
     request.memory_mb = defaults.memory_mb;
     job.memory_bytes = other.memory_bytes;
   }
+  ReportOptions& options = job.options;
   if (!said.contains("return_files")) {
-    const ReportOptions own = job.options;
-    job.options = other.options;
-    job.options.error_detail = own.error_detail;
-    job.options.nan_is_null = own.nan_is_null;
-    job.options.is_cell = own.is_cell;
-    job.options.is_call = own.is_call;
+    options.return_files = other.options.return_files;
+    options.files_bytes = other.options.files_bytes;
+    options.files_count = other.options.files_count;
+    options.files_depth = other.options.files_depth;
   }
+  options.denied_imports = other.options.denied_imports;
   if (!has_source) {
-    job.options.is_cell = other.options.is_cell;
-    job.options.is_call = other.options.is_call;
+    options.is_cell = other.options.is_cell;
+    options.is_call = other.options.is_call;
   }
-  if (!said.contains("nan")) job.options.nan_is_null = other.options.nan_is_null;
+  if (!said.contains("nan")) options.nan_is_null = other.options.nan_is_null;
+  if (!said.contains("dataframe")) options.dataframe = other.options.dataframe;
   if (!said.contains("verbose")) {
     request.detail = defaults.detail;
-    job.options.error_detail = other.options.error_detail;
+    options.error_detail = other.options.error_detail;
   }
 }
 

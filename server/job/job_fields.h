@@ -9,10 +9,10 @@
 
 namespace pyexec {
 
-// Where a field belongs: to every job, to a line of a batch, only to the first line of a batch, to
-// a cell of a session, or to a new session. A new session and a template have the fields of
-// `is_of_setup` too.
-enum class FieldOf { job, batch_line, batch_header, cell, session };
+// Where a field belongs: to every job, to a job whose caller can answer its calls, to a line of a
+// batch, only to the first line of a batch, to a cell of a session, or to a new session. A new
+// session and a template have the fields of `is_of_setup` too.
+enum class FieldOf { job, caller, batch_line, batch_header, cell, session };
 
 // name, owner; openapi.yaml explains each
 #define PYEXEC_JOB_FIELDS(X)   \
@@ -29,7 +29,11 @@ enum class FieldOf { job, batch_line, batch_header, cell, session };
   X(output_bytes, job)         \
   X(verbose, job)              \
   X(nan, job)                  \
+  X(dataframe, job)            \
+  X(displays, job)             \
   X(return_files, job)         \
+  X(tools, caller)             \
+  X(tools_style, caller)       \
   X(id, batch_line)            \
   X(defaults, batch_header)    \
   X(progress_ms, batch_header) \

@@ -1,10 +1,12 @@
-// The output of a running job, kept up to a cap for the answer and for live readers.
+// What a running job prints, kept up to a cap for the answer and for live readers, and its calls.
 // On the server's thread.
 #pragma once
 
 #include <functional>
+#include <memory>
 
 #include "server/job/output_capture.h"
+#include "server/job/pending_calls.h"
 
 namespace pyexec {
 
@@ -18,7 +20,8 @@ struct JobOutput {
   }
 
   OutputCapture standard, errors;
-  std::function<void()> on_more;  // called after either has grown; may be empty
+  std::function<void()> on_more;        // called after either has grown; may be empty
+  std::shared_ptr<PendingCalls> calls;  // nullptr: the job has no tools
 };
 
 }  // namespace pyexec

@@ -14,6 +14,7 @@
 #include "server/job/job_defaults.h"
 #include "server/json/json_fields.h"
 #include "server/json/json_text.h"
+#include "server/json/object_writer.h"
 #include "server/json/untrusted_json.h"
 
 namespace pyexec {
@@ -67,6 +68,8 @@ class JobHandler {
       case FieldOf::job:
         if (field.name == "template") return body_ != Body::cell && body_ != Body::template_setup;
         return (body_ != Body::session && body_ != Body::template_setup) || is_of_setup(field.name);
+      case FieldOf::caller:
+        return body_ == Body::request || body_ == Body::cell;
       case FieldOf::batch_line:
       case FieldOf::batch_header:
         return body_ == Body::batch_line;
@@ -111,6 +114,16 @@ class JobHandler {
     if (seen_.contains("files")) job.files = values_.files.release();
     if (seen_.contains("env")) job.environment = values_.variables.release();
     if (seen_.contains("return_files")) want_files(job.options);
+    // The plots of a notebook's cells are there without being asked for.
+    if (!seen_.contains("displays"))
+      request_.displays = body_ == Body::cell ? JobRequest::Displays::if_any : defaults_.displays;
+    if (request_.displays != JobRequest::Displays::none) {
+      job.options.displays_count = caps_.displays_count;
+      job.options.displays_bytes = caps_.displays_bytes;
+    }
+    if (seen_.contains("tools_style") && !seen_.contains("tools"))
+      return BadRequest{400, "'tools_style' field is for 'tools', and there are none"};
+    if (seen_.contains("tools")) take_tools();
     const std::size_t script = (sources > 0 ? request_ : defaults_).job.script.size();
     if (script > caps_.script_bytes)
       return BadRequest{413, std::string(is_cell() ? "code" : "script") + " is " +
@@ -134,6 +147,19 @@ class JobHandler {
     options.files_bytes = caps_.files_bytes;
     options.files_count = caps_.files_count;
     options.files_depth = caps_.files_depth;
+  }
+  void take_tools() {
+    request_.tools = values_.tools.release_names();
+    if (request_.tools.empty()) return;
+    ObjectWriter limits, whole;
+    limits.number("call_bytes", caps_.call_bytes);
+    limits.number("most_calls", caps_.calls);
+    limits.number("most_at_once", kMostCallsAtOnce);
+    const bool is_async = values_.tools_style == FieldValues::ToolsStyle::async;
+    whole.text("style", is_async ? "async" : "sync");
+    whole.json("limits", limits.object());
+    whole.json("tools", values_.tools.json());
+    request_.job.tools = whole.object();
   }
   bool is_cell() const {
     return seen_.contains("code") || (!seen_.contains("script") && !seen_.contains("call") &&
@@ -176,6 +202,9 @@ class JobHandler {
         if (body_ == Body::cell) return ", which is for a new session";
         return body_ == Body::session ? ", which is for jobs: the set-up of a session is 'code'"
                                       : ", which is for jobs: the set-up of a template is 'code'";
+      case FieldOf::caller:
+        return ", which is for a job of its own, whose caller answers: POST /execute, or a cell of "
+               "a session";
       case FieldOf::batch_line:
       case FieldOf::batch_header:
         return ", which is for lines of a batch";
@@ -192,8 +221,8 @@ class JobHandler {
     return seen_.contains(field) ? request_ : defaults_;
   }
   std::uint64_t input_bytes() const {
-    std::uint64_t bytes =
-        source_of("args").job.args.size() + source_of("stdin").job.stdin_text.size();
+    std::uint64_t bytes = source_of("args").job.args.size() +
+                          source_of("stdin").job.stdin_text.size() + request_.job.tools.size();
     for (const auto* list : {&source_of("files").job.files, &source_of("env").job.environment})
       for (const NamedBytes& entry : *list) bytes += entry.name.size() + entry.bytes.size();
     return bytes;

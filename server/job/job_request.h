@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "server/job/job_fields.h"
 #include "worker/protocol/job.h"
@@ -26,8 +27,11 @@ struct JobRequest {
   std::uint64_t progress_ms = 0;         // 0: none
   std::optional<std::uint64_t> at = {};  // only of a cell: the cell on whose state it runs
   std::uint64_t idle_s = 0;              // only of a session
-  std::string template_name = {};        // whose state the job, or the session, begins with
-  std::string owner = {};                // whose template
+  // Whether the answer has `displays`: as soon as there are some, or in any case.
+  enum class Displays { none, if_any, always } displays = Displays::none;
+  std::string template_name = {};       // whose state the job, or the session, begins with
+  std::string owner = {};               // whose template
+  std::vector<std::string> tools = {};  // names of the functions that its caller answers for
 };
 
 struct BadRequest {

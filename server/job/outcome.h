@@ -41,6 +41,9 @@ struct CellPlace {
   std::uint64_t head;  // the cell whose state the next one finds: this one, if its state is kept
 };
 
+// One thing that a job has shown, in one or several media types.
+using Display = std::vector<NamedBytes>;  // media type, data: text as UTF-8
+
 // The end of one job.
 struct Outcome {
   OutcomeKind kind = OutcomeKind::internal;
@@ -50,6 +53,8 @@ struct Outcome {
   std::optional<CellValue> cell = {};   // for ok, of a cell
   std::optional<CellPlace> place = {};  // of a session's cell
   std::vector<NamedBytes> files = {};   // names and bytes checked
+  std::vector<Display> displays = {};   // checked
+  bool displays_truncated = false;      // more was shown than may be
   JobUsage usage = {};
   PhaseTimes phases = {};
   bool was_read = true;  // false: its worker was lost before it had read the whole job

@@ -10,6 +10,8 @@ namespace pyexec {
 // name, HTTP status; docs/openapi.yaml explains each
 #define PYEXEC_OUTCOMES(X)  \
   X(ok, 200)                \
+  X(calls, 200)             \
+  X(accepted, 202)          \
   X(invalid_request, 400)   \
   X(unauthorized, 401)      \
   X(invalid_script, 400)    \

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "server/base/utf8.h"
+#include "server/job/displays.h"
 #include "server/job/input_rules.h"
 #include "server/json/untrusted_json.h"
 
@@ -122,6 +123,10 @@ Outcome failed(OutcomeKind kind, std::string error) {
   return {.kind = kind, .result_json = {}, .error = std::move(error)};
 }
 
+Outcome busy(std::string why) {
+  return failed(OutcomeKind::busy, std::move(why));
+}
+
 Outcome time_exceeded() {
   return failed(OutcomeKind::time_limit, "execution time limit exceeded");
 }
@@ -139,6 +144,7 @@ Outcome validate_report(const Untrusted<Report>& untrusted, const ReportOptions&
   if (options.error_detail == 1 && outcome.kind != OutcomeKind::ok)
     take_detail(report.detail, outcome);
   if (options.is_cell == 1 && report.kind == ReportKind::value) show_cell(report, outcome);
+  if (options.displays_count > 0) take_displays(report.displays, options, outcome);
   if (options.return_files.empty()) return outcome;
   std::vector<NamedBytes> files;
   for (const NamedBytes& file : report.files)

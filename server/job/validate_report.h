@@ -10,6 +10,7 @@
 namespace pyexec {
 
 Outcome failed(OutcomeKind kind, std::string error);
+Outcome busy(std::string why);  // nothing was run
 
 // Outcomes of exceeded limits; engine.cc adds their values.
 Outcome time_exceeded();

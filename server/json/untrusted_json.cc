@@ -106,12 +106,14 @@ void throw_exception_from_error(const JsonProblem& error, const boost::source_lo
 }
 
 boost::system::result<std::string, JsonProblem> reserialise(std::string_view text,
-                                                            std::uint64_t max_depth) {
+                                                            std::uint64_t max_depth,
+                                                            std::string_view what) {
   constexpr unsigned kFlags = rapidjson::kParseInsituFlag | rapidjson::kParseIterativeFlag |
                               rapidjson::kParseValidateEncodingFlag |
                               rapidjson::kParseNumbersAsStringsFlag;
   // In-situ parsing ends at NUL; one inside the text would hide the rest.
-  if (text.find('\0') != std::string_view::npos) return JsonProblem{"the result holds a NUL byte"};
+  if (text.find('\0') != std::string_view::npos)
+    return JsonProblem{std::string(what) + " holds a NUL byte"};
   std::string copy(text);
   if (may_hold_long_integers(text)) hide_long_integers(copy);
   // RapidJSON's encoding check reads a whole character from its first byte on, past the end of a
@@ -126,13 +128,13 @@ boost::system::result<std::string, JsonProblem> reserialise(std::string_view tex
   rapidjson::Reader reader;
   const auto parsed = reader.Parse<kFlags>(stream, rewriter);
   if (rewriter.too_deep())
-    return JsonProblem{"the result is nested more than " + std::to_string(max_depth) +
+    return JsonProblem{std::string(what) + " is nested more than " + std::to_string(max_depth) +
                        " levels deep"};
   if (rewriter.lone_surrogate())
-    return JsonProblem{"the result holds a lone surrogate, which has no UTF-8 form"};
+    return JsonProblem{std::string(what) + " holds a lone surrogate, which has no UTF-8 form"};
   if (parsed.IsError())
-    return JsonProblem{std::string("the result is not valid JSON: ") +
-                       rapidjson::GetParseError_En(parsed.Code())};
+    return JsonProblem{std::string(what) +
+                       " is not valid JSON: " + rapidjson::GetParseError_En(parsed.Code())};
   return {boost::system::in_place_value, std::move(out)};
 }
 

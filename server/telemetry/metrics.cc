@@ -66,6 +66,9 @@ struct Metrics::Families {
   prometheus::Registry registry;
   SessionMetrics sessions{registry};
   TemplateMetrics templates{registry};
+  ToolMetrics tools{registry};
+  KeptJobMetrics kept_jobs{registry};
+  KeyMetrics keys{registry};
   Histograms<RequestPhase> phases = {};
   Histograms<RefillPhase> refill = {};
   prometheus::Histogram* request;
@@ -217,7 +220,8 @@ void Metrics::count_take(bool hit) {
   (hit ? families_->hits : families_->misses)->Increment();
 }
 
-void Metrics::count_answer(OutcomeKind outcome, Client client) {
+void Metrics::count_answer(OutcomeKind outcome, std::string_view key, Client client) {
+  families_->keys.answered(key, outcome);
   const bool is_cancelled = outcome == OutcomeKind::internal && client == Client::gone;
   (is_cancelled ? families_->cancelled : families_->answers[static_cast<std::size_t>(outcome)])
       ->Increment();
@@ -259,6 +263,9 @@ SessionMetrics& Metrics::sessions() {
 const TemplateMetrics& Metrics::templates() const {
   return families_->templates;
 }
+const ToolMetrics& Metrics::tools() const {
+  return families_->tools;
+}
 
 std::string Metrics::text(const Present& present) {
   const PoolState& pool = present.pool;
@@ -270,6 +277,8 @@ std::string Metrics::text(const Present& present) {
   };
   families_->sessions.set(present.sessions);
   families_->templates.set(present.templates);
+  families_->tools.set(present.tool_jobs, present.waiting_tool_jobs);
+  families_->kept_jobs.set(present.kept_jobs);
   set(families_->waiting, pool.waiting);
   families_->load->Set(static_cast<double>(pool.running + pool.waiting) /
                        static_cast<double>(present.running_limit));

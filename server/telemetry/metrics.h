@@ -10,25 +10,30 @@
 #include "sandbox/base/verdict.h"
 #include "server/job/outcome_kind.h"
 #include "server/job/phases.h"
+#include "server/telemetry/kept_job_metrics.h"
+#include "server/telemetry/key_metrics.h"
 #include "server/telemetry/message_source.h"
 #include "server/telemetry/session_metrics.h"
 #include "server/telemetry/template_metrics.h"
+#include "server/telemetry/tool_metrics.h"
 #include "worker/protocol/frame.h"
 
 namespace pyexec {
 
 // Why a request or a job was not run. The status is 429, except for unauthorized.
-#define PYEXEC_REFUSALS(X)                                                   \
-  X(queue_full, "too many jobs run and wait")                                \
-  X(no_worker, "none became free within the job's time")                     \
-  X(too_many_bytes, "bodies that come in, or answers that nobody takes")     \
-  X(rate_limit, "too many requests of an API key or address")                \
-  X(running_limit, "too many jobs of an API key at the same time")           \
-  X(session_limit, "too many sessions, of all clients or of one")            \
-  X(template_limit, "too many templates that are in use")                    \
-  X(log_full, "results go to the log, and nobody reads it")                  \
-  X(duplicate, "a message of a queue whose first delivery is still in work") \
-  X(stopping, "the service stops")                                           \
+#define PYEXEC_REFUSALS(X)                                                         \
+  X(queue_full, "too many jobs run and wait")                                      \
+  X(no_worker, "none became free within the job's time")                           \
+  X(too_many_bytes, "bodies that come in, or answers that nobody takes")           \
+  X(rate_limit, "too many requests of an API key or address")                      \
+  X(running_limit, "too many jobs of an API key at the same time")                 \
+  X(session_limit, "too many sessions, of all clients or of one")                  \
+  X(template_limit, "too many templates that are in use")                          \
+  X(tool_limit, "too many jobs with tools, of all clients or of one")              \
+  X(job_limit, "too many jobs without a waiting caller, of all clients or of one") \
+  X(log_full, "results go to the log, and nobody reads it")                        \
+  X(duplicate, "a message of a queue whose first delivery is still in work")       \
+  X(stopping, "the service stops")                                                 \
   X(unauthorized, "no API key, or a wrong one")
 
 enum class Refusal : std::uint8_t {
@@ -50,6 +55,8 @@ struct Present {
   PoolState pool;
   SessionCount sessions;
   TemplateCount templates;
+  std::uint64_t tool_jobs, waiting_tool_jobs;
+  KeptJobCount kept_jobs;
   std::uint64_t running_limit;  // jobs
   std::uint64_t body_bytes, answer_bytes, connections, dropped_log_lines;
   bool is_ready;  // as /health says
@@ -73,7 +80,8 @@ class Metrics {
   void count_take(bool hit);
   enum class Client : std::uint8_t { there, gone };
   // `internal` with the client gone means a cancelled job.
-  void count_answer(OutcomeKind outcome, Client client = Client::there);
+  // key: the name of the API key, or "".
+  void count_answer(OutcomeKind outcome, std::string_view key, Client client = Client::there);
   void count_refusal(Refusal reason);
   void count_bytes(Direction direction, std::uint64_t bytes);
   enum class Taken : std::uint8_t { run, duplicate, in_work, put_back, count };
@@ -85,6 +93,7 @@ class Metrics {
   void count(sandbox::Verdict why);  // a jail was thrown away; `untouched` counts as nothing
   SessionMetrics& sessions();
   const TemplateMetrics& templates() const;
+  const ToolMetrics& tools() const;
   enum class Replaced : std::uint8_t { lost, jobs, age, count };
   void count_zygote_replaced(Replaced why);
 

@@ -49,29 +49,6 @@ const char* severity_of(unsigned status) {
   return status == kTooMany ? "WARNING" : "INFO";
 }
 
-std::string sentence(const RequestRecord& record) {
-  std::string out = record.head
-                        ? fmt::format("{} {}", shown(record.head->method), shown(record.head->path))
-                        : "no HTTP";
-  out += fmt::format(" {}", status_of(record));
-  if (const auto outcome = outcome_of(record)) out += fmt::format(" {}", *outcome);
-  out += fmt::format(" {:.1f} ms", milliseconds(record.ended_ns - record.began_ns));
-  return out;
-}
-
-std::string as_text(const RequestRecord& record) {
-  std::string out = sentence(record);
-  if (record.has_run)
-    out += fmt::format(" (queue {:.1f}, run {:.1f})", milliseconds(record.queue_ns),
-                       milliseconds(record.run_ns));
-  if (record.batch_done)
-    out += fmt::format(" lines={} failed={}", *record.batch_done, record.batch_failed.value_or(0));
-  if (!record.key.empty()) out += " key=" + record.key;
-  if (!record.message_id.empty()) out += " message=" + shown_word(record.message_id);
-  if (!record.request_id.empty()) out += " id=" + record.request_id;
-  return out;
-}
-
 std::string http_request(const RequestRecord& record) {
   ObjectWriter members;
   if (const auto& head = record.head) {
@@ -104,35 +81,68 @@ bool is_of_interest(const RequestRecord& record) {
 
 }  // namespace
 
-void RequestRecord::add_job(const Outcome& job) {
-  outcome = job.kind;
-  has_run = job.usage.run_ns > 0;
-  queue_ns = job.usage.queue_ns;
-  run_ns = job.usage.run_ns;
+void RequestRecord::add_job(const Outcome& ended) {
+  outcome = ended.kind;
+  has_run = ended.usage.run_ns > 0;
+  queue_ns = ended.usage.queue_ns;
+  run_ns = ended.usage.run_ns;
   for (std::size_t i = 0; i < phases.ns.size(); ++i)
-    if (job.phases.ns[i] > 0) phases.ns[i] = job.phases.ns[i];
+    if (ended.phases.ns[i] > 0) phases.ns[i] = ended.phases.ns[i];
 }
 
 void RequestLog::write(const RequestRecord& record) const {
-  if (log_.format() == LogFormat::quiet || !is_of_interest(record)) return;
-  if (log_.format() == LogFormat::text)
-    log_.write_request(as_text(record));
-  else
-    log_.write_request(as_json(record));
+  if (is_of_interest(record)) write(record, Line::request);
+}
+void RequestLog::write_job(const RequestRecord& record) const {
+  write(record, Line::job);
 }
 
-// Uses Cloud Logging's field names, and our own besides.
-std::string RequestLog::as_json(const RequestRecord& record) const {
+void RequestLog::write(const RequestRecord& record, Line line) const {
+  if (log_.format() == LogFormat::quiet) return;
+  log_.write_request(log_.format() == LogFormat::text ? as_text(record, line)
+                                                      : as_json(record, line));
+}
+
+std::string RequestLog::sentence(const RequestRecord& record, Line line) {
+  std::string out = "no HTTP";
+  if (line == Line::job)
+    out = "job " + record.job;
+  else if (record.head)
+    out = fmt::format("{} {}", shown(record.head->method), shown(record.head->path));
+  out += fmt::format(" {}", status_of(record));
+  if (const auto outcome = outcome_of(record)) out += fmt::format(" {}", *outcome);
+  out += fmt::format(" {:.1f} ms", milliseconds(record.ended_ns - record.began_ns));
+  return out;
+}
+
+std::string RequestLog::as_text(const RequestRecord& record, Line line) {
+  std::string out = sentence(record, line);
+  if (record.has_run)
+    out += fmt::format(" (queue {:.1f}, run {:.1f})", milliseconds(record.queue_ns),
+                       milliseconds(record.run_ns));
+  if (record.batch_done)
+    out += fmt::format(" lines={} failed={}", *record.batch_done, record.batch_failed.value_or(0));
+  if (!record.key.empty()) out += " key=" + record.key;
+  if (!record.message_id.empty()) out += " message=" + shown_word(record.message_id);
+  if (line == Line::request && !record.job.empty()) out += " job=" + record.job;
+  if (!record.request_id.empty()) out += " id=" + record.request_id;
+  return out;
+}
+
+// Uses Cloud Logging's field names, and our own besides. A job's line has no request: what counts
+// requests by them would count the one that began it twice.
+std::string RequestLog::as_json(const RequestRecord& record, Line line) const {
   ObjectWriter members;
   members.text("severity", severity_of(status_of(record)));
   members.text("time", log_time());
-  members.text("message", sentence(record));
-  members.json("httpRequest", http_request(record));
+  members.text("message", sentence(record, line));
+  if (line == Line::request) members.json("httpRequest", http_request(record));
   if (record.head) add_trace(members, *record.head);
   if (!record.request_id.empty()) members.text("request_id", record.request_id);
   if (const auto outcome = outcome_of(record)) members.text("outcome", *outcome);
   if (!record.key.empty()) members.text("key", record.key);
   if (!record.message_id.empty()) members.text("message_id", shown(record.message_id));
+  if (!record.job.empty()) members.text("job", record.job);
   if (record.has_run) {
     members.milliseconds("queue_ms", record.queue_ns);
     members.milliseconds("run_ms", record.run_ns);

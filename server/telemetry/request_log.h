@@ -1,4 +1,5 @@
-// The request log: one line for each request, written when its answer has been sent.
+// The request log: one line for each request, written when its answer has been sent, and one for
+// each job that no request waits for, written when it has ended.
 #pragma once
 
 #include <optional>
@@ -15,9 +16,15 @@ class RequestLog {
   RequestLog(Log& log, std::string project) : log_(log), project_(std::move(project)) {}
 
   void write(const RequestRecord& record) const;
+  // record: of the request that began the job, with the job's status, outcome and end.
+  void write_job(const RequestRecord& record) const;
 
  private:
-  std::string as_json(const RequestRecord& record) const;
+  enum class Line : bool { request, job };
+  void write(const RequestRecord& record, Line line) const;
+  static std::string sentence(const RequestRecord& record, Line line);
+  static std::string as_text(const RequestRecord& record, Line line);
+  std::string as_json(const RequestRecord& record, Line line) const;
   void add_trace(class ObjectWriter& members, const RequestHead& head) const;
 
   Log& log_;

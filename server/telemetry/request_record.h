@@ -21,7 +21,7 @@ struct RequestHead {
 };
 
 struct RequestRecord {
-  void add_job(const Outcome& job);
+  void add_job(const Outcome& ended);
 
   std::uint64_t began_ns = 0, ended_ns = 0;  // CLOCK_MONOTONIC, from its head to its answer
   std::uint64_t received_bytes = 0, sent_bytes = 0;
@@ -35,6 +35,7 @@ struct RequestRecord {
   std::uint64_t queue_ns = 0, run_ns = 0;
   std::optional<std::uint64_t> batch_done, batch_failed;  // lines
   std::string message_id;                                 // from a queue
+  std::string job;                                        // that it began, if nobody waits for it
 };
 
 }  // namespace pyexec

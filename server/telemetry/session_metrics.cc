@@ -5,7 +5,7 @@
 namespace pyexec {
 namespace {
 
-constexpr LabelRow kEnds[] = {
+constexpr LabelRow kSessionEnds[] = {
 #define X(name, words) {#name, words},
     PYEXEC_SESSION_ENDS(X)
 #undef X
@@ -14,7 +14,7 @@ constexpr LabelRow kEnds[] = {
 }  // namespace
 
 std::string_view words_of(SessionEnd why) {
-  return kEnds[static_cast<std::size_t>(why)].help;
+  return kSessionEnds[static_cast<std::size_t>(why)].help;
 }
 
 SessionMetrics::SessionMetrics(prometheus::Registry& registry)
@@ -28,7 +28,7 @@ SessionMetrics::SessionMetrics(prometheus::Registry& registry)
       states_(&add_gauge(registry, "pyexec_session_states",
                          "States that open sessions keep, each a process")),
       running_(&add_gauge(registry, "pyexec_session_cells_running", "Cells that run now")) {
-  add_by_reason(registry, "pyexec_sessions_ended_total", "Sessions ended", kEnds, ended_);
+  add_by_reason(registry, "pyexec_sessions_ended_total", "Sessions ended", kSessionEnds, ended_);
 }
 
 void SessionMetrics::opened() {

@@ -5,7 +5,7 @@
 namespace pyexec {
 namespace {
 
-constexpr LabelRow kEnds[] = {
+constexpr LabelRow kTemplateEnds[] = {
 #define X(name, words) {#name, words},
     PYEXEC_TEMPLATE_ENDS(X)
 #undef X
@@ -19,7 +19,7 @@ constexpr LabelRow kJailEnds[] = {
 }  // namespace
 
 std::string_view words_of(TemplateEnd why) {
-  return kEnds[static_cast<std::size_t>(why)].help;
+  return kTemplateEnds[static_cast<std::size_t>(why)].help;
 }
 
 TemplateMetrics::TemplateMetrics(prometheus::Registry& registry)
@@ -39,7 +39,7 @@ TemplateMetrics::TemplateMetrics(prometheus::Registry& registry)
                          "Requests that named a template: hit, it was known; miss, it was not");
   hits_ = &asked.Add({{"found", "hit"}});
   misses_ = &asked.Add({{"found", "miss"}});
-  add_by_reason(registry, "pyexec_templates_ended_total", "Templates ended", kEnds, ended_);
+  add_by_reason(registry, "pyexec_templates_ended_total", "Templates ended", kTemplateEnds, ended_);
   add_by_reason(registry, "pyexec_template_jails_ended_total",
                 "Jails of templates that get no other job", kJailEnds, jails_ended_);
 }

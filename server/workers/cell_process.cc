@@ -92,9 +92,13 @@ void begin_talk(net::any_io_executor executor, const std::shared_ptr<CellProcess
                 net::detached);
 }
 
+void take_pipes(CellProcess& cell) {
+  take_all(*cell.channels.output, cell.output->standard, cell.output->on_more);
+  take_all(*cell.channels.errors, cell.output->errors, cell.output->on_more);
+}
+
 awaitable<void> take_rest(const std::shared_ptr<CellProcess>& cell) {
-  take_all(*cell->channels.output, cell->output->standard, cell->output->on_more);
-  take_all(*cell->channels.errors, cell->output->errors, cell->output->on_more);
+  take_pipes(*cell);
   cell->output_closed.set();
   cell->errors_closed.set();
   error_code ignored;

@@ -73,7 +73,9 @@ enum class Begins { forked, there };
 // Start the conversation and the reading of both pipes, which set the events above.
 void begin_talk(net::any_io_executor executor, const std::shared_ptr<CellProcess>& cell,
                 Begins begins, Offload& offload);
-// Reads what is in the pipes, and stops reading. Call once nobody of the cell can write any more.
+// Reads what is in the pipes.
+void take_pipes(CellProcess& cell);
+// The same, and stops reading. Call once nobody of the cell can write any more.
 awaitable<void> take_rest(const std::shared_ptr<CellProcess>& cell);
 
 }  // namespace pyexec

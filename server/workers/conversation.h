@@ -1,14 +1,17 @@
-// The exchange between the server and a worker over the job socket: the job, then the worker's
-// report. The script may have taken over the worker, so every byte of the report is bounded before
-// it is read.
+// The exchange between the server and a worker over the job socket: the job, the calls of its
+// tools, then the worker's report. The script may have taken over the worker, so every byte of what
+// it sends is bounded before it is read.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "server/base/asio.h"
+#include "server/base/event.h"
 #include "server/base/offload.h"
 #include "server/job/job_caps.h"
+#include "server/job/pending_calls.h"
 #include "worker/protocol/frame.h"
 
 namespace pyexec {
@@ -29,6 +32,7 @@ struct Assignment {
   std::string job_frame;
   const JobCaps& caps;
   const ReportOptions& options;
+  std::shared_ptr<PendingCalls> calls = {};  // nullptr: the job has no tools
 };
 
 // The job's frame as bytes on their way. Returns how that ended: `open` if all were sent.
@@ -40,6 +44,14 @@ awaitable<Conversation> hear_report(net::local::stream_protocol::socket& socket,
 // Both.
 awaitable<Conversation> converse(net::local::stream_protocol::socket& socket, const Assignment& job,
                                  Offload& offload);
+
+// Lets the answers to the job's calls go to this socket, if it has tools.
+void connect_calls(const std::shared_ptr<PendingCalls>& calls,
+                   std::shared_ptr<net::local::stream_protocol::socket> socket);
+// Waits until `ended`. Returns false if the job has run until `deadline` before: the time in which
+// it waits for its caller does not count.
+awaitable<bool> wait_for_end(Event& ended, Deadline deadline,
+                             const std::shared_ptr<PendingCalls>& calls);
 
 // Whether the process of a cell that ended so can be gone on from.
 bool leaves_state(const Conversation& talk);

@@ -1,4 +1,5 @@
-// Reads one frame from a worker's job socket. Most are small, and come with one call.
+// Reads frames from a worker's job socket, one after another. Most are small, and come with one
+// call.
 #pragma once
 
 #include <algorithm>
@@ -21,19 +22,26 @@ class FrameReader {
     error_code error;
     std::optional<FrameHeader> header;  // nullopt: malformed
   };
-  // Call once, first. Nothing may follow the frame before the worker is answered.
+  // Call first, and again once the body has been read. May read more than the frame: this object
+  // has the rest.
   awaitable<Head> read_head() {
-    const auto [error, size] = co_await net::async_read(
-        socket_, net::buffer(bytes_), net::transfer_at_least(kFrameHeaderBytes), kAsTuple);
-    if (error) co_return Head{error, std::nullopt};
-    got_ = size;
-    co_return Head{{}, decode_header(std::span(bytes_).first<kFrameHeaderBytes>())};
+    if (got_ < kFrameHeaderBytes) {
+      const auto [error, size] =
+          co_await net::async_read(socket_, net::buffer(bytes_) + got_,
+                                   net::transfer_at_least(kFrameHeaderBytes - got_), kAsTuple);
+      if (error) co_return Head{error, std::nullopt};
+      got_ += size;
+    }
+    const auto header = decode_header(std::span(bytes_).first<kFrameHeaderBytes>());
+    drop(kFrameHeaderBytes);
+    co_return Head{{}, header};
   }
 
   // Fills `body`, which has the size that the header tells and must outlive the call.
   awaitable<error_code> read_body(std::string& body) {
-    const std::size_t here = std::min(got_ - kFrameHeaderBytes, body.size());
-    std::memcpy(body.data(), bytes_.data() + kFrameHeaderBytes, here);
+    const std::size_t here = std::min(got_, body.size());
+    std::memcpy(body.data(), bytes_.data(), here);
+    drop(here);
     if (here == body.size()) co_return error_code();
     const auto [error, size] =
         co_await net::async_read(socket_, net::buffer(body) + here, kAsTuple);
@@ -41,9 +49,14 @@ class FrameReader {
   }
 
  private:
+  void drop(std::size_t size) {
+    got_ -= size;
+    std::memmove(bytes_.data(), bytes_.data() + size, got_);
+  }
+
   net::local::stream_protocol::socket& socket_;
   std::array<std::byte, 512> bytes_;
-  std::size_t got_ = 0;
+  std::size_t got_ = 0;  // of the beginning of `bytes_`
 };
 
 }  // namespace pyexec

@@ -70,18 +70,37 @@ std::optional<std::string> shortage(const Probed& probed) {
          sandbox::describe(probed.shortage);
 }
 
+bool has_filter_alone(const Probed& probed) {
+  return probed.level > 0 &&
+         std::strstr(probed.tried[probed.tried_count - 1].plan.data(), "alone") != nullptr;
+}
+
+std::string next_level(const Probed& probed) {
+  constexpr std::uint32_t kStrongest = 4;
+  if (probed.level >= kStrongest) return "This is the strongest level.";
+  const std::string next = std::to_string(probed.level + 1);
+  for (const Advice& advice : kAdvice) {
+    const auto error = error_of(probed, advice.layer);
+    if (advice.level != probed.level + 1 || error == 0) continue;
+    return "For level " + next + " (" + isolation_name(probed.level + 1) + "), " + advice.how +
+           ": " + sandbox::kLayerTexts[static_cast<std::size_t>(advice.layer)].name +
+           " is missing here (" + std::strerror(error) + ").";
+  }
+  return "What is missing for level " + next + " (" + isolation_name(probed.level + 1) +
+         ") stands in jails_tried.";
+}
+
 std::optional<std::string> below_minimum(const Probed& probed, const WantedIsolation& wanted) {
-  const bool is_weak =
-      probed.level > 0 &&
-      std::strstr(probed.tried[probed.tried_count - 1].plan.data(), "alone") != nullptr;
-  if (is_weak && wanted.running_jobs != 1)
+  if (has_filter_alone(probed) && wanted.running_jobs != 1)
     return "a system call filter alone keeps jobs apart only one at a time: PYEXEC_ALLOW_WEAK=1 "
            "wants "
            "PYEXEC_RUNNING=1";
-  const std::uint64_t wanted_uids = wanted.pool_workers + wanted.running_jobs + kUidsBeside;
+  const std::uint64_t wanted_uids =
+      wanted.pool_workers + wanted.running_jobs + wanted.parked_jobs + kUidsBeside;
   if (probed.job_uids > 0 && probed.job_uids < wanted_uids)
     return "PYEXEC_POOL=" + std::to_string(wanted.pool_workers) +
-           " and PYEXEC_RUNNING=" + std::to_string(wanted.running_jobs) + " take " +
+           ", PYEXEC_RUNNING=" + std::to_string(wanted.running_jobs) +
+           " and PYEXEC_PARKED=" + std::to_string(wanted.parked_jobs) + " take " +
            std::to_string(wanted_uids) + " uids for jobs, and this user namespace leaves " +
            std::to_string(probed.job_uids);
   if (probed.level >= wanted.min_level && probed.level > 0) return std::nullopt;

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "server/json/object_writer.h"
+#include "server/workers/isolation_advice.h"
 
 namespace pyexec {
 namespace {
@@ -102,6 +103,7 @@ std::string probe_document(const Probed& probed) {
   out.json("features", features_of(probed));
   out.json("layers", layers_of(probed));
   out.json("jails_tried", jails_tried(probed));
+  out.text("next", next_level(probed));
   return indented(out.object());
 }
 

@@ -44,13 +44,21 @@ class Pool {
     Lease(Lease&& other) noexcept = default;
     Lease& operator=(Lease&&) = delete;
     ~Lease() {
-      if (worker_) pool_->give_back();
+      if (worker_ && is_running_) pool_->give_back();
     }
     WorkerHandle& worker() { return *worker_; }
+
+    // The job waits for its caller, and counts no more among those that run.
+    void park() {
+      if (std::exchange(is_running_, false)) pool_->give_back();
+    }
+    // Waits until it may run again, as `take` does. Returns whether it may.
+    awaitable<bool> resume(Deadline deadline, Cancellation& cancellation);
 
    private:
     Pool* pool_;
     std::shared_ptr<WorkerHandle> worker_;
+    bool is_running_ = true;
   };
 
   // Waits for a worker, first come first served within a rank, until `deadline` or cancelled.

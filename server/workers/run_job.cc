@@ -15,7 +15,7 @@
 namespace pyexec {
 namespace {
 
-constexpr std::chrono::seconds kLastWords{1};
+constexpr std::chrono::seconds kLastOutput{1};
 
 // Shared by the coroutines of one job. Those that drain the output may outlive `run_job`.
 struct Run {
@@ -57,7 +57,7 @@ struct Run {
 };
 
 awaitable<void> talk(std::shared_ptr<Run> run, std::string job_frame) {
-  const Assignment job = {std::move(job_frame), run->caps, run->options};
+  const Assignment job = {std::move(job_frame), run->caps, run->options, run->output->calls};
   run->talk = co_await converse(run->worker.job_socket(), job, run->offload);
   run->channel_done.set();
   // A closed channel alone decides nothing. The worker's death, which explains it, is reported
@@ -112,12 +112,12 @@ awaitable<bool> finish(std::shared_ptr<Run> run, Accounting accounting) {
   }
   dead = dead && co_await run->worker.await_empty();
   if (dead && accounting == Accounting::complete)
-    co_await run->worker.gone().wait_until(Clock::now() + kLastWords);
+    co_await run->worker.gone().wait_until(Clock::now() + kLastOutput);
   // Everything sent is in the kernel's buffers. A report that the worker sent before it died is
   // complete, so reading it does not wait for anybody.
   if (dead) {
     take_all_output(*run);
-    co_await run->channel_done.wait_until(Clock::now() + kLastWords);
+    co_await run->channel_done.wait_until(Clock::now() + kLastOutput);
   }
   close_channels(*run);
   co_await run->channel_done.wait();
@@ -161,13 +161,25 @@ awaitable<Outcome> run_job(Pool::Lease lease, JobRun what, Cancellation& cancell
   };
   std::optional listening = cancellation.listen([run] { run->ended.set(); });
 
-  const bool in_time = co_await run->ended.wait_until(what.deadline);
+  const auto calls = run->output->calls;
+  connect_calls(calls,
+                std::shared_ptr<net::local::stream_protocol::socket>(run, &worker.job_socket()));
+  if (calls) {
+    calls->take_output = [run] { take_all_output(*run); };
+    calls->on_wait = [run] { run->lease.park(); };
+    calls->take_place = [run](Deadline until, Cancellation& waiting) -> awaitable<bool> {
+      const auto kept = run;
+      co_return co_await kept->lease.resume(until, waiting);
+    };
+  }
+  const bool in_time = co_await wait_for_end(run->ended, what.deadline, calls);
   listening.reset();
   // The worker's own end, as opposed to being killed by `finish`.
   const auto own_death = worker.wait_status();
   const std::uint64_t ended_ns = sandbox::monotonic_ns();
   // A script's process pool runs out of time if the kernel killed its children for lack of
   // memory.
+  if (calls) calls->take_place = nullptr, calls->on_wait = nullptr;
   const bool dead = co_await finish(run, in_time ? what.accounting : Accounting::complete);
   run->observe(RequestPhase::kill, sandbox::monotonic_ns() - ended_ns);
   observe_run(*run, ended_ns);  // only now is it known whether there is a report
@@ -176,6 +188,8 @@ awaitable<Outcome> run_job(Pool::Lease lease, JobRun what, Cancellation& cancell
   Outcome outcome;
   if (!dead)
     outcome = failed(OutcomeKind::internal, "the job's processes could not be ended");
+  else if (calls && calls->problem() && run->talk.channel != Channel::reported)
+    outcome = failed(OutcomeKind::time_limit, *calls->problem());
   else if (!in_time)
     outcome = worker.out_of_memory() ? memory_exceeded() : time_exceeded();
   else if (run->talk.channel == Channel::reported)
@@ -184,8 +198,10 @@ awaitable<Outcome> run_job(Pool::Lease lease, JobRun what, Cancellation& cancell
     outcome = outcome_of_ending({run->talk.channel, cancellation.requested(), own_death,
                                  worker.out_of_memory(), worker.jail_broke(), run->options},
                                 run->caps);
+  if (calls) calls->close();
   outcome.phases = run->phases;
   outcome.usage.run_ns = ended_ns - run->taken_ns;
+  if (calls) outcome.usage.run_ns -= std::min(outcome.usage.run_ns, calls->waited_ns());
   // A worker that has reported is killed, before or after `own_death` is read.
   const bool has_reported = run->talk.channel == Channel::reported;
   account(worker, has_reported ? std::nullopt : own_death, outcome.usage);

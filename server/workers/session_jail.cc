@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <csignal>
 
 #include "sandbox/base/lifeline.h"
@@ -219,16 +220,20 @@ awaitable<SessionJail::CellEnd> SessionJail::run(Cell cell, Cancellation& cancel
   const std::uint64_t began_ns = sandbox::monotonic_ns(), kills_before = memory_kills_;
   const auto encode = [&] { return encode_job(cell.job); };
   std::string frame = co_await cell.offload.run(cell.job.bytes(), encode);
-  const Assignment job = {std::move(frame), cell.caps, cell.job.options};
+  const auto calls = cell.output->calls;
+  const Assignment job = {std::move(frame), cell.caps, cell.job.options, calls};
   if (ended_) co_return CellEnd{lost()};
   if (!has(cell.from))
     co_return CellEnd{failed(OutcomeKind::gone, "the state for this cell was dropped meanwhile")};
   const auto process = start(cell, job);
   if (!process) co_return CellEnd{failed(OutcomeKind::internal, "this cell could not be started")};
+  connect_calls(calls, process->channels.job);
+  if (calls) calls->take_output = [process] { take_pipes(*process); };
   std::optional listening = cancellation.listen([process] { process->ended.set(); });
 
   co_await process->begun.wait_until(Clock::now() + kForkTime);
-  const bool in_time = co_await process->ended.wait_until(cell.deadline);
+  const bool in_time = co_await wait_for_end(process->ended, cell.deadline, calls);
+  const bool is_given_up = calls && calls->problem();
   listening.reset();
   const std::uint64_t ended_ns = sandbox::monotonic_ns();
   const bool is_cancelled = cancellation.requested();
@@ -264,6 +269,12 @@ awaitable<SessionJail::CellEnd> SessionJail::run(Cell cell, Cancellation& cancel
     end.outcome.usage.peak_memory_bytes = process->death->usage.peak_rss_bytes;
   }
   end.outcome.usage.run_ns = ended_ns - began_ns;
+  if (calls) {
+    calls->close();
+    if (is_given_up && process->talk.channel != Channel::reported)
+      end.outcome = failed(OutcomeKind::time_limit, *calls->problem());
+    end.outcome.usage.run_ns -= std::min(end.outcome.usage.run_ns, calls->waited_ns());
+  }
   co_return end;
 }
 

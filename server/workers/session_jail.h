@@ -102,7 +102,7 @@ class SessionJail : public std::enable_shared_from_this<SessionJail> {
     pid_t pid;
   };
   struct Order {
-    explicit Order(net::any_io_executor executor) : done(std::move(executor)) {}
+    explicit Order(net::any_io_executor executor) : done(executor) {}
     Event done;
     bool is_carried_out = false, was_alone = false;
   };

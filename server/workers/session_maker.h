@@ -36,7 +36,7 @@ class SessionMaker {
 
  private:
   struct Request {
-    explicit Request(net::any_io_executor executor) : decided(std::move(executor)) {}
+    explicit Request(net::any_io_executor executor) : decided(executor) {}
     Event decided;
     Made made;
     bool is_dropped = false;  // nobody waits any more

@@ -1,6 +1,8 @@
-// The queue of requests that wait for a worker. On the server's thread.
+// The queue of requests that wait for a worker, and of jobs that wait to go on. On the server's
+// thread.
 #pragma once
 
+#include <array>
 #include <list>
 #include <memory>
 
@@ -9,8 +11,9 @@
 
 namespace pyexec {
 
-// single: a request of its own. batch: one job of many; single requests go first.
-enum class Rank { single, batch };
+// resumed: a job that has its worker, and goes on: it and new ones take turns. single: a request of
+// its own. batch: one job of many, after the others.
+enum class Rank { resumed, single, batch };
 
 struct WorkerRequest {
   Preload preload;
@@ -22,31 +25,46 @@ class WaitQueue {
  public:
   struct Waiter {
     WorkerRequest request;
-    Event wake;                            // set once it has its worker
-    std::shared_ptr<WorkerHandle> worker;  // null until then
+    Event wake;                            // set once it may run, with its worker, or gives up
+    std::shared_ptr<WorkerHandle> worker;  // null until then, and if it needs none
+    bool may_run = false;
   };
+  using Waiters = std::list<std::shared_ptr<Waiter>>;
 
   std::shared_ptr<Waiter> join(WorkerRequest request, net::any_io_executor executor) {
-    auto waiter = std::make_shared<Waiter>(Waiter{request, Event(std::move(executor)), nullptr});
-    (request.rank == Rank::single ? singles_ : batches_).push_back(waiter);
+    auto waiter = std::make_shared<Waiter>(Waiter{request, Event(executor), nullptr});
+    of(request.rank).push_back(waiter);
     return waiter;
   }
-  // Removes and returns the next waiter. Returns null if the queue is empty.
-  std::shared_ptr<Waiter> next() {
-    auto& queue = singles_.empty() ? batches_ : singles_;
-    if (queue.empty()) return nullptr;
-    auto waiter = std::move(queue.front());
-    queue.pop_front();
+  // Removes and returns the next waiter. Returns null if there is none, or none but those that need
+  // a worker, and there is no worker.
+  enum class Workers : bool { none, some };
+  std::shared_ptr<Waiter> next(Workers workers) {
+    Waiters& resumed = of(Rank::resumed);
+    Waiters& fresh = of(of(Rank::single).empty() ? Rank::batch : Rank::single);
+    const bool can_be_fresh = workers == Workers::some && !fresh.empty();
+    const bool is_resumed = !resumed.empty() && (!can_be_fresh || !was_resumed_);
+    if (!is_resumed && !can_be_fresh) return nullptr;
+    was_resumed_ = is_resumed;
+    Waiters& chosen = is_resumed ? resumed : fresh;
+    auto waiter = std::move(chosen.front());
+    chosen.pop_front();
     return waiter;
   }
-  void leave(const std::shared_ptr<Waiter>& waiter) {
-    (waiter->request.rank == Rank::single ? singles_ : batches_).remove(waiter);
+  void leave(const std::shared_ptr<Waiter>& waiter) { of(waiter->request.rank).remove(waiter); }
+  bool empty() const { return size() == 0; }
+  std::size_t size() const {
+    std::size_t size = 0;
+    for (const Waiters& waiters : ranks_) size += waiters.size();
+    return size;
   }
-  bool empty() const { return singles_.empty() && batches_.empty(); }
-  std::size_t size() const { return singles_.size() + batches_.size(); }
 
  private:
-  std::list<std::shared_ptr<Waiter>> singles_, batches_;
+  Waiters& of(Rank rank) { return ranks_[static_cast<std::size_t>(rank)]; }
+  const Waiters& of(Rank rank) const { return ranks_[static_cast<std::size_t>(rank)]; }
+
+  std::array<Waiters, 3> ranks_;
+  bool was_resumed_ = false;  // the last one
 };
 
 }  // namespace pyexec

@@ -25,7 +25,7 @@ void Zygotes::start() {
 }
 
 Zygotes::Handle Zygotes::begin(Metrics::Replaced why) {
-  const auto zygote = std::make_shared<Zygote>(host_.executor);
+  auto zygote = std::make_shared<Zygote>(host_.executor);
   zygote->why = why;
   zygote->since = Clock::now();
   ++starts_;

@@ -67,7 +67,7 @@ class Zygotes {
 
  private:
   struct Zygote {
-    explicit Zygote(net::any_io_executor executor) : patience(std::move(executor)) {}
+    explicit Zygote(const net::any_io_executor& executor) : patience(executor) {}
 
     std::shared_ptr<ZygoteClient> client;
     net::steady_timer patience;  // until it has to be warm

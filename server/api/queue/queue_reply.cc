@@ -1,5 +1,6 @@
 #include "server/api/queue/queue_reply.h"
 
+#include "server/api/entrance.h"
 #include "server/api/single_job.h"
 #include "server/job/answer.h"
 #include "server/telemetry/log.h"
@@ -87,6 +88,8 @@ boost::system::result<Delivery, BadRequest> read_delivery(Exchange& exchange, st
     return BadRequest{400, "the id of the message, or the name of its queue, is too long"};
   auto request = parse_job(job, caps);
   if (!request) return request.error();
+  if (!request->tools.empty())
+    return BadRequest{400, "'tools' field: nobody would answer the calls of a message's job"};
   const auto name = DedupCache::name_of(message, job, exchange.record().key);
   return Delivery{std::move(message), *std::move(request), name};
 }
@@ -126,7 +129,8 @@ awaitable<std::optional<Response>> deliver(Api& api, Exchange& exchange, Message
   if (!body) co_return exchange.refusal();
 
   sandbox::Lap lap;
-  const auto read = [&] { return read_delivery(exchange, *body, source, api.engine.caps); };
+  const JobCaps caps = caps_of(api, exchange);
+  const auto read = [&] { return read_delivery(exchange, *body, source, caps); };
   auto delivery = co_await api.offload.run(body->size(), read);
   if (!delivery) co_return refused(delivery.error());
   delivery->request.owner = exchange.owner();
@@ -145,7 +149,7 @@ awaitable<std::optional<Response>> deliver(Api& api, Exchange& exchange, Message
     api.metrics.count_message(source, Taken::put_back);
     co_return permit.error();
   }
-  const auto output = output_for(request);
+  const auto output = output_for(request, api.engine.caps);
   const Outcome outcome =
       co_await api.engine.run(request, Rank::single, output, exchange.cancellation());
   record.add_job(outcome);
@@ -157,7 +161,7 @@ awaitable<std::optional<Response>> deliver(Api& api, Exchange& exchange, Message
     std::string told = co_await api.offload.run(bytes, tell);
     response = {200, std::move(told)};
     if (hold->room) api.log.write_result(*std::move(hold->room), log_entry(message, response.body));
-    api.metrics.count_answer(outcome.kind);
+    api.metrics.count_answer(outcome.kind, exchange.record().key);
     hold->turn.end(outcome.kind, Clock::now());
     api.metrics.count_message(source, Taken::run);
   } else {

@@ -1,0 +1,10 @@
+// GET /packages: what scripts can import. A job lists it, as any script finds it.
+#pragma once
+
+#include "server/api/run_and_answer.h"
+
+namespace pyexec {
+
+awaitable<std::optional<Response>> list_packages(Api& api, Exchange& exchange);
+
+}  // namespace pyexec

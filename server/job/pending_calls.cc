@@ -1,0 +1,107 @@
+#include "server/job/pending_calls.h"
+
+#include <algorithm>
+
+#include "server/base/utf8.h"
+#include "server/json/untrusted_json.h"
+#include "worker/protocol/frame.h"
+
+namespace pyexec {
+
+std::vector<ToolCall> validate_calls(const Untrusted<ToolCalls>& frame, std::uint64_t most_levels) {
+  std::vector<ToolCall> out;
+  std::uint64_t number = frame.unchecked().first;
+  for (const auto& [name, args] : frame.unchecked().calls) {
+    ToolCall call = {number++, to_valid_utf8(name), {}};
+    auto checked = reserialise(args, most_levels, "the value of the arguments");
+    if (!checked)
+      call.problem = checked.error().message;
+    else if (checked->front() != '{' && checked->front() != '[')
+      call.problem = "the arguments are no object and no array";
+    else
+      call.args_json = *std::move(checked);
+    out.push_back(std::move(call));
+  }
+  return out;
+}
+
+bool PendingCalls::add(std::vector<ToolCall> calls, std::uint64_t first, Following following) {
+  if (is_closed_) return true;
+  if (first != count_ + 1 || calls.size() > limits_.calls - count_) return false;
+  if (unanswered_.size() + calls.size() > kMostCallsAtOnce) return false;
+  if (take_output) take_output();
+  count_ += calls.size();
+  following_ = following;
+  const bool was_waiting = is_waiting();
+  std::vector<ToolAnswer> refused;
+  for (ToolCall& call : calls) {
+    if (std::find(tools_.begin(), tools_.end(), call.name) == tools_.end())
+      call.problem = "this request names no such tool";
+    if (!call.problem.empty()) {
+      refused.push_back({call.number, 1, std::move(call.problem)});
+      continue;
+    }
+    unanswered_[call.number] = call.args_json.size();
+    bytes_ += call.args_json.size();
+    news_.push_back(std::move(call));
+  }
+  // Written anew, a text may be longer than the worker's own.
+  if (bytes_ > 2 * limits_.call_bytes) return false;
+  for (const ToolAnswer& answer : refused)
+    if (send) send(encode_answer(answer));
+  if (has_news()) last_turn_ = Clock::now();
+  if (!was_waiting && is_waiting()) {
+    waiting_since_ = last_turn_;
+    if (on_wait) on_wait();
+    turn();
+  }
+  if (has_news() && on_call) on_call();
+  return true;
+}
+
+void PendingCalls::close() {
+  waited_ = waited();
+  is_closed_ = true;
+  news_.clear();
+  unanswered_.clear();
+  send = nullptr;
+  unsent_bytes = nullptr;
+  take_output = nullptr;
+  on_wait = nullptr;
+  take_place = nullptr;
+  turn();  // the clock goes on, if the job does
+}
+
+Clock::duration PendingCalls::waited() const {
+  return is_waiting() ? waited_ + (Clock::now() - waiting_since_) : waited_;
+}
+
+void PendingCalls::answer(const std::vector<ToolAnswer>& answers) {
+  if (!is_waiting()) return;
+  for (const ToolAnswer& answer : answers) {
+    const auto call = unanswered_.find(answer.number);
+    if (call == unanswered_.end()) continue;
+    bytes_ -= call->second;
+    unanswered_.erase(call);
+    if (send) send(encode_answer(answer));
+  }
+  last_turn_ = Clock::now();
+  if (is_waiting()) {
+    if (on_wait) on_wait();  // another call has come while the job was to go on
+    return;
+  }
+  waited_ += last_turn_ - waiting_since_;
+  turn();
+}
+
+void PendingCalls::lose_patience() {
+  give_up("calls of tools were not answered within " + std::to_string(limits_.wait.count()) +
+          " s (PYEXEC_CALL_WAIT_S)");
+}
+
+void PendingCalls::give_up(std::string problem) {
+  if (!problem_) problem_ = std::move(problem);
+  turn();
+}
+
+}  // namespace pyexec
