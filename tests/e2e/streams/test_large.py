@@ -35,7 +35,7 @@ WORK = {
 @pytest.mark.parametrize("kind", WORK)
 def test_large_work_is_done_by_other_threads(service, kind):
     first, others = threads(service)
-    for _ in range(12):
+    for _ in range(5):  # some tens of clock ticks
         assert WORK[kind](service).status == 200
     first_after, others_after = threads(service)
     print(f"{kind}: {first_after - first} and {others_after - others} ticks")

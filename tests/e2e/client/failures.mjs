@@ -1,0 +1,223 @@
+// Failures of the JavaScript client: their classes, keys, what is sent again, and connections that break.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { test } from 'node:test';
+import * as pyexec from '../../../client/javascript/pyexec.mjs';
+import { client } from './service.mjs';
+
+const FAILURES = {
+  InvalidScript: ['def main(:', {}],
+  InvalidArguments: ['def main(a): pass', { args: [1, 2] }],
+  ScriptError: ['def main(): 1 / 0', {}],
+  NotSerializable: ['def main(): return object()', {}],
+  TimeLimit: ['def main():\n    while True: pass', { timeout: 0.2 }],
+  MemoryLimit: ['def main(): return len(bytearray(1 << 40))', {}],
+  OutputLimit: ['def main(): return "x" * 9_000_000', {}],
+  Exited: ['import sys\ndef main(): sys.exit(3)', {}],
+  Killed: ['import os\ndef main(): os.abort()', {}],
+  InvalidRequest: ['def main(): pass', { timeoutMs: -1 }],
+  UnknownTemplate: ['def main(): pass', { template: `sha256:${'0'.repeat(64)}` }],
+};
+for (const [name, [script, options]] of Object.entries(FAILURES))
+  test(`${name} is thrown`, async () => {
+    const error = await client.run(script, options).then(
+      () => assert.fail('nothing was thrown'),
+      (thrown) => thrown,
+    );
+    assert.ok(error instanceof pyexec[name] && error instanceof pyexec.PyexecError, error);
+    assert.equal(error instanceof pyexec.Refused, !error.ran);
+    assert.equal(error instanceof pyexec.JobFailed, error.ran);
+    assert.equal(error.name, name);
+    assert.equal(pyexec.OUTCOMES[error.outcome].error, pyexec[name]);
+    assert.equal(error.ran, !['InvalidRequest', 'UnknownTemplate'].includes(name));
+    assert.ok(error.message && error.status >= 400 && error.requestId);
+  });
+
+test('an error has what the job had done until then', async () => {
+  const error = await client.run('def main():\n    print("é")\n    [][1]', { verbose: true }).catch((thrown) => thrown);
+  assert.equal(error.stdout, 'é\n');
+  assert.match(error.traceback, /line 3[\s\S]*IndexError/);
+  assert.deepEqual([error.detail.type, error.detail.line], ['IndexError', 3]);
+  assert.ok(error.answer.usage.run_ms > 0);
+});
+
+test('a mistake in an option is named, and a script without main has a hint', async () => {
+  await assert.rejects(
+    client.run('', { timeoutMs: 1, filse: {} }),
+    (error) => error instanceof pyexec.InvalidRequest && /filse/.test(error.message),
+  );
+  const error = await client.code('def main(): pass', { args: [1] }).catch((thrown) => thrown);
+  assert.ok(error instanceof pyexec.InvalidRequest, error);
+});
+
+test('a service with keys wants one, and is given it', async () => {
+  const { PYEXEC_KEYED_URL: url, PYEXEC_KEY: key } = process.env;
+  await assert.rejects(new pyexec.Client(url).run('def main(): return 1'), pyexec.Unauthorized);
+  await assert.rejects(
+    new pyexec.Client(url, { key: 'wrong' }).stream('def main(): return 1').answer(),
+    pyexec.Unauthorized,
+  );
+  const known = new pyexec.Client(url, { key });
+  assert.equal((await known.run('def main(): return 1')).result, 1);
+  assert.equal((await known.stream('def main(): return 1').answer()).result, 1);
+  await assert.rejects(async () => {
+    for await (const _ of new pyexec.Client(url).map('def main(n): pass', [1]));
+  }, pyexec.Unauthorized);
+});
+
+// What is sent again
+
+function answers(...list) {
+  const sent = [];
+  const fake = async (url, init) => {
+    sent.push({ url, ...init });
+    const [status, body, headers] = list[Math.min(sent.length, list.length) - 1];
+    return new Response(typeof body === 'string' ? body : JSON.stringify(body), { status, headers });
+  };
+  return { client: new pyexec.Client('http://service/under/', { fetch: fake, patience: 3 }), sent };
+}
+const BUSY = [429, { error: 'too much to do' }, { 'Pyexec-Outcome': 'busy', 'Retry-After': '1' }];
+const OK = [200, { result: 1, stdout: '' }, { 'Pyexec-Outcome': 'ok' }];
+
+test('a busy service is asked again after as long as it says', async () => {
+  const { client: one, sent } = answers(BUSY, OK);
+  const began = performance.now();
+  assert.equal((await one.run('x')).result, 1);
+  assert.ok(performance.now() - began >= 990);
+  assert.deepEqual(
+    sent.map(({ url }) => url),
+    ['http://service/under/execute', 'http://service/under/execute'],
+  );
+});
+
+test('patience ends', async () => {
+  const { client: one, sent } = answers([
+    429,
+    { error: 'e' },
+    { 'Pyexec-Outcome': 'rate_limited', 'Retry-After': '60' },
+  ]);
+  await assert.rejects(
+    one.run('x'),
+    (error) => error instanceof pyexec.RateLimited && error.retryAfter === 60 && !error.ran,
+  );
+  assert.equal(sent.length, 1);
+});
+
+test('waiting can be aborted', async () => {
+  await assert.rejects(answers(BUSY).client.run('x', { signal: AbortSignal.timeout(50) }), { name: 'TimeoutError' });
+});
+
+for (const [status, outcome, type] of [
+  [500, 'internal', pyexec.InternalError],
+  [429, undefined, pyexec.PyexecError],
+  [502, undefined, pyexec.PyexecError],
+  [422, 'new_one', pyexec.PyexecError],
+])
+  test(`status ${status} with the outcome ${outcome} is not sent again`, async () => {
+    const { client: one, sent } = answers([status, { error: 'e' }, outcome && { 'Pyexec-Outcome': outcome }]);
+    await assert.rejects(one.run('x'), (error) => error.constructor === type && error.ran && error.message === 'e');
+    assert.equal(sent.length, 1);
+  });
+
+test('lines of a batch that were busy are sent again, and no others', async () => {
+  const line = (index, outcome, rest) => JSON.stringify({ index, id: null, outcome, status: 200, ...rest });
+  const script = [
+    [
+      200,
+      [
+        line(1, 'busy', { error: 'b' }),
+        '{"progress": {"read": 3}}',
+        line(2, 'internal', { error: 'i' }),
+        line(0, 'ok', { result: 'a', stdout: '' }),
+      ].join('\n') + '\n',
+    ],
+    [200, line(0, 'ok', { result: 'b', stdout: '' })],
+  ];
+  const seen = async (one, options) => {
+    const entries = [];
+    for await (const { item, answer, error } of one.map('s', ['A', 'B', 'C'], options))
+      entries.push([item, answer?.result ?? error.outcome]);
+    return entries;
+  };
+  assert.deepEqual(await seen(answers(...script).client, { ordered: false }), [
+    ['C', 'internal'],
+    ['A', 'a'],
+    ['B', 'b'],
+  ]);
+  const { client: one, sent } = answers(...script);
+  assert.deepEqual(await seen(one), [
+    ['A', 'a'],
+    ['B', 'b'],
+    ['C', 'internal'],
+  ]);
+  assert.deepEqual(sent[1].body.split('\n'), ['{"defaults":true,"script":"s"}', '{"args":["B"]}', '']);
+});
+
+// Connections that break
+
+async function server(respond) {
+  const listening = createServer((socket) => {
+    socket.on('error', () => {});
+    socket.once('data', () => respond(socket));
+  }).listen(0, '127.0.0.1');
+  await once(listening, 'listening');
+  return { client: new pyexec.Client(`http://127.0.0.1:${listening.address().port}`), close: () => listening.close() };
+}
+const lost = (error) => error instanceof pyexec.AnswerLost && error.outcome === undefined && error.ran;
+const BROKEN = {
+  'a connection that ends at once': '',
+  'a body that is cut': 'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"result"',
+  'a stream without an end': 'HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{"event": "stdout", "text": "x"}\n',
+  'a redirection': 'HTTP/1.1 307 X\r\nLocation: http://127.0.0.1:9/\r\nContent-Length: 0\r\n\r\n',
+};
+for (const [name, bytes] of Object.entries(BROKEN))
+  test(`${name} is a lost connection`, async () => {
+    const { client: one, close } = await server((socket) => socket.end(bytes));
+    try {
+      if (!name.includes('stream')) await assert.rejects(one.run('x'), lost);
+      await assert.rejects(one.stream('x').answer(), lost);
+      await assert.rejects(async () => {
+        for await (const _ of one.map('x', [1]));
+      }, lost);
+    } finally {
+      close();
+    }
+  });
+
+test('a connection that breaks while nobody asks for the next entry', async () => {
+  const line = JSON.stringify({ index: 0, id: null, outcome: 'ok', status: 200, result: 1, stdout: '' });
+  const { client: one, close } = await server((socket) => {
+    socket.write(`HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n${line}\n`);
+    setTimeout(() => socket.destroy(), 50);
+  });
+  try {
+    await assert.rejects(async () => {
+      for await (const entry of one.map('x', [1, 2, 3], { requestJobs: 3 })) {
+        assert.equal(entry.result, 1);
+        await new Promise((resolve) => setTimeout(resolve, 200)); // an error that nobody handles ends Node
+      }
+    }, lost);
+  } finally {
+    close();
+  }
+});
+
+test('a service that cannot work says so', async () => {
+  assert.equal((await answers([503, { status: 'draining' }]).client.health()).status, 'draining');
+  assert.equal(await answers([503, { status: 'unavailable' }]).client.alive(), false);
+});
+
+test('nobody who listens', async () => {
+  await assert.rejects(new pyexec.Client('http://127.0.0.1:9').health(), lost);
+});
+
+test('an answer that is not of the service is shown', async () => {
+  for (const status of [200, 503]) {
+    const { client: one } = answers([status, '<html>proxy</html>']);
+    const strange = (error) =>
+      error instanceof pyexec.UnexpectedAnswer && error.status === status && /<html>proxy/.test(error.message);
+    await assert.rejects(one.run('x'), strange);
+    await assert.rejects(one.stream('x').answer(), pyexec.PyexecError);
+  }
+});
