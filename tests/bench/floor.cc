@@ -101,7 +101,7 @@ void forks(MemoryForm memory, const Job& job, double seconds, std::size_t proces
     int pair[2];
     if (::socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == -1) die("socketpair");
     if (::fork() == 0) {
-      const Interpreter interpreter(Locking::by_kernel, memory);
+      const Interpreter interpreter(Locking::by_kernel, {"", ""}, memory);
       if (memory == MemoryForm::image && interpreter.image().refused_step != nullptr)
         die(interpreter.image().refused_step);
       silence();
@@ -138,7 +138,7 @@ int main(int argc, char** argv) {
   answers = ::fdopen(::dup(STDOUT_FILENO), "w");
   if (argc == 4 && std::strcmp(argv[1], "inline") == 0) {
     const Job job = job_of(argv[2]);
-    const Interpreter interpreter(Locking::by_kernel, MemoryForm::pages);
+    const Interpreter interpreter(Locking::by_kernel, {"", ""}, MemoryForm::pages);
     silence();
     const auto runs = static_cast<std::uint64_t>(std::atol(argv[3]));
     if (const pid_t pid = ::fork(); pid != 0) return ::waitpid(pid, nullptr, 0) == pid ? 0 : 1;

@@ -23,7 +23,8 @@ DOCUMENTS = sorted(path for path in FILES if path.suffix == ".md")
 @dataclass
 class Block:
     """A fenced block. Info words after the language: a file name (the text is that file), `answer` (what the block before
-    prints), `unordered` (of an answer: its lines may come in any order), `keys` (needs a service with API keys)."""
+    prints), `unordered` (of an answer: its lines may come in any order), `keys` (needs a service with API keys), `tools` (needs
+    a service whose scripts of `tools/` are endpoints)."""
 
     document: Path
     line: int

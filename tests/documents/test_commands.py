@@ -32,9 +32,13 @@ NOT_RUN = {
     "tests/load/load.py": "tests/cloudrun/test_documents.py runs it",
     "tests/load/capacity.py": "tests/cloudrun/test_documents.py runs it",
     "tests/fuzz/run.sh": "builds with clang, and runs for minutes",
+    "claude": "a client, with a configuration of its own",
 }
 COMMANDS = {"sh"}  # languages of blocks that are typed into a shell
 PROGRAMS = {"python": ["/usr/bin/python3", "-B"], "js": ["node"]}  # those that a file is run with
+SERVICES = {  # words of blocks: what the service is given
+    "keys": ("keys_file", "keys.txt"), "tools": ("tools_dir", "tools"), "packages": ("packages_dir", "packages"),
+}
 VARYING = r'"\w+_ms": |"\w+_bytes": |"size": |;?dur='  # what stands before a number that no run repeats
 
 
@@ -80,9 +84,10 @@ class Reader:
         self.folder, self.services, self.open = folder, {"": service}, contextlib.ExitStack()
 
     def service_for(self, block):
-        which = "keys" if "keys" in block.words else ""
+        which = next((word for word in block.words if word in SERVICES), "")
         if which not in self.services:
-            self.services[which] = self.open.enter_context(Service(keys_file=self.folder / "keys.txt"))
+            knob, path = SERVICES[which]
+            self.services[which] = self.open.enter_context(Service(**{knob: self.folder / path}))
         return self.services[which]
 
     def run(self, command, block):
@@ -103,7 +108,11 @@ class Reader:
             if is_answered and block.language in PROGRAMS:
                 service = self.service_for(block)
                 text = text.replace("localhost:8080", f"{service.host}:{service.port}")
-            (self.folder / block.file_name).write_text(text)
+            path = self.folder / block.file_name
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+            if block.file_name.startswith("tools/"):
+                self.services.pop("tools", None)  # the next one reads this file, too
             if is_answered and block.language in PROGRAMS:
                 return self.run([*PROGRAMS[block.language], block.file_name], block)
         return None
@@ -120,7 +129,7 @@ def test_commands_do_what_is_shown(document, service):
     missing = sorted(program for program in programs_of(blocks) if shutil.which(program) is None)
     if missing:
         pytest.skip(f"{', '.join(missing)} not installed; python_env/packages/install_packages.sh test installs them")
-    with tempfile.TemporaryDirectory(prefix="pyexec-documents-") as folder:
+    with tempfile.TemporaryDirectory(prefix="pyexec-documents-", dir="/var/tmp") as folder:
         os.chmod(folder, 0o755)  # the server reads keys.txt as another user
         reader = Reader(Path(folder), service)
         with reader.open:

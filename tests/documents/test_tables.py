@@ -24,7 +24,7 @@ def named(cell):
 
 def test_fields_are_the_services(described):
     schemas = described["components"]["schemas"]
-    fields = {**schemas["BatchDefaults"]["properties"], "at": schemas["Cell"]["properties"]["at"]}
+    fields = {**schemas["Job"]["properties"], **schemas["BatchDefaults"]["properties"], "at": schemas["Cell"]["properties"]["at"]}
     fields["idle_s"] = schemas["SessionRequest"]["properties"]["idle_s"]
     assert [row[:2] for row in table_of(API, "field")] == [[f"`{name}`", one["x-pyexec-values"]] for name, one in fields.items()]
 
@@ -38,8 +38,7 @@ def test_the_readme_names_all_fields(described):
     text = (ROOT / "README.md").read_text()
     listed = named(re.search(r"(`script` is required, or .*?)\. The header", text, re.S)[1])
     schemas = described["components"]["schemas"]
-    batch_only = {"id", "defaults", "progress_ms"}
-    assert set(listed) == set(schemas["BatchDefaults"]["properties"]) - batch_only
+    assert set(listed) == set(schemas["Job"]["properties"])
 
 
 def test_events_are_the_services(described):

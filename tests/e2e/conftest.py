@@ -1,6 +1,8 @@
 import json
 import os
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,14 @@ from api_keys import keys  # noqa: E402, F401: a fixture
 from levels import at, programs, shm  # noqa: E402, F401: fixtures
 from logged import logged  # noqa: E402, F401: a fixture
 from service import TIMEOUT_MS, Service  # noqa: E402
+
+
+def pytest_configure(config):
+    """Each run has a directory of its own: pytest closes the one that all runs share to other users when a run begins, and
+    servers of another one read files there."""
+    if config.option.basetemp is None:
+        config.option.basetemp = tempfile.mkdtemp(prefix="pyexec-pytest-")
+        config.add_cleanup(lambda: shutil.rmtree(config.option.basetemp, ignore_errors=True))
 
 
 def pytest_collection_modifyitems(items):

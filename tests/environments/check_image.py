@@ -16,6 +16,7 @@ import statistics
 import subprocess
 import sys
 import time
+import types
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,6 +60,9 @@ SCRIPTS = {
     "pandas time zones": "import pandas as pd\nok = str(pd.Timestamp('2020-07-01', tz='UTC').tz_convert('America/New_York').tz) == 'America/New_York'",
     "pandas CSV": "import pandas as pd, io\nd = pd.DataFrame({'a': [1, 2]}); ok = pd.read_csv(io.StringIO(d.to_csv(index=False))).equals(d)",
     "pandas HTML": "import pandas as pd, io\nd = pd.DataFrame({'a': [1, 2]}); ok = pd.read_html(io.StringIO(d.to_html(index=False)))[0].equals(d)",
+    "pandas Excel": "import pandas as pd, io\nb = io.BytesIO(); d = pd.DataFrame({'a': [1, 2]}); d.to_excel(b, index=False); b.seek(0); ok = pd.read_excel(b).equals(d)",
+    "pandas Markdown": "import pandas as pd\nok = '|   a |' in pd.DataFrame({'a': [1, 2]}).to_markdown()",
+    "tqdm": "from tqdm import tqdm\nok = list(tqdm(range(3))) == [0, 1, 2]",
     "pandas XML": "import pandas as pd, io\nd = pd.DataFrame({'a': [1, 2]}); ok = pd.read_xml(io.StringIO(d.to_xml(index=False))).equals(d)",
     "pandas JSON": "import pandas as pd, io\nd = pd.DataFrame({'a': [1, 2]}); ok = pd.read_json(io.StringIO(d.to_json())).equals(d)",
     "pandas pickle": "import pandas as pd, io\nb = io.BytesIO(); d = pd.DataFrame({'a': [1, 2]}); d.to_pickle(b, compression=None); b.seek(0); ok = pd.read_pickle(b, compression=None).equals(d)",
@@ -240,6 +244,33 @@ def check_stop(image):
         expect(inspect(name, ".State.ExitCode") == 0, "exit code not 0 after a job")
 
 
+def check_packages(image):
+    """The image that with_packages.py describes: with packages of its own, by one line of pip."""
+    for arguments in ((), ("--user", "1000:1000")):
+        with container(f"{image}-packages", *arguments):
+            until("an answer", answers)
+            status, answer = execute("import sys\nhad = 'greet' in sys.modules\nimport greet\ndef main(): return [had, greet.HELLO]")
+            expect((status, answer.get("result")) == (200, [True, "hello"]), f"{arguments}: {answer}")
+            listed = {one["name"]: one["version"] for one in request("GET", "/packages")[1]["packages"]}
+            expect(listed.get("greet") == "1.2" and "openpyxl" in listed, f"{arguments}: {listed}")
+
+
+def check_first_plot(image):
+    """The three steps of docs/playground.md, in a real browser."""
+    sys.path.insert(0, str(ROOT / "tests" / "e2e" / "support"))
+    from browser import Page, browser
+    begun = time.time()
+    with container(image), browser() as driver:
+        until("an answer", answers)
+        page = Page(driver, types.SimpleNamespace(host="127.0.0.1", port=PORT))
+        page.choose("02_plot")
+        page.run()
+        page.wait("document.querySelector('img.picture')?.naturalWidth > 100")
+        seconds = time.time() - begun
+        expect(page.refusals() == [], f"the console says: {page.refusals()}")
+    print(f"docker run, the start of a browser, and the first plot in it: {seconds:.1f} s", flush=True)
+
+
 # --- how long it takes to start ---
 
 
@@ -269,7 +300,8 @@ def measure_start(image, starts):
         + f"; a container that does nothing, from its start to its end {statistics.median(nothing) * 1000:.0f}", flush=True)
 
 
-CHECKS = (check_size, check_contents, check_labels, check_libraries, check_first_process, check_health, check_stop)
+CHECKS = (check_size, check_contents, check_labels, check_libraries, check_first_process, check_health, check_stop, check_packages,
+          check_first_plot)
 
 
 def main():

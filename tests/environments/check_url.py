@@ -154,6 +154,22 @@ def run_template(service, has_scratch):
         ask(service, "DELETE", f"/templates/{name}", 204, 404)
 
 
+def run_tools(service):
+    """One more example: a script that calls functions of its caller's, in threads and in an event loop."""
+    code = ("from concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor(2) as pool:\n"
+            "    doubled = list(pool.map(double, range(3)))\ndoubled + [double(5)]")
+    awaits = "import asyncio\nawait asyncio.gather(*[double(n) for n in range(3)], double(5))"
+    for style, text in (("sync", code), ("async", awaits)):
+        answer = ask(service, "POST", "/execute", 200, code=text, tools=["double"], tools_style=style)
+        for _ in range(4):
+            if "continue" not in answer:
+                break
+            results = [{"id": call["id"], "result": 2 * call["args"][0]} for call in answer["calls"]]
+            answer = ask(service, "POST", "/execute/continue", 200, **{"continue": answer["continue"], "results": results})
+        if answer.get("result") != [0, 2, 4, 10]:
+            raise ValueError(f"a script with {style} tools says {answer}")
+
+
 def run_session(service, keeps_states):
     """One more example: a session, an endless cell, an earlier state."""
     session = "/sessions/" + ask(service, "POST", "/sessions", 201, code="x = 1")["session"]
@@ -266,6 +282,7 @@ def main():
             run_example("session", lambda: run_session(service, keeps_states), 421, report)
             has_scratch = isolation["features"]["scratch"]
             run_example("template", lambda: run_template(service, has_scratch), 412, report)
+            run_example("tool", lambda: run_tools(service), 421, report)
             run_attacks(service, target, paths, report)
         finally:
             own_victim.kill()

@@ -113,6 +113,8 @@ JSON
   local started=$SECONDS
   docker build --network host --build-arg "VERSION=$("$root/dev" version)" --build-arg "PACKAGES=${PYEXEC_PACKAGES:-current}" -t pyexec "$root" >"$work/build.log" 2>&1 ||
     { tail -40 "$work/build.log" >&2; return 1; }
+  python3 "$root/tests/environments/with_packages.py" pyexec "$work/packages"
+  docker build --network host -t pyexec-packages "$work/packages" >"$work/build.log" 2>&1 || { tail -40 "$work/build.log" >&2; return 1; }
   say "built in $((SECONDS - started)) s"
   end_dockerd
   unshare --net sleep infinity &

@@ -55,8 +55,14 @@ end_process() {  # of ours, by its id: asked first
 # shellcheck source-path=SCRIPTDIR source=engine.sh
 . "$root/tests/environments/engine.sh"
 
+declare -A running=()  # what is checked beside others: the name, by the process
+
 clean_up() {
   set +e
+  for pid in "${!running[@]}"; do  # its children are the service, what attacks aim at, and the check
+    pkill -TERM -P "$pid"
+    end_process "$pid"
+  done
   end_process "$server"
   end_process "$victim"
   stop_engine
@@ -70,7 +76,20 @@ trap 'exit 130' INT TERM HUP
 
 # --- one environment ---
 
-free_port() { python3 -c 'import socket; print(socket.create_server(("127.0.0.1", 0)).getsockname()[1])'; }
+# Each environment has ports of its own to try, below those that clients get: the one beside it has many.
+free_port() {  # name
+  python3 - "$(grep -n "^$1 " <<<"$environments" | cut -d: -f1)" <<'PYTHON'
+import contextlib
+import socket
+import sys
+
+first = 20000 + 100 * int(sys.argv[1])
+for port in range(first, first + 100):
+    with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+        print(port)
+        break
+PYTHON
+}
 answers() { "${there[@]}" python3 -c 'import sys, urllib.request as u; u.urlopen(sys.argv[1], timeout=2)' "$1" >/dev/null 2>&1; }
 alive() {
   if [ -n "$server" ]; then kill -0 "$server" 2>/dev/null
@@ -83,7 +102,7 @@ wait_until_it_serves() {  # name, URL
   until answers "$2/healthz"; do
     if ! alive "$1" || [ $SECONDS -gt $deadline ]; then
       say "$1: does not serve; its log:"
-      if [ -n "$server" ]; then cat "$work/server.log" >&2; else docker logs "$1" >&2; fi
+      if [ -n "$server" ]; then cat "$work/$1.log" >&2; else docker logs "$1" >&2; fi
       return 1
     fi
     sleep 0.2
@@ -94,9 +113,7 @@ start_native() {  # name, port, arguments of setpriv
   # shellcheck disable=SC2206  # words
   local as=(env -i PATH=/usr/bin:/bin setpriv $3)
   [ -n "$3" ] || as=(env -i PATH=/usr/bin:/bin)
-  install -m 0755 -D -t "$work/bin" "$BUILD_DIR/pyexec-server" "$BUILD_DIR/pyexec-worker"
-  chmod 0755 "$work/bin"
-  "${as[@]}" env "${knobs[@]}" PYEXEC_PORT="$2" "$work/bin/pyexec-server" >"$work/server.log" 2>&1 &
+  "${as[@]}" env "${knobs[@]}" PYEXEC_PORT="$2" "$work/bin/pyexec-server" >"$work/$name.log" 2>&1 &
   server=$!
   # What attacks aim at belongs to the server's own user: nothing but the jail protects it.
   "${as[@]}" env SECRET="$secret" sleep 3600 &
@@ -110,8 +127,8 @@ start_container() {  # name, port, runtime, arguments of docker run
   if [ "$arguments" = PRIVILEGED ]; then arguments=$(privileged_arguments); fi
   for knob in "${knobs[@]}"; do variables+=(--env "$knob"); done
   # shellcheck disable=SC2086  # words
-  docker run --detach --name "$1" --runtime "$3" "${reached[@]}" "${variables[@]}" $arguments pyexec >"$work/run.log" 2>&1 ||
-    { cat "$work/run.log" >&2; return 1; }
+  docker run --detach --name "$1" --runtime "$3" "${reached[@]}" "${variables[@]}" $arguments pyexec >"$work/$1.log" 2>&1 ||
+    { cat "$work/$1.log" >&2; return 1; }
 }
 
 plant_targets() {  # in a container
@@ -128,7 +145,7 @@ plant_targets() {  # in a container
 check() {  # name; prints its row
   local name=$1 where least arguments port url expected remark=
   where=$(field "$name" 2) least=$(field "$name" 3) arguments=$(field "$name" 4)
-  port=$(free_port) secret=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
+  port=$(free_port "$name") secret=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
   url=http://127.0.0.1:$port expected=$least there=()
   if [ "$where" != native ]; then there=(nsenter --target "$network" --net); fi
   if [ "$name" = image ]; then check_image; return; fi
@@ -166,7 +183,21 @@ PYTHON
 }
 
 check_image() {
-  "${there[@]}" env DOCKER_HOST="unix://$work/docker.sock" python3 "$root/tests/environments/check_image.py" pyexec
+  "${there[@]}" env DOCKER_HOST="unix://$work/docker.sock" /usr/bin/python3 -B "$root/tests/environments/check_image.py" pyexec
+}
+
+check_and_stop() {  # name
+  local status=0
+  check "$1" || status=1
+  stop "$1"
+  return $status
+}
+
+wait_for_one() {
+  local pid status=0
+  wait -n -p pid "${!running[@]}" || status=$?
+  [ $status = 0 ] || failed+=("${running[$pid]}")
+  unset "running[$pid]"
 }
 
 stop() {  # name
@@ -188,6 +219,12 @@ work=$(mktemp -d)
 chmod 0711 "$work"  # the other user runs a program in it
 
 for name in "${names[@]}"; do
+  [ "$(field "$name" 2)" = native ] || continue
+  install -m 0755 -D -t "$work/bin" "$BUILD_DIR/pyexec-server" "$BUILD_DIR/pyexec-worker"
+  chmod 0755 "$work/bin"
+  break
+done
+for name in "${names[@]}"; do
   if [ "$(field "$name" 2)" != native ]; then
     start_engine
     break
@@ -195,10 +232,17 @@ for name in "${names[@]}"; do
 done
 printf '%-22s%6s%10s%9s%9s%11s%9s\n' environment level expected attacks blocked succeeded seeds
 failed=()
+# Two at a time: much of it is waiting. The image by itself: its start is timed.
 for name in "${names[@]}"; do
-  check "$name" || failed+=("$name")
-  stop "$name"
+  if [ "$name" = image ]; then
+    check_and_stop image || failed+=(image)
+    continue
+  fi
+  [ ${#running[@]} -lt 2 ] || wait_for_one
+  (trap - EXIT INT TERM HUP; check_and_stop "$name") &
+  running[$!]=$name
 done
+while [ ${#running[@]} -gt 0 ]; do wait_for_one; done
 if [ ${#failed[@]} -gt 0 ]; then
   say "failed: ${failed[*]}"
   exit 1

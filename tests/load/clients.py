@@ -1,4 +1,4 @@
-"""The clients: pyexec-load for single requests, pyexec-batch for files of jobs; both run in the background."""
+"""The clients: pyexec-load for single requests, the command `batch` for files of jobs; both run in the background."""
 
 import contextlib
 import json
@@ -10,6 +10,7 @@ import time
 from instance import BUILD, HERE
 
 SCRIPTS = HERE.parent / "bench/scripts"
+BATCH = ("/usr/bin/python3", "-B", HERE.parents[1] / "client/python/pyexec.py", "batch")
 BATCH_SCRIPT = "def main(n): return n * n"
 END_SECONDS = 90
 
@@ -74,14 +75,14 @@ def lost(said):
 
 
 class Batch:
-    """pyexec-batch, fed with jobs until `end`."""
+    """The command `batch`, fed with jobs until `end`."""
 
     def __init__(self, port, directory, window=100):
         self.output = directory / f"batch-{time.monotonic_ns()}.ndjson"
         self.output.touch()
         self.errors = self.output.with_suffix(".txt").open("w+")
         self.process = subprocess.Popen(
-            [BUILD / "pyexec-batch", "--url", f"http://127.0.0.1:{port}", "--output", self.output, "--window", str(window), "-",
+            [*BATCH, "--url", f"http://127.0.0.1:{port}", "--output", self.output, "--window", str(window), "-",
              "--retry-seconds", str(END_SECONDS)], env=clean(os.environ), stdin=subprocess.PIPE, stderr=self.errors,
             text=True, start_new_session=True)
         self.sent, self.ending = 0, threading.Event()

@@ -7,8 +7,8 @@ import subprocess
 import threading
 import time
 
-from clients import BATCH_SCRIPT, clean, script
-from instance import BUILD, HERE
+from clients import BATCH, BATCH_SCRIPT, clean, script
+from instance import HERE
 
 # kind: what pyexec-load posts and expects, and its share of the CPU time
 SCRIPTS = HERE / "scripts"
@@ -50,7 +50,7 @@ def batch(port, directory):
     lines = [{"defaults": True, "script": BATCH_SCRIPT}] + [{"id": n, "args": [n]} for n in range(BATCH_JOBS)]
     jobs, answers = directory / "jobs.ndjson", directory / "answers.ndjson"
     jobs.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    done = subprocess.run([BUILD / "pyexec-batch", "--url", f"http://127.0.0.1:{port}", "--quiet", "-o", answers, jobs],
+    done = subprocess.run([*BATCH, "--url", f"http://127.0.0.1:{port}", "--quiet", "-o", answers, jobs],
                           env=clean({}), timeout=120, capture_output=True, start_new_session=True)
     found = {line["id"]: line.get("result") for line in map(json.loads, answers.read_text().splitlines())}
     return done.returncode == 0 and found == {n: n * n for n in range(BATCH_JOBS)}

@@ -43,7 +43,7 @@ def test_a_library_that_finds_no_room_is_a_memory_limit(service):
     [
         ("import seaborn\ndef main(): pass", "There is no module 'seaborn' here"),
         ("def main():\n    import sklearn.linear_model", "There is no module 'sklearn' here"),
-        ("import pandas as pd\ndef main(): return pd.DataFrame({'a': [1]}).to_excel('x.xlsx')", "There is no module 'openpyxl' here"),
+        ("import pandas as pd\ndef main(): return pd.DataFrame({'a': [1]}).to_xarray()", "There is no module 'xarray' here"),
         ("import requests\ndef main(): return requests.get('http://example.com')", "no network"),
         ("import urllib.request as u\ndef main(): return u.urlopen('http://127.0.0.1:1')", "no network"),
         ("import pandas as pd\ndef main(): return pd.read_csv('https://example.com/a.csv')", "no network"),
@@ -66,10 +66,10 @@ def test_other_errors_have_no_such_line(service, script):
 
 
 def test_the_page_lists_what_there_is(service):
-    page = service.request("GET", "/").raw.decode()
-    for name in ("numpy", "pandas", "matplotlib", "requests", "openpyxl"):
+    page = service.request("GET", "/about").raw.decode()
+    for name in ("numpy", "pandas", "matplotlib", "requests", "openpyxl", "tabulate", "tqdm"):
         assert f"<code>{name}</code>" in page
-    assert service.execute("import numpy, pandas, matplotlib, requests, PIL, dateutil\ndef main(): return 1").outcome == "ok"
+    assert service.execute("import numpy, pandas, matplotlib, requests, openpyxl, tabulate, tqdm, PIL, dateutil\ndef main(): return 1").outcome == "ok"
 
 
 @pytest.mark.parametrize("script", ["def main(): return {'x': [float('nan')]}", "import numpy as np\ndef main(): return np.array([1, np.inf])"])

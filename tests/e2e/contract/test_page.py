@@ -40,7 +40,7 @@ class Text(HTMLParser):
 
 @pytest.fixture(scope="module")
 def page(service):
-    answer = service.request("GET", "/")
+    answer = service.request("GET", "/about")
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
     assert answer.headers["Content-Security-Policy"] == "default-src 'none'; style-src 'unsafe-inline'"
     return answer.raw.decode()
@@ -98,7 +98,7 @@ def test_the_page_shows_the_address_that_it_was_reached_at(service):
     }
     for (host, scheme), address in shown.items():
         headers = {"Host": host, **({"X-Forwarded-Proto": scheme} if scheme else {})}
-        answer = service.request("GET", "/", headers=headers)
+        answer = service.request("GET", "/about", headers=headers)
         assert answer.headers["Cache-Control"] == "no-store"
         assert addresses_in(answer.raw.decode()) == [address] * 4
 
@@ -109,7 +109,7 @@ NOT_HTTP = ["user@host", "@version@", '"><script>alert(1)</script>', "two words"
 
 @pytest.mark.parametrize("host", HOSTILE)
 def test_a_hostile_host_is_not_on_the_page(service, host):
-    page = service.request("GET", "/", headers={"Host": host}).raw.decode()
+    page = service.request("GET", "/about", headers={"Host": host}).raw.decode()
     assert addresses_in(page) == [f"http://localhost:{service.port}"] * 4
     assert not host or host not in page
 
@@ -117,7 +117,7 @@ def test_a_hostile_host_is_not_on_the_page(service, host):
 @pytest.mark.parametrize("host", NOT_HTTP)
 def test_a_host_that_http_does_not_allow_is_refused(service, host):
     connection = service.connect()
-    connection.request("GET", "/", headers={"Host": host.encode()})
+    connection.request("GET", "/about", headers={"Host": host.encode()})
     answer = connection.getresponse()
     assert answer.status == 400 and host.encode() not in answer.read()
     connection.close()
@@ -125,13 +125,13 @@ def test_a_host_that_http_does_not_allow_is_refused(service, host):
 
 @pytest.mark.parametrize("scheme", ["HTTPS", "https, http", "javascript", '"><script>alert(1)</script>'])
 def test_a_hostile_scheme_is_not_on_the_page(service, scheme):
-    page = service.request("GET", "/", headers={"Host": "a.example", "X-Forwarded-Proto": scheme}).raw.decode()
+    page = service.request("GET", "/about", headers={"Host": "a.example", "X-Forwarded-Proto": scheme}).raw.decode()
     assert addresses_in(page) == ["http://a.example"] * 4
 
 
 def test_without_a_host_the_page_names_the_port(service):
     with socket.create_connection((service.host, service.port)) as connection:
-        connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        connection.sendall(b"GET /about HTTP/1.0\r\n\r\n")
         page = connection.makefile("rb").read().decode()
     assert addresses_in(page) == [f"http://localhost:{service.port}"] * 4
 

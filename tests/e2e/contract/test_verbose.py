@@ -206,7 +206,7 @@ import os, struct
 def entry(*texts):
     return b"".join(struct.pack("<I", len(text)) + text for text in texts)
 def report(files):
-    sections = [(2, b"\\x01"), (3, b"1"), (5, bytes(24)), (11, b""), (8, files)]
+    sections = [(2, b"\\x01"), (3, b"1"), (5, bytes(24)), (11, b""), (8, files), (18, b"")]
     body = b"".join(struct.pack("<BI", tag, len(data)) + data for tag, data in sections)
     return b"PYX1" + struct.pack("<HHI", 3, 0, len(body)) + body
 def main():
@@ -249,7 +249,7 @@ def test_every_answer_of_a_job_tells_its_times_and_every_answer_its_id(service):
 FORGE_TEXT = """
 import os, struct
 def main():
-    sections = [(2, b"\\x03"), (3, b"\\x01" * (9 << 20)), (5, bytes(24)), (11, b""), (8, b"")]
+    sections = [(2, b"\\x03"), (3, b"\\x01" * (9 << 20)), (5, bytes(24)), (11, b""), (8, b""), (18, b"")]
     body = b"".join(struct.pack("<BI", tag, len(data)) + data for tag, data in sections)
     frame = b"PYX1" + struct.pack("<HHI", 3, 0, len(body)) + body
     while frame:

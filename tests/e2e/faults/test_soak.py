@@ -1,4 +1,6 @@
-"""10,000 jobs in a row, a tenth of them hostile: every request gets one answer, nothing is left behind."""
+"""2,000 jobs in a row, or SOAK_JOBS (10000 before a release), a tenth of them hostile: every request gets one answer,
+nothing is left behind. What is left is counted exactly: what one job in a hundred leaves would show twenty times.
+"""
 
 import collections
 import concurrent.futures
@@ -10,7 +12,7 @@ import subprocess
 from processes import descendants_of, jailer_pid
 from service import BUILD
 
-JOBS = 10_000
+JOBS = int(os.environ.get("SOAK_JOBS", 2_000))
 CLIENTS = 8
 
 BENIGN = [
@@ -90,7 +92,7 @@ def run_share(service, numbers):
 PRIVATE = ["unshare", "--mount", "--ipc", "sh", "-c", 'mount -t tmpfs tmpfs /dev/shm && exec "$@"', "sh"]
 
 
-def test_ten_thousand_jobs_leave_everything_as_it_was(start):
+def test_many_jobs_leave_everything_as_it_was(start):
     service = start(command=[*PRIVATE, BUILD / "pyexec-server"], timeout_ms=2000, memory_mb=256)
     assert os.listdir(f"/proc/{service.process.pid}/root/dev/shm") == []
     with concurrent.futures.ThreadPoolExecutor(CLIENTS) as executor:

@@ -1,5 +1,6 @@
-"""10,000 jobs, each of which leaves a secret of its own wherever it can, and looks for everybody else's wherever it
-can: none is ever found. The same looking finds them all where there is no jail."""
+"""2,000 jobs, or CANARY_JOBS (10000 before a release), each of which leaves a secret of its own wherever it can, and
+looks for everybody else's wherever it can: none is ever found. The same looking finds them all where there is no jail.
+"""
 
 import concurrent.futures
 import json
@@ -13,7 +14,7 @@ import pytest
 
 from service import Service
 
-JOBS = int(os.environ.get("CANARY_JOBS", 10_000))
+JOBS = int(os.environ.get("CANARY_JOBS", 2_000))
 CLIENTS = 4
 PYTHON = "/usr/bin/python3"
 SOURCE = (Path(__file__).parents[1] / "support/canary_job.py").read_text()
@@ -66,7 +67,7 @@ def run_share(service, numbers):
     return len(numbers)
 
 
-LEVELS = {"strongest": (4, JOBS), "level2": (2, JOBS // 10), "level1": (1, JOBS // 10)}
+LEVELS = {"strongest": (4, JOBS), "level2": (2, JOBS // 4), "level1": (1, JOBS // 4)}
 
 
 @pytest.mark.parametrize("max_level, jobs", LEVELS.values(), ids=LEVELS)

@@ -14,8 +14,9 @@ import pytest
 from jailed_attack import JAILED
 from processes import descendants_of
 from levels import can_have, can_have_level_4, programs, shm, start_kind  # noqa: F401
-from kept import MOST_JOBS, RETURNS, SLOTS, SOME, Jails, check_kept
+from kept import RETURNS, SLOTS, SOME, Jails, check_kept
 
+USED = int(os.environ.get("KEPT_JOBS", 50))  # jobs of each jail; 250 before a release, of the 1,000 that there may be
 PROBER = (Path(__file__).parents[1] / "support/prober_job.py").read_text()
 ATTACKS = sorted((Path(__file__).parents[2] / "attacks").glob("*.py"))
 PLAIN = "import os\ndef main():\n    os.listdir('/etc'), os.listdir('/tmp'), os.stat('/usr/lib/os-release')\n    return open('/etc/ld.so.cache', 'rb').read(1) and 42"
@@ -122,7 +123,7 @@ def test_a_jail_that_is_touched_is_thrown_away(service, name):
     assert jails.lost() == {reason: 1}
 
 
-@pytest.mark.parametrize("jobs", [1, MOST_JOBS // 4])
+@pytest.mark.parametrize("jobs", [1, USED])
 def test_a_job_cannot_tell_a_used_jail_from_a_new_one(service, in_new_jails, jobs):
     jails = Jails(service)
     for _ in range(SLOTS):

@@ -168,7 +168,7 @@ FEW = Path(__file__).parents[1] / "support/small_users.py"
 def test_jobs_at_the_same_time_have_uids_of_their_own_where_there_are_few(programs, keep_jails):
     """The worker that was made first is taken last: after so many jobs that every uid was given more than once."""
     command = [sys.executable, "-B", FEW, "60", programs / "pyexec-server"]
-    with Service(command=command, max_level=2, pool=4, running=4, keep_jails=keep_jails) as service:
+    with Service(command=command, max_level=2, pool=4, running=4, parked=4, keep_jails=keep_jails) as service:
         assert service.health()["isolation"]["jail"] == "a uid for each job, and Landlock"
         uids = set()
         for _ in range(60 if keep_jails == "off" else 300):
@@ -181,5 +181,6 @@ def test_jobs_at_the_same_time_have_uids_of_their_own_where_there_are_few(progra
 
 def test_fewer_uids_than_jobs_are_refused(programs):
     command = [sys.executable, "-B", FEW, "30", programs / "pyexec-server"]
-    with pytest.raises(RuntimeError, match="PYEXEC_POOL=4 and PYEXEC_RUNNING=4 take 16 uids for jobs, and this user namespace leaves 12"):
-        Service(command=command, max_level=2, pool=4, running=4).stop()
+    sizes = "PYEXEC_POOL=4, PYEXEC_RUNNING=4 and PYEXEC_PARKED=4 take 20 uids for jobs"
+    with pytest.raises(RuntimeError, match=f"{sizes}, and this user namespace leaves 12"):
+        Service(command=command, max_level=2, pool=4, running=4, parked=4).stop()

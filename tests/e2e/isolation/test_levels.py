@@ -66,6 +66,12 @@ def main():
     assert result_of(at, script) == [[0, 1, 4, 9, 16, 25, 36, 49], "text", ["b"], "/tmp", True]
 
 
+def test_types_of_files_are_known(at):
+    # From /etc/mime.types: Python's own table has no workbooks. A file that is seen and not to be read would be an error.
+    script = "import mimetypes\ndef main(): return mimetypes.guess_type('sales.xlsx')"
+    assert result_of(at, script) == ["application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", None]
+
+
 def test_tmp_itself_takes_files_where_it_is_the_jobs_own(at):
     own = result_of(at, "import tempfile\ndef main(): return tempfile.gettempdir()") == "/tmp"
     assert own == has_processes(at)

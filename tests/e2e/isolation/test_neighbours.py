@@ -13,27 +13,6 @@ from request_parts import result_of
 SLEEPS = "import time\ndef main():\n    time.sleep({seconds})\n    return 'done'\n"
 
 
-# Two services on one host
-
-
-@pytest.mark.parametrize("level", [2, 1])
-def test_two_services_keep_their_jobs_apart(programs, shm, level):
-    """At level 2 the end of a job means that nobody has its uid: of this service's own."""
-    knobs = {"timeout_ms": 30000, "pool": 4}
-    with start_kind(f"root-{level}", programs, shm, **knobs) as one, start_kind(
-        f"root-{level}", programs, shm, **knobs
-    ) as other, concurrent.futures.ThreadPoolExecutor(8) as executor:
-        assert one.level == other.level == level
-        long = [executor.submit(result_of, one, SLEEPS.format(seconds=2)) for _ in range(4)]
-        one.wait_until(lambda: one.health()["pool"]["running"] == 4)
-        short = [executor.submit(result_of, other, "def main(): return 1") for _ in range(60)]
-        assert [job.result() for job in short] == [1] * 60
-        assert [job.result() for job in long] == ["done"] * 4
-        for service in (one, other):
-            pool = service.health()["pool"]
-            assert (pool["zygote_starts"], pool["worker_failures"]) == (1, 0)
-
-
 # Memory of a slot
 
 

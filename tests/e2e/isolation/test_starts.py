@@ -3,6 +3,8 @@
 import json
 import os
 import resource
+import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -106,3 +108,18 @@ def test_a_shortage_that_passes_costs_no_level(short_of_memory):
     out, error = process.communicate()
     assert process.returncode == 0, error
     assert json.loads(out)["level"] >= 3
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="makes a namespace of processes")
+def test_what_a_service_binds_while_it_starts_is_its_own():
+    # As in two containers with the host's network: the process ids are the same.
+    alone = ["unshare", "--pid", "--fork", "--mount-proc", BUILD / "pyexec-server"]
+    knobs = {"PYEXEC_PORT": "0", "PYEXEC_LOG": "text", "PYEXEC_POOL": "1"}
+    with socket.socket(socket.AF_UNIX) as taken:
+        taken.bind("\0pyexec-selftest-1")
+        with subprocess.Popen(alone, env=os.environ | knobs, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+            first = process.stdout.readline()
+            for child in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
+                os.kill(int(child), signal.SIGTERM)
+            process.communicate(timeout=60)
+    assert "listening" in first, first

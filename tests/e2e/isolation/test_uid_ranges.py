@@ -4,9 +4,12 @@ These tests count the host's services, or take uids that any of them may get: no
 so they run alone (tests/CMakeLists.txt).
 """
 
+import concurrent.futures
 import os
 import signal
 import subprocess
+
+import pytest
 
 from levels import start_kind
 from request_parts import result_of
@@ -43,6 +46,27 @@ def test_a_service_whose_range_of_uids_is_lost_ends_and_the_next_one_has_it(prog
         with start_kind("root-2", programs, shm) as heir:
             assert result_of(heir, "def main(): return 1") == 1
         service.wait_until(lambda: service.process.poll() is not None or service.health()["status"] != "healthy")
+
+
+SLEEPS = "import time\ndef main():\n    time.sleep({seconds})\n    return 'done'\n"
+
+
+@pytest.mark.parametrize("level", [2, 1])
+def test_two_services_keep_their_jobs_apart(programs, shm, level):
+    """At level 2 the end of a job means that nobody has its uid: of this service's own."""
+    knobs = {"timeout_ms": 30000, "pool": 4}
+    with start_kind(f"root-{level}", programs, shm, **knobs) as one, start_kind(
+        f"root-{level}", programs, shm, **knobs
+    ) as other, concurrent.futures.ThreadPoolExecutor(8) as executor:
+        assert one.level == other.level == level
+        long = [executor.submit(result_of, one, SLEEPS.format(seconds=2)) for _ in range(4)]
+        one.wait_until(lambda: one.health()["pool"]["running"] == 4)
+        short = [executor.submit(result_of, other, "def main(): return 1") for _ in range(60)]
+        assert [job.result() for job in short] == [1] * 60
+        assert [job.result() for job in long] == ["done"] * 4
+        for service in (one, other):
+            pool = service.health()["pool"]
+            assert (pool["zygote_starts"], pool["worker_failures"]) == (1, 0)
 
 
 FIRST_UID, RANGE, OF_JOBS = 0x70000000, 65538, 2  # sandbox/layers/uid_range.cc, sandbox/plan/plan.h

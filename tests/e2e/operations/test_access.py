@@ -179,3 +179,97 @@ def test_named_imports_are_refused(denier, script, is_refused):
         assert (answer.status, answer.outcome) == (400, "invalid_script") and "is not allowed" in answer.body["error"], answer
     else:
         assert "is not allowed" not in answer.raw.decode(), answer
+
+
+LIMITED = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
+
+
+def test_a_key_has_limits_of_its_own(start, keys):
+    keys.write_text(line("one", KEY, "timeout_ms=700", "memory_mb=300") + line("two", OTHER))
+    service = start(pool=2, keys_file=keys, timeout_ms=9000, memory_mb=800)
+    other = LIMITED | {"Authorization": f"Bearer {OTHER}"}
+
+    def limits(headers, **fields):
+        answer = service.request("POST", "/execute", json.dumps({"script": OK, "verbose": True, **fields}), headers)
+        return answer.body.get("limits", answer.body.get("error"))
+
+    assert {"timeout_ms": 700, "memory_mb": 300}.items() <= limits(LIMITED).items()
+    assert {"timeout_ms": 9000, "memory_mb": 800}.items() <= limits(other).items()
+    assert limits(LIMITED, timeout_ms=600)["timeout_ms"] == 600
+    assert "'timeout_ms'" in limits(LIMITED, timeout_ms=701) and "'memory_mb'" in limits(LIMITED, memory_mb=301)
+    loop = json.dumps({"script": "def main():\n    while True: pass"})
+    assert service.request("POST", "/execute", loop, LIMITED).outcome == "time_limit"
+    lines = service.request("POST", "/execute/batch", loop, LIMITED | NDJSON)
+    assert json.loads(lines.raw)["outcome"] == "time_limit"
+    opened = service.request("POST", "/sessions", json.dumps({"code": "while True: pass"}), LIMITED)
+    assert opened.outcome == "time_limit" and "700 ms" in opened.body["error"]
+
+
+TAKES = "x = b'x' * (150 << 20)"
+
+
+def test_the_memory_of_a_key_is_less_without_being_asked_for(start, keys):
+    keys.write_text(line("one", KEY, "memory_mb=100") + line("two", OTHER))
+    service = start(pool=2, keys_file=keys, memory_mb=800)
+    script = json.dumps({"script": f"def main():\n    {TAKES}\n    return len(x)"})
+
+    def outcomes(headers):
+        def send(path, body, method="POST", **more):
+            return service.request(method, path, body, headers | more)
+
+        session = send("/sessions", "{}").body["session"]
+        template = send("/templates", json.dumps({"code": "y = 1"}), "PUT").body["template"]
+        return [
+            send("/execute", script).outcome, json.loads(send("/execute/batch", script, **NDJSON).raw)["outcome"],
+            send(f"/sessions/{session}/execute", json.dumps({"code": TAKES})).outcome,
+            send("/execute", json.dumps({"code": TAKES, "template": template})).outcome,
+            send("/queue/tasks", script, **{"X-CloudTasks-TaskName": f"t-{len(headers['Authorization'])}-{headers['Authorization'][-3:]}"}).body["outcome"],
+        ]
+
+    assert outcomes(LIMITED | {"Authorization": f"Bearer {OTHER}"}) == ["ok"] * 5
+    assert outcomes(LIMITED) == ["memory_limit"] * 5
+
+
+def test_a_key_has_a_number_of_sessions_of_its_own(start, keys):
+    keys.write_text(line("one", KEY, "sessions=1") + line("two", OTHER))
+    service = start(pool=1, keys_file=keys)
+    first = service.request("POST", "/sessions", "{}", LIMITED)
+    second = service.request("POST", "/sessions", "{}", LIMITED)
+    assert (first.status, second.status) == (201, 429) and "as there may be: 1" in second.body["error"]
+    assert service.request("POST", "/sessions", "{}", LIMITED | {"Authorization": f"Bearer {OTHER}"}).status == 201
+    assert service.request("DELETE", f"/sessions/{first.body['session']}", headers=LIMITED).status == 204
+    assert service.request("POST", "/sessions", "{}", LIMITED).status == 201
+
+
+@pytest.mark.parametrize("option", ["timeout_ms=0", "timeout_ms=x", "memory_mb=0", "memory_mb=1048577", "sessions=0", "sessions=1.5"])
+def test_limits_that_are_none_are_refused(keys, option):
+    keys.write_text(line("one", KEY, option))
+    assert f"{keys}:1: {option.partition('=')[0]} is not a whole number" in refuses_to_start(keys_file=keys)
+
+
+def test_metrics_tell_keys_apart(start, keys):
+    keys.write_text("".join(line(f"k{n}", f"secret-{n}") for n in range(103)))
+    service = start(pool=2, keys_file=keys)
+    for n in (0, 0, *range(103)):
+        assert execute(service, f"secret-{n}", "def main(): 1 / 0" if n == 1 else OK).status in (200, 422)
+    rows = [row for row in service.request("GET", "/metrics").raw.decode().splitlines() if row.startswith("pyexec_key_jobs_total")]
+    assert 'pyexec_key_jobs_total{key="k0",outcome="ok"} 3' in rows and 'pyexec_key_jobs_total{key="k1",outcome="exception"} 1' in rows
+    assert 'pyexec_key_jobs_total{key="other",outcome="ok"} 3' in rows and len(rows) == 101
+    assert not any("secret" in row for row in rows)
+
+
+def test_a_new_key_can_be_used(start, keys):
+    made = subprocess.run([BUILD / "pyexec-server", "--new-key", "ann"], capture_output=True, text=True, check=True).stdout
+    key, entry = (row.partition(": ")[2].strip() for row in made.splitlines())
+    keys.write_text(entry + " rate=100\n")
+    service = start(pool=1, keys_file=keys)
+    assert execute(service, key).status == 200 and execute(service, KEY).status == 401
+    assert entry.startswith("ann ") and key not in entry and len(key) == 64
+    again = subprocess.run([BUILD / "pyexec-server", "--new-key", "ann"], capture_output=True, text=True, check=True).stdout
+    assert again != made
+
+
+@pytest.mark.parametrize("name", ["", "a b", "x" * 65, "é"])
+def test_a_name_that_is_none_makes_no_key(name):
+    done = subprocess.run([BUILD / "pyexec-server", "--new-key", name], capture_output=True, text=True)
+    assert done.returncode != 0 and done.stdout == "" and "--new-key: the name is not" in done.stderr

@@ -95,6 +95,26 @@ def test_a_batch_is_one_line_and_a_live_answer_another(logged):
     assert (live["outcome"], live["httpRequest"]["status"]) == ("ok", 200) and live["phases_ms"]["run"] > 0
 
 
+def test_a_job_that_nobody_waits_for_has_a_line_of_its_own(logged):
+    service = logged(pool=1, timeout_ms=60000)
+    headers = {**JSON, "Prefer": "respond-async", "X-Request-Id": "r-1", "traceparent": f"00-{TRACE}-{SPAN}-01"}
+
+    def begin(script):
+        return json.loads(service.request("POST", "/execute", json.dumps({"script": script}), headers).raw)["job"]
+
+    job = begin(OK)
+    service.wait_until(lambda: len(service.lines) == 3)
+    ended = begin("import time\ndef main(): time.sleep(60)")
+    service.request("DELETE", f"/jobs/{ended}")
+    service.wait_until(lambda: len(service.lines) == 5)
+    accepted, run, _, cancelled = service.logged()
+    assert (accepted["outcome"], accepted["httpRequest"]["status"], accepted["job"]) == ("accepted", 202, job)
+    assert re.fullmatch(rf"job {job} 200 ok \d+\.\d ms", run["message"]) and "httpRequest" not in run
+    assert (run["severity"], run["outcome"], run["job"], run["request_id"]) == ("INFO", "ok", job, "r-1")
+    assert run["phases_ms"]["run"] > 0 and run["logging.googleapis.com/trace"] == accepted["logging.googleapis.com/trace"]
+    assert (cancelled["severity"], cancelled["outcome"], cancelled["job"]) == ("INFO", "cancelled", ended)
+
+
 def test_probes_are_left_out_while_they_are_answered(logged):
     service = logged(pool=1)
     for path in ("/health", "/healthz", "/metrics", "/openapi.json"):

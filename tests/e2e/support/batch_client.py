@@ -1,13 +1,14 @@
-"""Runs pyexec-batch."""
+"""Runs the command `batch` of the client."""
 
 import collections
 import json
 import os
 import subprocess
+from pathlib import Path
 
-from service import BUILD
-
-CLIENT = BUILD / "pyexec-batch"
+PYEXEC = Path(__file__).resolve().parents[3] / "client/python/pyexec.py"
+# CLIENT_PYTHON: another release of Python to run it with.
+CLIENT = (os.environ.get("CLIENT_PYTHON", "/usr/bin/python3"), "-B", str(PYEXEC))
 SQUARE = "def main(n):\n    return n * n"
 # How long a test waits for something that happens soon by itself.
 PATIENCE_SECONDS = 120
@@ -20,7 +21,7 @@ def environment(**variables):
 
 def start_client(url, *arguments, key="", **streams):
     return subprocess.Popen(
-        [CLIENT, *map(str, arguments)],
+        [*CLIENT, "batch", *map(str, arguments)],
         env=environment(PYEXEC_URL=url, **({"PYEXEC_KEY": key} if key else {})),
         **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **streams},
     )

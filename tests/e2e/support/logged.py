@@ -15,7 +15,7 @@ class Logged(Service):
 
     def __init__(self, **knobs):
         super().__init__(log="json", **knobs)
-        self.lines = [self.greeting]
+        self.lines = [self.greeting, *self.warnings]
         self.reader = threading.Thread(target=lambda: self.lines.extend(self.process.stdout))
         self.reader.start()
 

@@ -10,13 +10,13 @@ import jsonschema
 from jsonschema import Draft202012Validator
 
 # For these types only the status line and the header are checked.
-NO_JSON = ("text/plain", "text/html", "application/octet-stream")
+NO_JSON = ("text/plain", "text/html", "text/css", "text/javascript", "text/x-python", "image/svg+xml", "application/octet-stream")
 # Headers that a client refuses, or uses only in part, if they are there twice.
 ONCE = (
     "Access-Control-Allow-Origin", "Content-Encoding", "Content-Length", "Content-Type", "Pyexec-Outcome", "Retry-After",
     "X-Request-Id",
 )
-JOB_PATHS = ("/execute", "/queue/pubsub", "/queue/tasks")
+JOB_PATHS = {"/execute": "Job", "/execute/continue": "Continue", "/queue/pubsub": "QueuedJob", "/queue/tasks": "QueuedJob"}
 
 
 class Mismatch(AssertionError):
@@ -84,14 +84,14 @@ class Document:
             raise Mismatch(f"{where}: the document has no such status")
         response = self.resolved(response)
         self.check_headers(answer, response, where)
-        if method == "HEAD" or answer.status == 204:
+        if method == "HEAD" or answer.status == 204 or "content" not in response:
             return self.check_empty(answer, where, answer.status)
         self.check_body(answer, response, where)
 
     def item_of(self, path):
         paths = self.document["paths"]
         for pattern in paths if path not in paths else ():
-            parts = re.sub(r"\\{file\\}", ".+", re.sub(r"\\{(session|template)\\}", "[^/]+", re.escape(pattern)))
+            parts = re.sub(r"\\{file\\}", ".+", re.sub(r"\\{(session|template|tool|asset|job)\\}", "[^/]+", re.escape(pattern)))
             if "{" in pattern and re.fullmatch(parts, path):
                 return paths[pattern]
         return paths.get(path)
@@ -131,7 +131,7 @@ class Document:
         for piece in pieces_of(text, each):
             self.check_schema(piece, media["schema"], where)
             self.check_outcomes(piece, answer, where)
-        has_result = answer.status != 201 and "/files/" not in where and not where.startswith("PUT /templates -> 200")
+        has_result = answer.status not in (201, 202) and "/files/" not in where and not where.startswith("PUT /templates -> 200")
         if names_outcome and has_result:
             self.check_members(piece, answer.headers["Pyexec-Outcome"], where)
 
@@ -139,7 +139,7 @@ class Document:
         """Checks that a body has just the members its outcome has: others of the same status may differ."""
         row = next(row for row in self.document["x-pyexec-outcomes"] if row["name"] == outcome)
         sure, maybe = (set(re.findall(r"`(\w+)`", part)) for part in (row["body"].split("maybe") + [""])[:2])
-        there = {"result", "error", "stdout"} & body.keys()
+        there = {"result", "error", "stdout", "continue", "calls"} & body.keys()
         if not sure <= there <= sure | maybe:
             raise Mismatch(f"{where}: {outcome} with {sorted(there)}, not {row['body']}")
 
@@ -159,13 +159,14 @@ class Document:
 
     def check_accepted(self, method, target, body, answer):
         """Checks that the document allows a request that became a job."""
-        if method != "POST" or target.partition("?")[0] not in JOB_PATHS or answer.status not in (200, 422) or body is None:
+        schema = JOB_PATHS.get(target.partition("?")[0])
+        if method != "POST" or schema is None or answer.status not in (200, 202, 422) or body is None:
             return
         text = body.encode() if isinstance(body, str) else body
-        if isinstance(text, bytes):
+        if isinstance(text, bytes) and text.lstrip()[:1] in (b"{", b"["):  # else it is a form, or a script alone
             sent = parse_json(text)
             is_wrapped = isinstance(sent, dict) and "message" in sent
-            self.check_schema(sent, self.component("schemas", "PubSubPush" if is_wrapped else "Job"), "an accepted request")
+            self.check_schema(sent, self.component("schemas", "PubSubPush" if is_wrapped else schema), "an accepted request")
 
 
 def text_of(answer):

@@ -17,7 +17,7 @@ def frame(body, kind=3, magic=b"PYX1"):
     return magic + struct.pack("<HHI", kind, 0, len(body)) + body
 def report(kind, text, began=0, ended=0):
     times = struct.pack("<BIQQQ", 5, 24, began, ended, 0)
-    return frame(struct.pack("<BIB", 2, 1, kind) + struct.pack("<BI", 3, len(text)) + text + times + struct.pack("<BIBI", 11, 0, 8, 0))
+    return frame(struct.pack("<BIB", 2, 1, kind) + struct.pack("<BI", 3, len(text)) + text + times + struct.pack("<BIBIBI", 11, 0, 8, 0, 18, 0))
 """
 
 

@@ -70,8 +70,11 @@ class Service:
         self.process = subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
-        self.greeting = self.process.stdout.readline()
-        match = re.search(r"http://([\d.]+):(\d+)", self.greeting)
+        self.greeting, self.warnings, match = "", [], None
+        for self.greeting in self.process.stdout:
+            if match := re.search(r"listening on http://([\d.]+):(\d+)", self.greeting):
+                break
+            self.warnings.append(self.greeting)
         if not match:
             self.process.wait(STARTUP_SECONDS)
             raise RuntimeError(f"the server did not start: {self.process.stderr.read()}")

@@ -1,6 +1,7 @@
 """How many templates there may be, whose they are, how they end, and what happens if a process of theirs is lost."""
 
 import concurrent.futures
+import json
 import os
 import signal
 
@@ -200,14 +201,17 @@ def in_jail_of(pid, template):
 def test_kill_9_while_a_job_runs_is_one_honest_answer(start):
     service = start(pool=1, timeout_ms=20000)
     service.wait_full()
-    with Template(service, "import time\nx = 1") as template, concurrent.futures.ThreadPoolExecutor(1) as pool:
-        running = pool.submit(template.code, "time.sleep(15)")
-        service.wait_until(lambda: template.shown()["running"] == 1)
+    with Template(service, "import time\nx = 1") as template:
+        connection = service.connect()
+        body = {"template": template.name, "code": "print('runs', flush=True); time.sleep(15)"}
+        connection.request("POST", "/execute", json.dumps(body), {"Content-Type": "application/json", "Accept": "application/x-ndjson"})
+        events = connection.getresponse()
+        assert json.loads(events.readline()) == {"event": "stdout", "text": "runs\n"}
         first = next(pid for pid in descendants_of(service.process.pid) if in_jail_of(pid, template) and numbers_of(pid)[-1] == 2)
         os.kill(first, signal.SIGKILL)
-        answer = running.result()
-        assert (answer.status, answer.outcome) == (500, "internal")
-        assert answer.body["error"].startswith("the process of the template was lost: ")
+        error, end = (event for event in map(json.loads, events.read().splitlines()) if event["event"] != "ping")
+        assert (end["status"], end["outcome"]) == (500, "internal")
+        assert error["error"].startswith("the process of the template was lost: ")
         assert template.result("x") == 1
 
 

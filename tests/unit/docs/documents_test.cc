@@ -70,10 +70,12 @@ Names outcome_names() {
   return names;
 }
 
+// A line of a batch has no tools.
 Names fields_up_to(FieldOf last) {
   Names names;
   for (const JobField& field : kJobFields)
-    if (field.of <= last) names.emplace_back(field.name);
+    if (field.of <= last && (field.of != FieldOf::caller || last == FieldOf::caller))
+      names.emplace_back(field.name);
   return names;
 }
 
@@ -94,10 +96,10 @@ TEST_CASE("the page is filled in but for the address", "[documents]") {
 
 TEST_CASE("the document has the fields of jobs, lines and defaults", "[documents]") {
   const std::string schemas = "/components/schemas/";
-  CHECK(keys(at(schemas + "Job/properties")) == fields_up_to(FieldOf::job));
+  CHECK(keys(at(schemas + "Job/properties")) == fields_up_to(FieldOf::caller));
   CHECK(keys(at(schemas + "BatchLine/properties")) == fields_up_to(FieldOf::batch_line));
   CHECK(keys(at(schemas + "BatchDefaults/properties")) == fields_up_to(FieldOf::batch_header));
-  Names of_cell = fields_up_to(FieldOf::job), of_session;
+  Names of_cell = fields_up_to(FieldOf::caller), of_session;
   of_cell.emplace_back("at");
   for (const JobField& field : kJobFields)
     if (is_of_setup(field.name) || field.of == FieldOf::session || field.name == "template")

@@ -34,7 +34,7 @@ std::string report_body(ReportKind kind, const std::string& text) {
 }
 constexpr std::uint64_t kMostFiles = 3;
 std::optional<Untrusted<Report>> report_of(std::string_view body) {
-  return decode_report(body, kMostFiles);
+  return decode_report(body, {.files_count = kMostFiles, .displays_count = 1});
 }
 std::string setup_failed_body() {
   return body_of(encode_setup_failed(sandbox::fail(Step::scratch, EPERM, 1)));
@@ -47,7 +47,8 @@ std::string with_section_length(std::string body, std::size_t offset, std::uint3
 }
 
 bool any_decoder_takes(std::string_view body) {
-  return decode_job(body) || report_of(body) || decode_setup_failed(body) || decode_ready(body);
+  return decode_job(body) || report_of(body) || decode_setup_failed(body) || decode_ready(body) ||
+         decode_call(body) || decode_answer(body);
 }
 
 TEST_CASE("a job comes back as it was sent", "[frame]") {
@@ -108,6 +109,31 @@ TEST_CASE("a forked process's pid comes back as it was sent, and nothing else do
       CHECK_FALSE(decode_forked(body.substr(0, size)));
     CHECK_FALSE(decode_forked(body + "x"));
   }
+}
+
+TEST_CASE("calls and answers come back as they were sent", "[frame]") {
+  const ToolCalls calls = {7, 1, {{"search", R"({"q": 1})"}, {"price", "[]"}}};
+  const auto decoded = decode_call(body_of(encode_call(calls)));
+  REQUIRE(decoded);
+  CHECK(decoded->unchecked().first == 7);
+  CHECK(decoded->unchecked().may_follow == 1);
+  CHECK(decoded->unchecked().calls == calls.calls);
+  for (const ToolAnswer& answer : {ToolAnswer{7, 0, "[1]"}, ToolAnswer{8, 1, ""}})
+    CHECK(decode_answer(body_of(encode_answer(answer))) == answer);
+}
+
+TEST_CASE("no call, and more calls than may wait, are rejected", "[frame]") {
+  ToolCalls calls = {1, 0, {}};
+  CHECK_FALSE(decode_call(body_of(encode_call(calls))));
+  calls.calls.resize(kMostCallsAtOnce);
+  CHECK(decode_call(body_of(encode_call(calls))));
+  calls.calls.push_back({"one", "more"});
+  CHECK_FALSE(decode_call(body_of(encode_call(calls))));
+}
+
+TEST_CASE("what is neither an answer nor an error is rejected", "[frame]") {
+  CHECK_FALSE(decode_answer(body_of(encode_answer({1, 2, "x"}))));
+  CHECK_FALSE(decode_call(body_of(encode_call({1, 2, {{"f", "[]"}}}))));
 }
 
 TEST_CASE("an entry of a list that is longer than the list is rejected", "[frame]") {
@@ -244,7 +270,7 @@ TEST_CASE("exactly the known frame types are accepted", "[frame]") {
     frame[kTypeOffset] = static_cast<char>(type & 0xff);
     frame[kTypeOffset + 1] = static_cast<char>(type >> 8);
     const bool known = type >= static_cast<unsigned>(FrameType::ready) &&
-                       type <= static_cast<unsigned>(FrameType::forked);
+                       type <= static_cast<unsigned>(FrameType::answer);
     if (header_of(frame).has_value() != known) FAIL("type " << type);
   }
 }

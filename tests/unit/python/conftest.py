@@ -11,7 +11,7 @@ import pytest
 PYTHON_ENV = Path(__file__).parents[3] / "python_env/runtime"
 MODULES = (  # in the order of CMakeLists.txt
     "world", "tables", "conversions", "results", "script_module", "failures", "hints", "job_inputs", "leftovers", "own_calls", "uploads",
-    "returned_files", "denied_imports", "cells", "report_kinds", "sources", "templates", "sessions", "runner",
+    "returned_files", "new_files", "displays", "denied_imports", "cells", "report_kinds", "sources", "templates", "sessions", "tools", "endpoints", "runner",
 )
 VALUE, INVALID_SCRIPT, EXCEPTION, NOT_SERIALIZABLE, MEMORY_LIMIT, OUTPUT_LIMIT, EXITED, INVALID_ARGUMENTS = range(1, 9)
 RESULT_BYTES, ERROR_BYTES = 1 << 20, 1 << 16
@@ -33,7 +33,10 @@ for loaded in MODULES:
 
 @pytest.fixture
 def run(tmp_path):
-    """Calls runner.run in a child whose working directory is tmp_path, and returns what it returned."""
+    """Calls runner.run in a child whose working directory is tmp_path, and returns what it returned.
+
+    What it has shown is `run.displays` then.
+    """
 
     def in_child(source, inputs=None, options=None, result_bytes=RESULT_BYTES, error_bytes=ERROR_BYTES):
         read_end, write_end = os.pipe()
@@ -53,7 +56,7 @@ def run(tmp_path):
             data = pipe.read()
         os.waitpid(pid, 0)
         assert data, "run() raised"
-        kind, text, detail, files = pickle.loads(data)
+        kind, text, detail, files, in_child.displays = pickle.loads(data)
         assert type(text) is bytes and type(detail) is list and type(files) is list
         return kind, text.decode(), detail, files
 
