@@ -12,6 +12,7 @@ WORKDIR /src
 COPY python_env/packages/install_packages.sh python_env/packages/packages.txt python_env/packages/
 RUN python_env/packages/install_packages.sh build
 COPY CMakeLists.txt ./
+COPY client client
 COPY python_env/runtime python_env/runtime
 COPY python_env/selftest python_env/selftest
 COPY sandbox sandbox
@@ -26,14 +27,14 @@ ARG PACKAGES=current
 COPY python_env/packages python_env/runtime/plots.py /tmp/python_env/
 # Where neither mounts nor Landlock can be had, a job's root is chroot("/usr"). What a job looks for in / has to be
 # there then: the name /usr itself, a /tmp (empty, and nobody's to write), devices, and the files of /etc that a mounted
-# root has too: where the loader finds libraries, which libblas is chosen, the certificates that requests checks.
+# root has too: where the loader finds libraries, which libblas is chosen, the certificates that requests checks, the types of files.
 RUN /tmp/python_env/install_in_image.sh "${PACKAGES}" \
  && python3 -I -B /tmp/python_env/plots.py >/usr/share/pyexec/fonts.json && rm -rf /tmp/python_env \
  && ln -s . /usr/usr && ln -s python3 /usr/bin/python \
  && mkdir -p /usr/dev /usr/etc/ssl/certs && mkdir -m 0555 /usr/tmp \
  && mknod -m 0666 /usr/dev/null c 1 3 && mknod -m 0666 /usr/dev/zero c 1 5 && mknod -m 0666 /usr/dev/full c 1 7 \
  && mknod -m 0666 /usr/dev/random c 1 8 && mknod -m 0666 /usr/dev/urandom c 1 9 \
- && cp -a /etc/ld.so.cache /etc/alternatives /usr/etc/ && cp /etc/ssl/certs/ca-certificates.crt /usr/etc/ssl/certs/
+ && cp -a /etc/ld.so.cache /etc/mime.types /etc/alternatives /usr/etc/ && cp /etc/ssl/certs/ca-certificates.crt /usr/etc/ssl/certs/
 COPY --from=build /src/build/pyexec-server /src/build/pyexec-worker /usr/local/bin/
 COPY LICENSE /usr/share/doc/pyexec/
 ENV PYEXEC_ADDRESS=0.0.0.0
