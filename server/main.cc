@@ -178,7 +178,9 @@ awaitable<int> serve(Application& app, LauncherClient& launcher, Connections& co
   greet(app, acceptor);
 
   co_await stop.async_wait(kAsTuple);
-  co_await drain(drain_times(app.config), app.lifecycle, app.http, connections, acceptor);
+  const auto is_awaited = [&app] { return app.engine.tool_jobs.has_live(); };
+  co_await drain(drain_times(app.config), app.lifecycle, app.http, connections, acceptor,
+                 is_awaited);
   co_return 0;
 }
 

@@ -286,6 +286,13 @@ Response Router::too_busy(std::string_view target) {
                                                         : error_response(429, kWhy);
 }
 
+std::optional<Response> Router::refuse_late(std::string_view target) {
+  const Route* known = find_routes(target).any();
+  if (known == nullptr || known->of != RouteOf::jobs || known->path == "/execute/continue")
+    return std::nullopt;
+  return refused(api_, Refusal::stopping, "the service stops; try again");
+}
+
 Response Router::too_large(std::string_view target) {
   const Route* known = find_routes(target).any();
   const bool is_file = known != nullptr && known->path.ends_with("{file}");

@@ -13,6 +13,7 @@ class Router final : public RequestHandler {
   Response too_busy(std::string_view target) override;
   // An answer about a job names its outcome.
   Response too_large(std::string_view target) override;
+  std::optional<Response> refuse_late(std::string_view target) override;
 
  private:
   Api& api_;

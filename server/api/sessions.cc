@@ -124,7 +124,15 @@ awaitable<std::optional<Response>> open_session(Api& api, Exchange& exchange) {
   auto opening = sessions.open(*request, owner_of(exchange), output, exchange.cancellation());
   const auto opened = co_await std::move(opening);
   exchange.record().add_job(opened.outcome);
-  if (opened.session) co_return created(*opened.session, *request, *output);
+  if (opened.session) {
+    const auto end = [&sessions, id = opened.session->terms.id] {
+      sessions.end(id, SessionEnd::deleted);
+    };
+    if (exchange.is_client_gone()) end();  // nobody would know of it
+    Response response = created(*opened.session, *request, *output);
+    response.on_lost = end;
+    co_return response;
+  }
   if (opened.outcome.kind == OutcomeKind::busy) {
     api.metrics.count_refusal(Refusal::session_limit);
     co_return busy_response(opened.outcome.error);

@@ -61,10 +61,13 @@ awaitable<std::optional<Response>> resume(Api& api, Exchange& exchange,
   const bool goes_on = calls.unanswered() <= answers.size();
   if (goes_on && calls.take_place) {
     const Deadline patience = Clock::now() + std::chrono::milliseconds(job->request.timeout_ms);
-    calls.is_being_answered();
-    auto taking = calls.take_place(patience, exchange.cancellation());
+    Cancellation waiting;
+    const auto stop = [&waiting] { waiting.request(Cancellation::By::client); };
+    const auto tied = exchange.cancellation().listen(stop);
+    const PendingCalls::Answering answering(calls, stop);
+    auto taking = calls.take_place(patience, waiting);
     const bool has_place = co_await std::move(taking);
-    if (!has_place && !job->outcome)
+    if (!has_place && !calls.is_closed() && !job->outcome)
       co_return refused(api, Refusal::no_worker,
                         "too many jobs run for this one to go on; try again later");
   }
@@ -85,7 +88,8 @@ awaitable<void> gather(RunningJob& job) {
 
 awaitable<Response> attend(Api& api, Exchange& exchange, std::shared_ptr<RunningJob> job) {
   std::optional tied = end_together(exchange, job);
-  while (!job->outcome && !job->has_calls()) {
+  // Nobody would have the token: it may have left just now, so that the job is not ended yet.
+  while (!job->outcome && (!job->has_calls() || exchange.is_client_gone())) {
     co_await job->news.wait_until(Deadline::max());
     if (job->has_calls()) co_await gather(*job);  // it may have reported meanwhile
   }
@@ -106,6 +110,10 @@ awaitable<Response> attend(Api& api, Exchange& exchange, std::shared_ptr<Running
     const auto tell = [&] { return calls_response(token, calls, so_far, job->request); };
     const std::uint64_t bytes = size_of(calls) + so_far.standard.text().size();
     response = co_await api.offload.run(bytes, tell);
+    response.on_lost = [&api, job] {
+      job->cancellation.request(Cancellation::By::client);
+      api.engine.tool_jobs.end(job);
+    };
   }
   response.begun_ns = begun_ns;
   co_return response;
@@ -120,6 +128,8 @@ awaitable<std::optional<Response>> continue_job(Api& api, Exchange& exchange,
   if (!request) co_return refused(request.error());
   ToolJobs& jobs = api.engine.tool_jobs;
   const auto found = jobs.find(request->token, exchange.owner());
+  if (!found && found.error().kind == OutcomeKind::busy)
+    co_return refused(api, Refusal::no_worker, found.error().error);
   if (!found)
     co_return execute_error(found.error().kind, outcome_status(found.error().kind),
                             found.error().error);

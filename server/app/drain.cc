@@ -18,7 +18,8 @@ awaitable<void> pause(std::chrono::milliseconds time) {
 }  // namespace
 
 awaitable<void> drain(const DrainTimes& times, Lifecycle& lifecycle, HttpServer& server,
-                      Connections& connections, net::ip::tcp::acceptor& acceptor) {
+                      Connections& connections, net::ip::tcp::acceptor& acceptor,
+                      std::function<bool()> is_awaited) {
   using State = Lifecycle::State;
   lifecycle.advance(State::leaving);
   connections.keep_none();
@@ -32,15 +33,18 @@ awaitable<void> drain(const DrainTimes& times, Lifecycle& lifecycle, HttpServer&
     connections.end_idle();
   }
   error_code ignored;
-  acceptor.close(ignored);
+  connections.let_in_late();
+  if (!is_awaited()) acceptor.close(ignored);
 
   co_await connections.wait_fewer_than(1, Clock::now() + kIdleGrace);
   connections.end_idle();
   co_await connections.wait_fewer_than(1, std::min(end, Clock::now() + kIdleGrace));
   while (connections.open() > 0 && Clock::now() < end) {
-    connections.end_unbegun();
+    if (!is_awaited()) acceptor.close(ignored);
+    if (!acceptor.is_open()) connections.end_unbegun();
     co_await connections.wait_fewer_than(1, std::min(end, Clock::now() + kIdleGrace));
   }
+  acceptor.close(ignored);
   lifecycle.advance(State::over);
   for (Cancellation* job : std::set(server.requests)) job->request(Cancellation::By::service);
   co_await connections.wait_fewer_than(1, Clock::now() + kLastAnswers);

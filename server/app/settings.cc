@@ -27,7 +27,8 @@ JobCaps job_caps_of(const Config& config) {
           .denied_imports = config.deny_imports,
           .call_bytes = config.call_bytes,
           .calls = config.calls,
-          .call_wait_s = config.call_wait_s};
+          .call_wait_s = config.call_wait_s,
+          .calls_wait_s = std::max(config.call_wait_s, config.calls_wait_s)};
 }
 
 // Base64 and escapes make an answer larger than the job's limits.

@@ -76,6 +76,7 @@ struct Config {
   std::uint64_t parked;
   std::uint64_t parked_per_key;
   std::uint64_t call_wait_s;
+  std::uint64_t calls_wait_s;
   std::uint64_t call_bytes;
   std::uint64_t calls;
   std::uint64_t playground;  // 0 or 1

@@ -120,6 +120,8 @@ const std::vector<NumberKnob>& number_knobs() {
        "the same, of one API key or, without keys, of one client address"},
       {"--call-wait-s", "PYEXEC_CALL_WAIT_S", "s", &Config::call_wait_s, 300, 1, 86400,
        "time for the answer to a call of a tool; then the job is ended"},
+      {"--calls-wait-s", "PYEXEC_CALLS_WAIT_S", "s", &Config::calls_wait_s, 3600, 1, 864000,
+       "time that a job may wait for answers in all, at least that of one; then it is ended"},
       {"--call-bytes", "PYEXEC_CALL_BYTES", "bytes", &Config::call_bytes, 1 << 20, 64, 256 << 20,
        "arguments of all calls of a job that wait for an answer, and the answers of one request"},
       {"--calls", "PYEXEC_CALLS", "calls", &Config::calls, 10000, 1, 1000000000,

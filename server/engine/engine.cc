@@ -102,7 +102,8 @@ std::shared_ptr<JobOutput> output_for(const JobRequest& request, const JobCaps& 
   auto output = std::make_shared<JobOutput>(request.output_bytes);
   if (!request.tools.empty())
     output->calls = std::make_shared<PendingCalls>(
-        CallLimits{caps.call_bytes, caps.calls, std::chrono::seconds(caps.call_wait_s)},
+        CallLimits{caps.call_bytes, caps.calls, std::chrono::seconds(caps.call_wait_s),
+                   std::chrono::seconds(caps.calls_wait_s)},
         request.tools);
   return output;
 }

@@ -1,11 +1,15 @@
 #include "server/engine/tool_jobs.h"
 
+#include <algorithm>
+
 #include "server/job/validate_report.h"
 
 namespace pyexec {
 namespace {
 
 constexpr std::size_t kTokenBytes = 24;
+constexpr const char* kBeingAnswered =
+    "another request brings answers to these calls, and waits until the job may go on";
 constexpr const char* kUsed = "this token was used: the answer to it had the next one";
 
 }  // namespace
@@ -72,7 +76,7 @@ boost::system::result<ToolJobs::Group*, Outcome> ToolJobs::find(const std::strin
                                                                 const std::string& owner) {
   const auto group = groups_.find(token);
   if (group != groups_.end() && group->second.job->request.owner == owner) {
-    if (group->second.is_being_answered) return failed(OutcomeKind::gone, kUsed);
+    if (group->second.is_being_answered) return failed(OutcomeKind::busy, kBeingAnswered);
     return &group->second;
   }
   const Gone* gone = gone_.find(token);
@@ -107,6 +111,12 @@ void ToolJobs::end(const std::shared_ptr<RunningJob>& job) {
   for (const auto& [token, group] : groups_)
     if (group.job == job) tokens.push_back(token);
   for (const std::string& token : tokens) forget(token, "the job has ended");
+}
+
+bool ToolJobs::has_live() const {
+  return std::any_of(jobs_.begin(), jobs_.end(), [](const auto& job) {
+    return job->caller == RunningJob::Caller::reads_events;
+  });
 }
 
 void ToolJobs::drain() {

@@ -47,8 +47,8 @@ class ToolJobs {
   // Returns the token.
   std::string park(const std::shared_ptr<RunningJob>& job, const std::vector<ToolCall>& calls);
   // Returns the group, or the outcome that says why there is none: not_found (nobody's, or somebody
-  // else's), gone (it was used, or has expired), misdirected (of another instance). Valid until
-  // `use`, or the group's end.
+  // else's), gone (it was used, or has expired), busy (another request is about to use it),
+  // misdirected (of another instance). Valid until `use`, or the group's end.
   boost::system::result<Group*, Outcome> find(const std::string& token, const std::string& owner);
   // The answers were not taken: the token stays as it was.
   void put_back(const std::string& token);
@@ -57,6 +57,8 @@ class ToolJobs {
   // The job's outcome was told, or nobody is there to hear it.
   void end(const std::shared_ptr<RunningJob>& job);
 
+  // Whether there are jobs whose callers read events, and answer calls by other requests.
+  bool has_live() const;
   // Ends the jobs that wait: the service stops.
   void drain();
   struct Count {

@@ -9,7 +9,7 @@ namespace {
 constexpr std::chrono::milliseconds kBetweenLooks{250};
 
 // Works even if earlier data from the client is still unread.
-bool is_gone(int socket) {
+bool has_left(int socket) {
   tcp_info info = {};
   socklen_t size = sizeof info;
   if (::getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) == 0)
@@ -35,11 +35,15 @@ void ClientWatch::stop() {
   look_.reset();
 }
 
+bool ClientWatch::is_gone() const {
+  return has_left(socket_.native_handle());
+}
+
 void ClientWatch::look_later(std::shared_ptr<Look> look) {
   look->timer.expires_after(kBetweenLooks);
   look->timer.async_wait([this, look](error_code error) {
     if (error || look->cancellation == nullptr) return;  // this object may be gone
-    if (is_gone(socket_.native_handle()))
+    if (is_gone())
       look->cancellation->request(Cancellation::By::client);
     else
       look_later(look);

@@ -21,6 +21,8 @@ class ClientWatch {
   // cancellation once the client has gone.
   void start(Cancellation& cancellation);
   void stop();
+  // Looks now.
+  bool is_gone() const;
 
  private:
   // Can outlive the watch, until Asio has released it.

@@ -32,6 +32,8 @@ class Exchange {
   // Requested when the client has gone or the service stops. A client's leaving is noticed within a
   // second once its body has been read.
   virtual Cancellation& cancellation() = 0;
+  // Looks at once, for an answer that makes sense only if it is heard.
+  virtual bool is_client_gone() = 0;
 
   // Reads all of the body, decompressed; it lives as long as the exchange. Returns nullopt on
   // failure: `refusal` is then the answer, or nullopt if the client has gone.

@@ -119,6 +119,7 @@ awaitable<bool> HttpExchange::finish(std::optional<Response> response, After aft
   if (response && has_begun_) break_off();  // something failed in the middle
   if (response) hold_anyway(response->body.size());
   if (response && response->outcome) record_.outcome = response->outcome;
+  if (is_broken_ && response && response->on_lost) response->on_lost();
   if (is_broken_ || (!response && !has_begun_)) co_return false;
   if (!response) {
     const bool is_whole = body_is_read();
@@ -147,6 +148,7 @@ awaitable<bool> HttpExchange::finish(std::optional<Response> response, After aft
   const net::const_buffer bytes = is_head ? net::const_buffer() : net::buffer(body);
   record_.status = start.status;
   const bool is_sent = co_await send(net::buffer(text), bytes);
+  if (!is_sent && response->on_lost) response->on_lost();
   if (response->begun_ns && !is_head)
     server_.metrics.observe(RequestPhase::reply, record_.phases[RequestPhase::reply] =
                                                      sandbox::monotonic_ns() - *response->begun_ns);

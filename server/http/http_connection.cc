@@ -16,11 +16,6 @@ constexpr std::size_t kFirstReadBytes = 8 << 10;
 // its limits covers them. A header within its limit fits in here.
 constexpr std::size_t kBufferBytes = 64 << 10;
 
-net::ip::address address_of(const tcp::socket& socket) {
-  error_code ignored;
-  return socket.remote_endpoint(ignored).address();
-}
-
 std::uint16_t port_of(const tcp::socket& socket) {
   error_code ignored;
   return socket.local_endpoint(ignored).port();
@@ -30,15 +25,13 @@ std::uint16_t port_of(const tcp::socket& socket) {
 
 class HttpConnection {
  public:
-  HttpConnection(tcp::socket socket, HttpServer& server, Connections& connections)
+  HttpConnection(tcp::socket socket, const net::ip::address& client, HttpServer& server,
+                 Connections& connections)
       : connection_{boost::beast::tcp_stream(std::move(socket)),
-                    boost::beast::flat_buffer(kBufferBytes),
-                    {},
-                    0,
-                    nullptr},
+                    boost::beast::flat_buffer(kBufferBytes), client, 0, nullptr},
         server_(server),
-        connections_(connections) {
-    connection_.client = address_of(connection_.stream.socket());
+        connections_(connections),
+        is_late_(connections.is_late()) {
     connection_.port = port_of(connection_.stream.socket());
     seat_.emplace(server.seats, client_subject(connection_.client), [this] { close(); });
     connection_.seat = &*seat_;
@@ -144,6 +137,9 @@ class HttpConnection {
 
   awaitable<std::optional<Response>> answer(HttpExchange& exchange) {
     try {
+      if (is_late_)
+        if (auto refusal = server_.handler->refuse_late(exchange.head().target()))
+          co_return refusal;
       co_return co_await server_.handler->answer(exchange);
     } catch (const std::exception& error) {
       server_.log.warn(std::string("a request failed: ") + error.what());
@@ -155,6 +151,7 @@ class HttpConnection {
   std::optional<Seats::Seat> seat_;
   HttpServer& server_;
   Connections& connections_;
+  const bool is_late_;
   bool idle_ = false, has_head_ = false, has_served_ = false;
 };
 
@@ -189,13 +186,17 @@ awaitable<void> Connections::wait_fewer_than(std::size_t count, Deadline deadlin
 namespace {
 
 awaitable<void> run(std::unique_ptr<HttpConnection> connection) {
-  co_await connection->run();
+  if (connection) co_await connection->run();
 }
 
 }  // namespace
 
 awaitable<void> serve_connection(tcp::socket socket, HttpServer& server, Connections& connections) {
-  return run(std::make_unique<HttpConnection>(std::move(socket), server, connections));
+  // Once reset, it has no address, so that whatever it has sent is of nobody.
+  error_code error;
+  const auto client = socket.remote_endpoint(error).address();
+  if (error) return run(nullptr);
+  return run(std::make_unique<HttpConnection>(std::move(socket), client, server, connections));
 }
 
 }  // namespace pyexec

@@ -18,6 +18,9 @@ class Connections {
   // From now on each connection closes after its next answer.
   void keep_none() { keeps_ = false; }
   bool keeps() const { return keeps_; }
+  // Those accepted from now on may only help what runs already to its end.
+  void let_in_late() { is_late_ = true; }
+  bool is_late() const { return is_late_; }
   // Closes the idle connections: nothing has arrived since their last answer. From now on each one
   // is closed as soon as it is idle.
   void end_idle();
@@ -35,7 +38,7 @@ class Connections {
   void remove(HttpConnection& connection);
 
   std::set<HttpConnection*> open_;
-  bool keeps_ = true, closes_idle_ = false;
+  bool keeps_ = true, closes_idle_ = false, is_late_ = false;
   std::set<net::steady_timer*> waiting_;
 };
 

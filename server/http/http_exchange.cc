@@ -195,6 +195,12 @@ awaitable<std::optional<std::string_view>> HttpExchange::whole_body(BodyOf of) {
   co_return std::nullopt;
 }
 
+bool HttpExchange::is_client_gone() {
+  if (!cancellation_.requested() && watch_.is_gone())
+    cancellation_.request(Cancellation::By::client);
+  return cancellation_.requested(Cancellation::By::client);
+}
+
 void HttpExchange::stop_reading() {
   is_reading_stopped_ = true;
   connection_.stream.cancel();

@@ -37,6 +37,7 @@ class HttpExchange final : public Exchange, private UnreadAnswers::Answer {
   net::ip::address client() const override { return connection_.client; }
   std::uint16_t port() const override { return connection_.port; }
   Cancellation& cancellation() override { return cancellation_; }
+  bool is_client_gone() override;
   using Exchange::whole_body;
   awaitable<std::optional<std::string_view>> whole_body(BodyOf of) override;
   std::optional<Response> refusal() override { return std::exchange(refusal_, std::nullopt); }

@@ -29,6 +29,8 @@ class RequestHandler {
   // Return the answer to a request to `target` whose body finds no room now, or exceeds the limit.
   virtual Response too_busy(std::string_view target) = 0;
   virtual Response too_large(std::string_view target) = 0;
+  // The same for one that has come while the service stops; nullopt if a running job needs it.
+  virtual std::optional<Response> refuse_late(std::string_view target) = 0;
 };
 
 inline Metrics::Client client_of(const Cancellation& cancellation) {

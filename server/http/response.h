@@ -1,6 +1,7 @@
 // An answer before it becomes HTTP.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,6 +23,8 @@ struct Response {
   Headers headers = {};
   std::string_view content_type = "application/json";
   std::optional<OutcomeKind> outcome = {};  // only of /execute's answers
+  // Called if it cannot be sent: what it names is then known to nobody.
+  std::function<void()> on_lost = {};
   // Start of its creation, in ns of CLOCK_MONOTONIC; set if the time until it is sent is measured.
   std::optional<std::uint64_t> begun_ns = {};
 };

@@ -70,6 +70,27 @@ void PendingCalls::close() {
   on_wait = nullptr;
   take_place = nullptr;
   turn();  // the clock goes on, if the job does
+  if (on_end_) on_end_();
+}
+
+Deadline PendingCalls::patience() const {
+  const Deadline in_all = waiting_since_ + (limits_.wait_in_all - waited_);
+  if (is_being_answered_) return in_all;
+  return std::min(last_turn_ + limits_.wait + kSlack, in_all);
+}
+
+PendingCalls::Answering::Answering(PendingCalls& calls, std::function<void()> on_end)
+    : calls_(calls) {
+  calls.is_being_answered_ = true;
+  calls.on_end_ = std::move(on_end);
+  calls.turn();
+}
+
+PendingCalls::Answering::~Answering() {
+  calls_.is_being_answered_ = false;
+  calls_.on_end_ = nullptr;
+  calls_.last_turn_ = Clock::now();
+  calls_.turn();
 }
 
 Clock::duration PendingCalls::waited() const {
@@ -95,6 +116,9 @@ void PendingCalls::answer(const std::vector<ToolAnswer>& answers) {
 }
 
 void PendingCalls::lose_patience() {
+  if (waited() >= limits_.wait_in_all)
+    return give_up("the calls of tools took more than " +
+                   std::to_string(limits_.wait_in_all.count()) + " s in all (PYEXEC_CALLS_WAIT_S)");
   give_up("calls of tools were not answered within " + std::to_string(limits_.wait.count()) +
           " s (PYEXEC_CALL_WAIT_S)");
 }

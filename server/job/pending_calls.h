@@ -25,7 +25,8 @@ namespace pyexec {
 struct CallLimits {
   std::uint64_t call_bytes;  // of the arguments of a job's calls that wait, and of their answers
   std::uint64_t calls;       // of one job
-  std::chrono::seconds wait = std::chrono::hours(24);  // for answers
+  std::chrono::seconds wait = std::chrono::hours(24);         // for answers
+  std::chrono::seconds wait_in_all = std::chrono::hours(24);  // of one job
 };
 
 struct ToolCall {
@@ -57,10 +58,22 @@ class PendingCalls {
   std::function<void()> on_turn;  // `is_waiting`, or `problem`, has changed
   bool is_waiting() const { return !unanswered_.empty(); }
   // When a job that waits has waited for too long, whoever has or has not been told of its calls.
-  Deadline patience() const { return last_turn_ + limits_.wait + kSlack; }
+  Deadline patience() const;
   void lose_patience();
-  // An answer has come, and waits until the job may go on.
-  void is_being_answered() { last_turn_ = Clock::now(); }
+  // While this lives, an answer has come, and waits until the job may go on. on_end: the job has
+  // ended meanwhile. One at a time.
+  class Answering {
+   public:
+    Answering(PendingCalls& calls, std::function<void()> on_end);
+    ~Answering();
+    Answering(const Answering&) = delete;
+    Answering& operator=(const Answering&) = delete;
+
+   private:
+    PendingCalls& calls_;
+  };
+  // The worker's last word was heard.
+  bool is_closed() const { return is_closed_; }
   // For how long it has waited in all.
   Clock::duration waited() const;
   std::uint64_t waited_ns() const {
@@ -97,7 +110,8 @@ class PendingCalls {
   Following following_ = Following::none;
   Clock::duration waited_ = {};
   Deadline waiting_since_ = {}, last_turn_ = {};  // of the last calls or answers
-  bool is_closed_ = false;
+  bool is_closed_ = false, is_being_answered_ = false;
+  std::function<void()> on_end_;  // for who answers
   std::optional<std::string> problem_;
 };
 

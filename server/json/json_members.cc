@@ -56,6 +56,7 @@ std::optional<JsonMembers> JsonMembers::of(std::string_view text) {
   JsonMembers out;
   for (std::size_t at = 1; at < text.size() && text[at] == '"';) {
     const std::size_t name_end = end_of_string(text, at);
+    if (out.members_.size() == kMost) return std::nullopt;
     auto name = text_of_json(text.substr(at, name_end - at));
     if (!name || name_end + kSeparator > text.size()) return std::nullopt;
     const std::size_t value = name_end + kSeparator, end = end_of_value(text, value);

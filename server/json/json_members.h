@@ -12,7 +12,10 @@ namespace pyexec {
 // Views into the text, which must outlive it.
 class JsonMembers {
  public:
-  // Returns nullopt if this is no object. text: JSON that `reserialise` has written.
+  // Each is some 50 bytes here, of 4 in the text.
+  static constexpr std::size_t kMost = 1000;
+  // Returns nullopt if this is no object, or has more members. text: JSON that `reserialise` has
+  // written.
   static std::optional<JsonMembers> of(std::string_view text);
   // No members.
   JsonMembers() = default;
@@ -22,7 +25,7 @@ class JsonMembers {
   bool has(std::string_view name) const { return !(*this)[name].empty(); }
   // The value if it is a string.
   std::optional<std::string> text(std::string_view name) const;
-  // The value if it is an object; else nothing has a value.
+  // The value if `of` takes it; else nothing has a value.
   JsonMembers object(std::string_view name) const;
 
   const std::vector<std::pair<std::string, std::string_view>>& all() const { return members_; }

@@ -35,7 +35,9 @@ boost::system::result<Arguments, BadRequest> parse_arguments(const Message& mess
                                                              const JobCaps& caps) {
   constexpr std::string_view kOfJob[] = {"code", "files", "timeout_ms"};
   ObjectWriter job;
-  const JsonMembers arguments = message.params.object("arguments");
+  const auto sent = JsonMembers::of(message.params["arguments"]);
+  if (message.params.has("arguments") && !sent) return BadRequest{400, "too many arguments"};
+  const JsonMembers arguments = sent.value_or(JsonMembers());
   for (const auto& [name, value] : arguments.all()) {
     if (name == "session") continue;
     if (std::find(std::begin(kOfJob), std::end(kOfJob), name) == std::end(kOfJob))
@@ -178,9 +180,10 @@ awaitable<std::optional<Response>> run_call(Api& api, Exchange& exchange, Call c
   ended_with.reset();
   exchange.record().add_job(*job->outcome);
   // Nobody knows of a session whose first answer was not heard, or has run nothing.
-  const bool is_lost = exchange.cancellation().requested(Cancellation::By::client) ||
-                       job->outcome->kind == OutcomeKind::busy;
-  if (call.is_new_session && is_lost) api.engine.sessions.end(call.session, SessionEnd::deleted);
+  const auto end_new_session = [&api, id = call.is_new_session ? call.session : ""] {
+    if (!id.empty()) api.engine.sessions.end(id, SessionEnd::deleted);
+  };
+  if (exchange.is_client_gone() || job->outcome->kind == OutcomeKind::busy) end_new_session();
   const std::uint64_t bytes = answer_bytes(*job->outcome, *output);
   const auto tell = [&] {
     return result_text(message, job_result(message, *job->outcome, *output, call.session));
@@ -189,13 +192,15 @@ awaitable<std::optional<Response>> run_call(Api& api, Exchange& exchange, Call c
   if (!streams) {
     Response response = {200, std::move(text)};
     response.outcome = job->outcome->kind;
+    response.on_lost = end_new_session;
     co_return response;
   }
   api.metrics.count_answer(job->outcome->kind, exchange.record().key,
                            client_of(exchange.cancellation()));
   exchange.hold_anyway(text.size());
   const std::string last = event(text);
-  co_await exchange.write(last);
+  const bool is_heard = co_await exchange.write(last);
+  if (!is_heard) end_new_session();
   co_return std::nullopt;
 }
 

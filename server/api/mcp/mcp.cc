@@ -94,10 +94,15 @@ awaitable<std::optional<Response>> answer_model(Api& api, Exchange& exchange,
                                        "PYEXEC_CORS_ORIGINS"});
   const auto body = co_await exchange.whole_body();
   if (!body) co_return exchange.refusal();
-  const auto read = [&] { return reserialise(*body, api.engine.caps.result_depth, "the body"); };
-  const auto text = co_await api.offload.run(body->size(), read);
-  if (!text) co_return mcp::error_response("", {400, mcp::code::kParse, text.error().message});
-  auto message = mcp::parse_message(*text, exchange.head());
+  std::string text;  // the message has views into it
+  const auto read = [&]() -> boost::system::result<Message, Response> {
+    auto checked = reserialise(*body, api.engine.caps.result_depth, "the body");
+    if (!checked)
+      return mcp::error_response("", {400, mcp::code::kParse, checked.error().message});
+    text = *std::move(checked);
+    return mcp::parse_message(text, exchange.head());
+  };
+  auto message = co_await api.offload.run(body->size(), read);
   if (!message) co_return message.error();
   if (message->id.empty()) co_return Response{202, ""};
   if (auto result = result_of(api, *message)) co_return mcp::result_response(*message, *result);

@@ -23,6 +23,10 @@ std::optional<std::string> decoded(std::string_view value) {
   return decode_base64(value);
 }
 
+std::string at_most() {
+  return " of at most " + std::to_string(JsonMembers::kMost) + " members";
+}
+
 Error mismatch(const std::string& what) {
   return {400, code::kHeaderMismatch, what};
 }
@@ -81,8 +85,8 @@ boost::system::result<Message, Response> parse_message(std::string_view text,
                                                        const Exchange::Head& head) {
   const auto members = JsonMembers::of(text);
   if (!members)
-    return error_response(
-        "", {400, code::kInvalidRequest, "the body has to be one JSON-RPC message, an object"});
+    return error_response("", {400, code::kInvalidRequest,
+                               "the body has to be one JSON-RPC message, an object" + at_most()});
   Message message;
   const std::string_view id = (*members)["id"];
   if (is_id(id)) message.id = id;
@@ -98,9 +102,11 @@ boost::system::result<Message, Response> parse_message(std::string_view text,
   if (!method)
     return error_response(message.id, {400, code::kInvalidRequest, "'method' has to be a string"});
   message.method = *method;
-  if (members->has("params") && !(*members)["params"].starts_with('{'))
-    return error_response(message.id, {400, code::kInvalidParams, "'params' has to be an object"});
-  message.params = members->object("params");
+  auto params = JsonMembers::of((*members)["params"]);
+  if (members->has("params") && !params)
+    return error_response(message.id, {400, code::kInvalidParams,
+                                       "'params' has to be an object" + at_most()});
+  if (params) message.params = *std::move(params);
   message.meta = message.params.object("_meta");
   message.era = era_of(message, head);
   if (message.era == Era::stateless && !message.id.empty())

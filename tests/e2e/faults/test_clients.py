@@ -2,7 +2,9 @@
 
 import gzip
 import json
+import os
 import resource
+import signal
 import socket
 import struct
 
@@ -11,7 +13,7 @@ import pytest
 from raw_http import raw, raw_request
 from request_parts import JSON, OK
 from service import Service
-from state import open_sockets, pool_of
+from state import Scrape, open_sockets, pool_of
 
 FOREVER = "import time\ndef main():\n    print('begun', flush=True)\n    time.sleep(1000)"
 BODY = json.dumps({"script": FOREVER}).encode()
@@ -178,3 +180,28 @@ def test_errors_have_one_shape(service):
         ("PUT", "/execute"), ("POST", "/execute", "x", JSON), ("POST", "/execute", "x"), ("POST", "/execute/batch", "x"), ("DELETE", "/health"))]
     for answer in map(json.loads, answers):
         assert list(answer) == ["error"] and isinstance(answer["error"], str) and answer["error"]
+
+
+def test_a_client_that_has_reset_before_it_is_accepted_runs_nothing(start):
+    """It has no address any more, so that it would be nobody's."""
+    service = start(pool=1)
+    body = json.dumps({"script": "def main(): return 1"}).encode()
+    request = b"POST /execute HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nPrefer: respond-async\r\n" \
+        b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
+    clients = [socket.create_connection((service.host, service.port), 30) for _ in range(2)]
+    service.wait_until(lambda: open_sockets(service) == 2)
+    os.kill(service.process.pid, signal.SIGSTOP)
+    try:
+        for _ in range(5):
+            client = socket.create_connection((service.host, service.port), 30)
+            client.sendall(request)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.close()
+    finally:
+        os.kill(service.process.pid, signal.SIGCONT)
+    for client in clients:
+        client.sendall(request)
+        assert client.recv(12) == b"HTTP/1.1 202"
+        client.close()
+    service.wait_until(lambda: Scrape(service)["pyexec_jobs_total", "ok"] >= 2)
+    assert Scrape(service)["pyexec_jobs_total", "accepted"] == 2

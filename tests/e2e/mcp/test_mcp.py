@@ -100,6 +100,15 @@ def test_what_is_no_message_is_refused(old, message, code, id):
     assert old.post(PING).body == {"jsonrpc": "2.0", "id": 7, "result": {}}
 
 
+MANY = {str(number): 0 for number in range(1001)}
+
+
+@pytest.mark.parametrize(("message", "code"), [({**MANY, **PING}, -32600), ({**PING, "params": MANY}, -32602)])
+def test_a_message_with_too_many_members_is_refused(old, message, code):
+    assert "1000 members" in error_of(old.post(message), 400, code)
+    assert old.post({**PING, "params": {**dict(list(MANY.items())[:900]), "deep": MANY}}).status == 200
+
+
 NO_JSON = {
     "nothing": "", "a beginning": "{", "half": "{\"jsonrpc\": \"2.0\"", "a word": "nothing", "not UTF-8": b"{\"a\": \"\xff\"}", "two": "{} {}",
     "NaN": "{\"a\": NaN}", "too deep": "[" * 100_000,

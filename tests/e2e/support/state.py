@@ -24,8 +24,9 @@ class Scrape:
         return tuple(self.samples[f"pyexec_{of}_phase_seconds_{what}", phase] for what in ("count", "sum"))
 
 
-def open_sockets(service):
-    """Returns the number of established connections of clients."""
+def open_sockets(service, *states):
+    """Returns the number of connections of clients that are established, or in other states of the kernel: 08 is one
+    that the client alone has closed."""
     wanted = f"{service.port:04X}"
     rows = [line.split() for line in open("/proc/net/tcp").read().splitlines()[1:]]
-    return sum(row[1].endswith(":" + wanted) and row[3] == "01" for row in rows)
+    return sum(row[1].endswith(":" + wanted) and row[3] in (states or ("01",)) for row in rows)

@@ -30,7 +30,8 @@ def test_one_of_many_who_answer_at_once_is_heard(service):
     token = park(service)
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda n: end(service, token, n), range(8)))
-    assert sorted(answer.status for answer in answers) == [200] + [410] * 7
+    statuses = sorted(answer.status for answer in answers)
+    assert statuses[0] == 200 and set(statuses[1:]) <= {410, 429}  # 429: it is not yet known who will be heard
     (heard,) = [n for n, answer in enumerate(answers) if answer.status == 200]
     assert answers[heard].body["result"] == heard
 

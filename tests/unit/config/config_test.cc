@@ -69,6 +69,7 @@ const std::map<std::string, std::uint64_t Config::*> kFields = {
     {"PYEXEC_PARKED", &Config::parked},
     {"PYEXEC_PARKED_PER_KEY", &Config::parked_per_key},
     {"PYEXEC_CALL_WAIT_S", &Config::call_wait_s},
+    {"PYEXEC_CALLS_WAIT_S", &Config::calls_wait_s},
     {"PYEXEC_CALL_BYTES", &Config::call_bytes},
     {"PYEXEC_CALLS", &Config::calls},
     {"PYEXEC_TEMPLATES", &Config::templates},

@@ -82,6 +82,31 @@ TEST_CASE("after its end a job waits for nothing", "[pending_calls]") {
   CHECK_FALSE(calls.has_news());
 }
 
+TEST_CASE("whoever answers hears of the end", "[pending_calls]") {
+  Calls calls;
+  int ends = 0;
+  CHECK(calls.call("search"));
+  {
+    const PendingCalls::Answering answering(calls, [&] { ++ends; });
+    CHECK_FALSE(calls.is_closed());
+    CHECK(calls.patience() > Clock::now() + std::chrono::hours(1));
+    calls.close();
+  }
+  CHECK(calls.is_closed());
+  calls.close();
+  CHECK(ends == 1);
+}
+
+TEST_CASE("a job has patience for an answer, and for all of them", "[pending_calls]") {
+  using std::chrono::seconds;
+  PendingCalls calls({.call_bytes = 100, .calls = 5, .wait = seconds(10), .wait_in_all = seconds(11)},
+                     {"search"});
+  const Deadline begun = Clock::now();
+  CHECK(calls.add({{1, "search", "{}"}}, 1, Following::none));
+  CHECK(calls.patience() >= begun + seconds(11));  // not 12, which the answer alone would have
+  CHECK(calls.patience() <= Clock::now() + seconds(11));
+}
+
 TEST_CASE("arguments are checked as JSON and written anew", "[pending_calls]") {
   const auto validated = [](const std::string& args) {
     return validate_calls(Untrusted(ToolCalls{4, 0, {{"f\xff", args}}}), 3);

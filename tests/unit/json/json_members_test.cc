@@ -22,6 +22,14 @@ TEST_CASE("members are what they were, whatever they hold", "[json_members]") {
   CHECK((*members)["h"] == "-1.50e3");
 }
 
+TEST_CASE("an object with too many members is none", "[json_members]") {
+  std::string text = "{";
+  for (std::size_t i = 0; i < JsonMembers::kMost; ++i) text += "\"\": 1, ";
+  const std::string most = text.substr(0, text.size() - 2) + "}";
+  CHECK(JsonMembers::of(most)->all().size() == JsonMembers::kMost);
+  CHECK_FALSE(JsonMembers::of(text + "\"\": 1}"));
+}
+
 TEST_CASE("what is not there is empty", "[json_members]") {
   const auto members = JsonMembers::of(R"({"a": 1})");
   CHECK_FALSE(members->has("b"));
