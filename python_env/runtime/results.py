@@ -41,10 +41,10 @@ def is_about_nan(error):
     return isinstance(error, ValueError) and str(error).startswith("Out of range float")
 
 
-def text_of_problem(error, value, nan):
-    """What is said of an error that `encode` raised: its own words, the remedy, and the place."""
+def text_of_problem(error, value, nan, root="result"):
+    """What is said of an error that `encode` raised: its own words, the remedy, and the place. root: the value's name."""
     remedy = _REMEDY if is_about_nan(error) else ""
-    return f"{type(error).__name__}: {error}{remedy}{place_of_problem(value, nan)}"
+    return f"{type(error).__name__}: {error}{remedy}{place_of_problem(value, nan, root=root)}"
 
 
 def _null(number):
@@ -149,13 +149,13 @@ _chunks_anew = {
 }
 
 
-def place_of_problem(value, nan, is_encodable=None):
+def place_of_problem(value, nan, is_encodable=None, root="result"):
     """ " (at result.items[3].price)": where in the value the encoder stopped, found by walking it as the encoder does;
     "" where that cannot be told. is_encodable: what is looked for is a text for which this is false. Never raises.
     """
     try:
         steps = _steps_to_problem(value, nan, is_encodable or (lambda text: True))
-        return "" if steps is None else f" (at {_path(steps)})"
+        return "" if steps is None else f" (at {root}{_path(steps)})"
     except BaseException:  # what a script returns can do anything when it is looked at again
         return ""
 
@@ -218,7 +218,7 @@ def _path(steps):
     if len(shown) > MOST_STEPS:
         half = MOST_STEPS // 2
         shown = [*shown[:half], "[...]", *shown[-half:]]
-    return "result" + "".join(shown)
+    return "".join(shown)
 
 
 def _step(step):

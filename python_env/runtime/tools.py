@@ -206,7 +206,8 @@ def _encoded(name, value):
         try:
             return results.encode(value, _nan).encode("utf-8")
         except (TypeError, ValueError, OverflowError) as error:
-            raise TypeError(f"{name}(): {results.text_of_problem(error, value, _nan)}") from None
+            problem = results.text_of_problem(error, value, _nan, root="args")
+            raise TypeError(f"{name}(): {problem}") from None
         finally:
             results._converted[:] = kept
 

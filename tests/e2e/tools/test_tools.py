@@ -289,7 +289,7 @@ def test_arguments_are_converted_as_results_are(service, expression, args):
 
 
 @pytest.mark.parametrize(("expression", "problem"), [
-    ("object()", "Object of type object is not JSON serializable"), ("a={'b': [1j]}", "Object of type complex is not JSON serializable"),
+    ("object()", "Object of type object is not JSON serializable (at args[0])"), ("a={'b': [1j]}", "Object of type complex is not JSON serializable (at args.a.b[0])"),
     ("float('nan')", "Out of range float values are not JSON compliant"), ("float('inf')", "Out of range float values are not JSON compliant"),
 ])
 def test_arguments_without_a_form_raise_where_the_call_is(service, expression, problem):
