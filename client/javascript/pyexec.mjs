@@ -10,7 +10,8 @@
 //
 // A failure is thrown, and its class is its outcome: see OUTCOMES. A request is sent again only if the answer says that
 // nothing has run: the service was `busy`, the client was `rate_limited`, or a template has to be prepared again. A
-// broken connection is AnswerLost, and nobody knows whether the job has run.
+// broken connection is AnswerLost, and nobody knows whether the job has run. A mistake in what the caller gives is a
+// TypeError or a RangeError, before anything is sent; its `ran` is false.
 
 /**
  * @typedef {string | Uint8Array | ArrayBuffer | Blob} FileData
@@ -18,7 +19,8 @@
  * @typedef {{run: ToolFunction, description?: string, inputSchema?: object}} Tool
  *
  * @typedef {object} JobOptions
- * @property {any[] | Record<string, any>} [args]  `main(*args)` or `main(**args)`
+ * @property {any[] | Record<string, any>} [args]  `main(*args)` or `main(**args)`: what JSON knows, dates, sets, typed
+ *   arrays, and maps whose keys are strings
  * @property {Record<string, FileData>} [files]  files in the job's working directory
  * @property {string[]} [returnFiles]  patterns of the files to return
  * @property {number} [timeout]  time limit in seconds; `timeoutMs` has it in milliseconds
@@ -121,7 +123,7 @@ export class PyexecError extends Error {
     this.outcome = details.outcome;
     /** @type {number | undefined} */
     this.status = details.status;
-    this.ran = OUTCOMES[this.outcome ?? '']?.ran ?? true;
+    this.ran = details.ran ?? OUTCOMES[this.outcome ?? '']?.ran ?? true;
     /** @type {number | undefined}  seconds after which to try again */
     this.retryAfter = details.retryAfter;
     /** @type {string | undefined}  what was probably meant */
@@ -185,9 +187,11 @@ export class Busy extends TryAgain {}
 export class RateLimited extends TryAgain {}
 /** The service failed. */
 export class InternalError extends PyexecError {}
+/** The service could not be connected to, so nothing has run: check the address. */
+export class Unreachable extends PyexecError {}
 /** There was no answer, or it ended early. Whether the job has run is not known. */
 export class AnswerLost extends PyexecError {}
-/** What answers there is not this service: check the address. */
+/** What answers there is not this service: check the address. `ran` is false if it refused or redirected. */
 export class UnexpectedAnswer extends PyexecError {}
 
 /**
@@ -218,6 +222,7 @@ export const OUTCOMES = {
   internal: { error: InternalError, ran: true },
 };
 const NOT_NOW = ['busy', 'rate_limited'];
+const WITHOUT_OUTCOME = [401, 405, 429, 500]; // statuses of the service's that do not need one
 
 /** Makes the error of an answer. @param {Record<string, any>} body @param {Record<string, any>} details */
 function errorOf(body, details) {
@@ -227,7 +232,179 @@ function errorOf(body, details) {
 
 /** @param {number} status @param {string} text */
 function unexpected(status, text) {
-  return new UnexpectedAnswer(`the answer of status ${status} is not from pyexec: ${text.slice(0, 200)}`, { status });
+  const ran = status < 300 || status >= 500; // a proxy may answer so for a job that has run
+  const message = `the answer of status ${status} is not from pyexec: check the address: ${text.slice(0, 200)}`;
+  return new UnexpectedAnswer(message, { status, ran });
+}
+
+/** That of a job that waited for its caller: it had run until then. @param {unknown} error */
+function afterCalls(error) {
+  return error instanceof PyexecError ? Object.assign(error, { ran: true }) : error;
+}
+
+// What the caller gives
+
+const LONE_SURROGATES = /\p{Surrogate}/gu;
+const DEEPEST = 1000; // the service takes less, and the stack holds more
+
+/** @param {string} message @param {new (message: string) => Error} [type] */
+function mistake(message, type = TypeError) {
+  return Object.assign(new type(message), { ran: false });
+}
+
+/** @param {any} value */
+function typeOf(value) {
+  return Object.prototype.toString.call(value).slice(8, -1);
+}
+
+/** Whether a value has members by name: an object that is no list, no promise and so on. @param {any} value */
+function isRecord(value) {
+  return ['Object', 'Module'].includes(typeOf(value));
+}
+
+/** @template T @param {T} options @param {string} [example] @returns {T} */
+function checkedOptions(options, example = '{ args: [1, 2], timeout: 5 }') {
+  if (isRecord(options)) return options;
+  throw mistake(`the options are of the type ${typeOf(options)}: give an object, as ${example}`);
+}
+
+/** @param {any} value @param {string} name @returns {string} */
+function checkedText(value, name) {
+  if (typeof value !== 'string') throw mistake(`${name} is of the type ${typeOf(value)}: give a string`);
+  return sendable(value, name);
+}
+
+/** A name as a part of a path. @param {string} value @param {string} name */
+function pathPart(value, name) {
+  return encodeURIComponent(checkedText(value, name));
+}
+
+/** @param {unknown} value @param {string} name @param {number} least @param {number} [most] @returns {number} */
+function checkedNumber(value, name, least, most = Infinity) {
+  if (typeof value !== 'number') throw mistake(`${name} is of the type ${typeOf(value)}: give a number`);
+  if (value >= least && value <= most) return value;
+  throw mistake(`${name} is ${value}: give a ${most < Infinity ? 'finite ' : ''}number from ${least}`, RangeError);
+}
+
+/** @param {AbortSignal | null | undefined} signal */
+function checkedSignal(signal) {
+  if (!signal || typeof signal.addEventListener === 'function') return signal ?? undefined;
+  throw mistake(`signal is of the type ${typeOf(signal)}: give an AbortSignal`);
+}
+
+/** The address without a slash at its end. One that holds a password is not shown. @param {any} url */
+function baseOf(url) {
+  const page = /** @type {any} */ (globalThis).document?.baseURI;
+  let address;
+  try {
+    if (typeof url === 'string' || typeof url?.href === 'string') address = new URL(url, page);
+  } catch {
+    // said below
+  }
+  if (address?.username || address?.password)
+    throw mistake("a URL must not hold a user or a password: an API key is given as { key: 'KEY' }");
+  if (address && /^https?:$/.test(address.protocol)) return address.href.replace(/[?#].*$/, '').replace(/\/$/, '');
+  const shown = typeof url !== 'string' ? typeOf(url) : url.includes('@') ? '(not shown)' : `'${url}'`;
+  throw mistake(`not a URL as http://HOST:PORT or https://HOST:PORT/PREFIX: ${shown}`);
+}
+
+/** It stands in a header, and is not shown. @param {unknown} key @returns {string} */
+function checkedKey(key) {
+  if (key === undefined || key === null) return '';
+  if (typeof key === 'string' && /^[!-~]{0,4096}$/.test(key)) return key;
+  throw mistake('the key is not one API key: a string that has neither spaces nor newlines');
+}
+
+/** @param {any} options @returns {Required<Omit<ClientOptions, 'key'>> & {key: string}} */
+function checkedClientOptions(options) {
+  const { key, patience = 60, fetch = globalThis.fetch, parse = JSON.parse, ...others } = options;
+  for (const name of Object.keys(others))
+    throw mistake(`there is no option '${name}' of a client: there are key, patience, fetch and parse`);
+  for (const [name, value] of Object.entries({ fetch, parse }))
+    if (typeof value !== 'function') throw mistake(`${name} is of the type ${typeOf(value)}: give a function`);
+  return { key: checkedKey(key), patience: checkedNumber(patience, 'patience', 0), fetch, parse };
+}
+
+/**
+ * A value as JSON.stringify can write it without a change of meaning: sets and typed arrays are lists, and maps are
+ * objects. Throws a TypeError with the place of what JSON does not know.
+ * @param {any} value @param {string} name @returns {any}
+ */
+function sendable(value, name) {
+  return new Converter(name).value(value, '');
+}
+
+class Converter {
+  /** @type {(string | number)[]}  where the value is that is looked at */
+  #path = [];
+  #above = new Set();
+
+  /** @param {string} name */
+  constructor(name) {
+    this.name = name;
+  }
+
+  /** @param {any} given @param {string} key @returns {any} */
+  value(given, key) {
+    if (given instanceof Date && Number.isNaN(given.getTime())) this.#refuse('is an invalid date');
+    const value = written(given, key);
+    if (typeof value !== 'object' || value === null) return this.#scalar(value);
+    if (/** @type {any} */ (JSON).isRawJSON?.(value)) return value;
+    if (this.#above.has(given)) this.#refuse('contains itself');
+    if (this.#above.size > DEEPEST) this.#refuse('is nested too deeply');
+    this.#above.add(given);
+    const made = isList(value) ? Array.from(value, (item, index) => this.#inside(index, item)) : this.#object(value);
+    this.#above.delete(given);
+    return made;
+  }
+
+  /** @param {any} value */
+  #scalar(value) {
+    if (typeof value === 'string') return this.#text(value);
+    if (Number.isFinite(value) || typeof value === 'boolean' || value === undefined || value === null) return value;
+    if (typeof value === 'number') this.#refuse(`is ${value}, which JSON has not: give null or text`);
+    return this.#refuse(`is of the type ${typeOf(value)}, which JSON has not`);
+  }
+
+  /** @param {any} value */
+  #object(value) {
+    if (!isRecord(value) && !(value instanceof Map)) return this.#scalar(value);
+    const entries = value instanceof Map ? [...value] : Object.entries(value);
+    const odd = entries.find(([key]) => typeof key !== 'string');
+    if (odd) this.#refuse(`has a key of the type ${typeOf(odd[0])}: keys of JSON are strings`);
+    return Object.fromEntries(entries.map(([key, member]) => [this.#text(key), this.#inside(key, member)]));
+  }
+
+  /** @param {string | number} key @param {any} value @returns {any} */
+  #inside(key, value) {
+    this.#path.push(key);
+    const made = this.value(value, String(key));
+    this.#path.pop();
+    return made;
+  }
+
+  /** @param {string} text */
+  #text(text) {
+    return text.search(LONE_SURROGATES) < 0 ? text : this.#refuse('has half of a surrogate pair, which is no text');
+  }
+
+  /** @param {string} why @returns {never} */
+  #refuse(why) {
+    const steps = this.#path.slice(0, 20).map((key) => (typeof key === 'number' ? `[${key}]` : `.${key}`));
+    throw mistake(`${this.name}${steps.join('')}${this.#path.length > 20 ? '...' : ''} ${why}`);
+  }
+}
+
+/** @param {any} value */
+function isList(value) {
+  return Array.isArray(value) || value instanceof Set || (ArrayBuffer.isView(value) && !(value instanceof DataView));
+}
+
+/** What JSON.stringify takes a value for. @param {any} value @param {string} key */
+function written(value, key) {
+  if (!isList(value) && typeof value?.toJSON === 'function') return value.toJSON(key);
+  const isBoxed = value instanceof Number || value instanceof String || value instanceof Boolean;
+  return isBoxed ? value.valueOf() : value;
 }
 
 // Requests
@@ -248,21 +425,24 @@ function fromBase64(text) {
   return bytes;
 }
 
-/** @param {FileData} data @returns {Promise<Uint8Array>} */
-async function bytesOf(data) {
-  if (typeof data === 'string') return new TextEncoder().encode(data);
+/** @param {FileData} data @param {string} name @returns {Promise<Uint8Array>} */
+async function bytesOf(data, name) {
+  if (typeof data === 'string') return new TextEncoder().encode(sendable(data, `the file ${name}`));
   if (data instanceof Blob) return new Uint8Array(await data.arrayBuffer());
   if (data instanceof ArrayBuffer) return new Uint8Array(data);
   if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  throw new TypeError('a file is a string, a Uint8Array, an ArrayBuffer or a Blob');
+  const type = typeOf(data);
+  throw mistake(`the file ${name} is of the type ${type}: give a string, a Uint8Array, an ArrayBuffer or a Blob`);
 }
 
-/** @param {Record<string, FileData> | undefined} files */
+/** @param {Record<string, FileData>} files */
 async function filesField(files) {
+  if (!isRecord(files))
+    throw mistake(`files is of the type ${typeOf(files)}: give an object of contents by name, as { 'a.csv': 'x,y' }`);
   /** @type {[string, string | {base64: string}][]} */
   const fields = [];
-  for (const [name, data] of Object.entries(files ?? {}))
-    fields.push([name, typeof data === 'string' ? data : { base64: toBase64(await bytesOf(data)) }]);
+  for (const [name, data] of Object.entries(files))
+    fields.push([name, typeof data === 'string' ? data : { base64: toBase64(await bytesOf(data, name)) }]);
   return Object.fromEntries(fields);
 }
 
@@ -273,8 +453,12 @@ function returnedFiles(files) {
 
 /** @param {Record<string, ToolFunction | Tool>} tools */
 function toolsField(tools) {
+  if (!isRecord(tools))
+    throw mistake(`tools is of the type ${typeOf(tools)}: give an object of functions by name, as { f: (x) => x }`);
   return Object.entries(tools).map(([name, tool]) => {
     if (typeof tool === 'function') return name;
+    if (typeof tool?.run !== 'function')
+      throw mistake(`the tool ${name} is of the type ${typeOf(tool)}: give a function, or an object whose run is one`);
     const { description, inputSchema } = tool;
     return { name, ...(description && { description }), ...(inputSchema && { input_schema: inputSchema }) };
   });
@@ -286,19 +470,21 @@ function toolsField(tools) {
  */
 async function bodyOf(fields, options) {
   /** @type {Record<string, any>} */
-  const body = { ...fields };
+  const body = {};
+  for (const [name, value] of Object.entries(fields)) body[name] = value === true ? value : checkedText(value, name);
+  checkedSignal(checkedOptions(options).signal);
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined || name === 'signal') continue;
-    if (name === 'timeout') body.timeout_ms = Math.round(value * 1000);
-    else if (name === 'files') body.files = await filesField(value);
-    else if (name === 'tools') body.tools = toolsField(value);
-    else body[name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)] = value;
+    if (name === 'timeout') body.timeout_ms = Math.round(checkedNumber(value, name, 0, 1e12) * 1000);
+    else if (name === 'files') body.files = sendable(await filesField(value), name);
+    else if (name === 'tools') body.tools = sendable(toolsField(value), name);
+    else body[name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)] = sendable(value, name);
   }
   return body;
 }
 
 /**
- * Calls the functions that a script has called.
+ * Calls a function that a script has called. Never throws: the script gets the error.
  * @param {{id: number, name: string, args: any}} call @param {Record<string, ToolFunction | Tool>} tools
  */
 async function resultOf({ id, name, args }, tools) {
@@ -307,10 +493,90 @@ async function resultOf({ id, name, args }, tools) {
     if (tool === undefined) throw new Error(`there is no tool ${name}`);
     const run = typeof tool === 'function' ? tool : tool.run;
     const result = (await (Array.isArray(args) ? run(...args) : run(args))) ?? null;
-    JSON.stringify(result); // throws here, and not when the other results are sent
-    return { id, result };
+    return sendableResult(id, name, result);
   } catch (error) {
-    return { id, error: error instanceof Error ? error.message : String(error) };
+    return { id, error: textOf(error) };
+  }
+}
+
+/** @param {number} id @param {string} name @param {any} result */
+function sendableResult(id, name, result) {
+  try {
+    const sent = sendable(result, 'result');
+    JSON.stringify(sent); // throws here, and not when the other results are sent
+    return { id, result: sent };
+  } catch (error) {
+    return { id, error: `what the tool ${name} returned cannot be sent: ${textOf(error)}` };
+  }
+}
+
+/** What an error says. It may be anything that a tool throws. @param {any} error @returns {string} */
+function textOf(error) {
+  try {
+    const text = String(error instanceof Error ? error.message || error.name : error);
+    return text.replace(LONE_SURROGATES, '\ufffd');
+  } catch {
+    return 'an error without a text';
+  }
+}
+
+/**
+ * Answers calls. What the service refuses becomes an error in the script, the largest first: mostly it is too large.
+ * The service may close the connection upon a large request, too. A token is used once: nothing is delivered twice.
+ * @param {Transport} transport
+ * @param {{continue: string, calls: {id: number, name: string}[]}} waits
+ * @param {{id: number, result?: any, error?: string}[]} results  in the order of the calls
+ * @param {AbortSignal} [signal]
+ */
+async function answerCalls(transport, waits, results, signal) {
+  const sent = [...results];
+  /** @type {number[] | undefined} */
+  let sizes;
+  let lost;
+  for (;;)
+    try {
+      const body = { continue: waits.continue, results: sent };
+      return await transport.request('POST', '/execute/continue', { body, signal });
+    } catch (error) {
+      if (lost && error instanceof Gone) throw lost;
+      sizes ??= sent.map((result) => JSON.stringify(result).length);
+      const size = Math.max(...sizes);
+      const why = whyRefused(error, size);
+      if (why === undefined || size === 0) throw error;
+      if (error instanceof AnswerLost) lost = error;
+      const largest = sizes.indexOf(size);
+      sizes[largest] = 0;
+      const { id, name } = waits.calls[largest];
+      sent[largest] = { id, error: `what the tool ${name} returned was refused: ${why}` };
+    }
+}
+
+/** Why the service has not taken results, if it is their fault. @param {unknown} error @param {number} size */
+function whyRefused(error, size) {
+  if (error instanceof InvalidRequest) return error.message;
+  return error instanceof AnswerLost && size > 1 << 20 ? 'the connection broke, as if it were too large' : undefined;
+}
+
+/**
+ * Ends a job that waits for answers. Only one that runs ends with its connection, so it gets errors to go on with.
+ * @param {Transport} transport @param {{continue: string, calls: {id: number}[]}} waits
+ */
+async function leave(transport, waits) {
+  const error = 'the caller has left';
+  const body = { continue: waits.continue, results: waits.calls.map(({ id }) => ({ id, error })) };
+  for (const until = Date.now() + transport.patience * 1000; ; ) {
+    const controller = new AbortController();
+    const timer = setTimeout(() => controller.abort(), 2000); // as long as the job may go on
+    try {
+      await transport.request('POST', '/execute/continue', { body, signal: controller.signal, again: [] });
+      return;
+    } catch (refusal) {
+      if (!(refusal instanceof TryAgain) || Date.now() > until) return;
+      await pause((refusal.retryAfter ?? 1) * 1000, undefined);
+    } finally {
+      clearTimeout(timer);
+      controller.abort();
+    }
   }
 }
 
@@ -351,8 +617,23 @@ function pause(ms, signal) {
   });
 }
 
+/**
+ * Waits for a promise, or until a signal is aborted.
+ * @template T @param {Promise<T>} promise @param {AbortSignal | undefined} signal @returns {Promise<T>}
+ */
+function unlessAborted(promise, signal) {
+  const { controller, release } = linked(signal);
+  /** @type {Promise<never>} */
+  const aborted = new Promise((_, reject) => {
+    if (controller.signal.aborted) reject(controller.signal.reason);
+    else controller.signal.addEventListener('abort', () => reject(controller.signal.reason));
+  });
+  return Promise.race([promise, aborted]).finally(release);
+}
+
 /** A controller that a signal of the caller's aborts too. @param {AbortSignal | undefined} signal */
 function linked(signal) {
+  checkedSignal(signal);
   const controller = new AbortController();
   const abort = () => controller.abort(signal?.reason);
   if (signal?.aborted) abort();
@@ -366,16 +647,36 @@ function rethrowAborted(signal) {
   if (signal?.aborted) throw signal.reason;
 }
 
+// Codes of Node's errors: of the address, of a TLS handshake, and of a certificate.
+const NOT_CONNECTED = [
+  /^(ECONNREFUSED|ENOTFOUND|EAI_\w+|UND_ERR_CONNECT_TIMEOUT)$/,
+  /^ERR_SSL_(WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|\w*(HANDSHAKE_FAILURE|PROTOCOL|UNRECOGNIZED_NAME)\w*)$/,
+  /^(ERR_TLS_CERT_\w+|CERT_\w+|UNABLE_TO_\w+|SELF_SIGNED_CERT_\w+|DEPTH_ZERO_SELF_SIGNED_CERT)$/,
+];
+
+/** Whether an error of Node's means that no request can have been sent. @param {any} error @returns {boolean} */
+function isUnconnected(error) {
+  if (error?.errors?.length) return error.errors.every(isUnconnected); // an attempt for each address of the host
+  if (['connect', 'getaddrinfo'].includes(error?.syscall)) return true;
+  if (NOT_CONNECTED.some((codes) => codes.test(error?.code))) return true;
+  return /^bad port$|before secure TLS connection was established/.test(error?.message); // these have no code
+}
+
 /** Sends requests, waits while the service is busy, and makes errors of answers. */
 class Transport {
+  #key; // what prints a client does not print private fields
+
   /** @param {string | URL} url @param {ClientOptions} options */
-  constructor(url, { key, patience = 60, fetch: send = globalThis.fetch, parse = JSON.parse } = {}) {
-    const base = /** @type {any} */ (globalThis).document?.baseURI;
-    this.base = new URL(url, base).href.replace(/[?#].*$/, '').replace(/\/$/, '');
-    this.key = key;
+  constructor(url, options) {
+    const { key, patience, fetch, parse } = checkedClientOptions(checkedOptions(options, "{ key: 'KEY' }"));
+    this.base = baseOf(url);
+    this.#key = key;
     this.patience = patience;
-    this.send = send;
+    this.send = fetch;
     this.parse = parse;
+  }
+  get key() {
+    return this.#key;
   }
 
   /**
@@ -384,13 +685,16 @@ class Transport {
    * @returns {Promise<Response>}  of a status below 400
    */
   async request(method, path, { body, raw, headers = {}, signal, again = NOT_NOW, good } = {}) {
+    checkedSignal(signal);
     const all = { ...headers };
     if (body !== undefined) all['Content-Type'] = 'application/json';
     if (this.key) all.Authorization = `Bearer ${this.key}`;
     const content = body === undefined ? raw : JSON.stringify(body);
     const until = Date.now() + this.patience * 1000;
     for (;;) {
-      const response = await this.#once(path, { method, headers: all, body: content, signal, redirect: 'error' });
+      const response = await this.#once(path, { method, headers: all, body: content, signal, redirect: 'manual' });
+      if (response.type === 'opaqueredirect' || (response.status >= 300 && response.status < 400))
+        throw this.#redirected(response);
       if (response.status < 400 || response.status === good) return response;
       const error = await this.#failure(response, signal);
       const wait = (error.retryAfter ?? 1) * 1000 * (1 + Math.random() / 2);
@@ -406,8 +710,29 @@ class Transport {
       return await send(this.base + path, init);
     } catch (error) {
       rethrowAborted(init.signal ?? undefined);
-      throw this.lost(error);
+      throw this.#unanswered(error);
     }
+  }
+
+  /** Of a request that fetch has failed to send. @param {any} error */
+  #unanswered(error) {
+    const cause = error?.cause ?? error;
+    if (isUnconnected(cause)) {
+      const words = cause.reason ? `${cause.reason} (does it speak https?)` : cause.message || cause.code;
+      const message = `cannot connect to ${this.base}: ${words}; nothing has run: check the address`;
+      return Object.assign(new Unreachable(message, { ran: false }), { cause: error });
+    }
+    const lost = this.lost(error);
+    if (error?.cause === undefined)
+      lost.message += '; whether a connection was made is not told, as in browsers: check the address, and CORS';
+    return lost;
+  }
+
+  /** @param {Response} response */
+  #redirected(response) {
+    const where = response.headers.get('Location')?.slice(0, 200) ?? 'another address';
+    const message = `${this.base} redirects to ${where}: give that address, if you trust it`;
+    return new UnexpectedAnswer(message, { status: response.status || undefined, ran: false });
   }
 
   /** @param {unknown} cause */
@@ -429,26 +754,34 @@ class Transport {
     }
   }
 
-  /** @param {Response} response @param {AbortSignal} [signal] */
-  async json(response, signal) {
+  /**
+   * The object that an answer is.
+   * @param {Response} response @param {string[]} members  it has one of them @param {AbortSignal} [signal]
+   */
+  async json(response, members, signal) {
     const text = await this.text(response, signal);
+    const body = this.#object(text);
+    if (members.some((name) => Object.hasOwn(body ?? {}, name))) return body;
+    throw unexpected(response.status, text);
+  }
+
+  /** @param {string} text @returns {any}  undefined if it is no object of JSON */
+  #object(text) {
     try {
-      return this.parse(text);
+      const value = this.parse(text);
+      return isRecord(value) ? value : undefined;
     } catch {
-      throw unexpected(response.status, text);
+      return undefined;
     }
   }
 
   /** @param {Response} response @param {AbortSignal} [signal] */
   async #failure(response, signal) {
     const text = await this.text(response, signal);
-    let body;
-    try {
-      body = this.parse(text);
-    } catch {
-      return unexpected(response.status, text);
-    }
-    return errorOf(typeof body === 'object' && body !== null ? body : {}, {
+    const body = this.#object(text);
+    const isOwn = response.headers.has('Pyexec-Outcome') || WITHOUT_OUTCOME.includes(response.status);
+    if (body === undefined || !isOwn) return unexpected(response.status, text);
+    return errorOf(body, {
       outcome: response.headers.get('Pyexec-Outcome') ?? undefined,
       status: response.status,
       retryAfter: Number(response.headers.get('Retry-After')) || undefined,
@@ -465,7 +798,7 @@ class Transport {
     const { controller, release } = linked(request.signal);
     try {
       const response = await this.request('POST', path, { ...request, signal: controller.signal });
-      for await (const line of linesOf(response)) if (line) yield this.parse(line);
+      for await (const line of linesOf(response)) if (line) yield this.#lineOf(line, response.status);
     } catch (error) {
       rethrowAborted(request.signal);
       throw error instanceof PyexecError ? error : this.lost(error);
@@ -473,6 +806,16 @@ class Transport {
       release();
       controller.abort();
     }
+  }
+
+  /**
+   * An event, or an answer of a batch. What begins as an object and is none was cut.
+   * @param {string} line @param {number} status
+   */
+  #lineOf(line, status) {
+    const value = line.trimStart().startsWith('{') ? this.parse(line) : undefined;
+    if (['event', 'index', 'progress'].some((name) => Object.hasOwn(value ?? {}, name))) return value;
+    throw unexpected(status, line);
   }
 }
 
@@ -483,6 +826,8 @@ class Transport {
  * @property {typeof fetch} [fetch]
  * @property {(text: string) => any} [parse]  of JSON; JSON.parse rounds integers above 2^53
  */
+
+const DONE = ['result', 'calls']; // what the answer of a job has
 
 /** What can run jobs: the service, a session, a template. Each says where a job goes and what it gets. */
 class Runner {
@@ -546,34 +891,47 @@ class Runner {
 
   /** @param {Record<string, any>} what @param {JobOptions} options @returns {Promise<Job>} */
   async _submit(what, options) {
-    if (options.tools) throw new TypeError('a job with tools needs its caller: use run');
-    return this._hand(this._path, await bodyOf(what, options), options.signal);
+    const body = await bodyOf(what, options);
+    if (options.tools) throw mistake('a job with tools needs its caller: use run');
+    return this._hand(this._path, body, options.signal);
   }
   /** @param {string} path @param {any} body @param {AbortSignal} [signal] @returns {Promise<Job>} */
   async _hand(path, body, signal) {
     const headers = { Prefer: 'respond-async' };
     const response = await this._transport.request('POST', path, { body, headers, signal });
-    const { job } = await this._transport.json(response, signal);
+    const { job } = await this._transport.json(response, ['job', 'result'], signal);
     if (typeof job !== 'string') throw new UnexpectedAnswer('this service has run the job, and keeps no answers');
     return new Job(this._transport, job);
   }
 
   /** @param {Record<string, any>} what @param {JobOptions} options @returns {Promise<Answer>} */
   async _run(what, options) {
-    const { signal, tools = {} } = options;
     const sent = await bodyOf(what, options);
+    const { signal, tools = {} } = options;
     let body = await this._post(this._path, sent, signal);
-    while (body.outcome === 'calls') {
-      const results = await Promise.all(body.calls.map((/** @type {any} */ call) => resultOf(call, tools)));
-      rethrowAborted(signal);
-      body = await this._post('/execute/continue', { continue: body.continue, results }, signal);
-    }
+    while (body.outcome === 'calls') body = await this.#goOn(body, tools, signal);
     return new Answer(body);
   }
 
-  /** @param {string} path @param {any} body @param {AbortSignal} [signal] */
-  async _post(path, body, signal) {
-    return this._transport.json(await this._transport.request('POST', path, { body, signal }), signal);
+  /**
+   * Calls what a job waits for. Returns its next answer.
+   * @param {any} waits @param {Record<string, ToolFunction | Tool>} tools @param {AbortSignal} [signal]
+   */
+  async #goOn(waits, tools, signal) {
+    try {
+      const calls = waits.calls.map((/** @type {any} */ call) => resultOf(call, tools));
+      const results = await unlessAborted(Promise.all(calls), signal);
+      const response = await answerCalls(this._transport, waits, results, signal);
+      return await this._transport.json(response, DONE, signal);
+    } catch (error) {
+      if (!(error instanceof JobFailed || error instanceof Gone)) leave(this._transport, waits).catch(() => {});
+      throw afterCalls(error);
+    }
+  }
+
+  /** @param {string} path @param {any} body @param {AbortSignal} [signal] @param {string[]} [members] */
+  async _post(path, body, signal, members = DONE) {
+    return this._transport.json(await this._transport.request('POST', path, { body, signal }), members, signal);
   }
 
   /**
@@ -582,9 +940,15 @@ class Runner {
    * @param {MapOptions & {renew?: () => Promise<void>}} options
    */
   async *_map(what, items, options) {
-    const { ordered, fields, requestJobs, requestBytes, signal, renew, ...shared } = options;
+    const { ordered, fields, requestJobs, requestBytes, signal, renew, ...shared } = checkedOptions(options);
+    for (const [name, value] of Object.entries({ requestJobs, requestBytes }))
+      if (value !== undefined) checkedNumber(value, name, 1);
+    if (fields !== undefined && typeof fields !== 'function')
+      throw mistake(`fields is of the type ${typeOf(fields)}: give a function that makes the options of an item's job`);
     const defaults = await bodyOf({ defaults: true, ...what }, shared);
-    const each = /** @type {any} */ (items)[Symbol.asyncIterator]?.() ?? /** @type {any} */ (items)[Symbol.iterator]();
+    const given = /** @type {any} */ (items);
+    const each = given?.[Symbol.asyncIterator]?.() ?? given?.[Symbol.iterator]?.();
+    if (each === undefined) throw mistake(`items is of the type ${typeOf(items)}: give an array or another iterable`);
     yield* new BatchRun(this._transport, each, defaults, options).entries();
   }
 
@@ -619,17 +983,16 @@ export class LiveAnswer {
 
   /** @returns {AsyncGenerator<Event, void, void>} */
   async *[Symbol.asyncIterator]() {
-    const { controller, release } = linked(this.#options.signal);
+    const { controller, release } = linked(checkedOptions(this.#options).signal);
     /** @type {unknown} */
     let refusal;
     const answer = async (/** @type {any} */ call) => {
       try {
         const results = [await resultOf(call, this.#options.tools ?? {})];
-        const body = { continue: call.continue, results };
-        await this.#transport.request('POST', '/execute/continue', { body, signal: controller.signal });
+        await answerCalls(this.#transport, { continue: call.continue, calls: [call] }, results, controller.signal);
       } catch (error) {
         if (controller.signal.aborted || error instanceof Gone) return; // the job has ended meanwhile
-        refusal = error;
+        refusal = afterCalls(error);
         controller.abort();
       }
     };
@@ -706,6 +1069,7 @@ class BatchRun {
   #next = 0; // index of the next item to take
   #yielded = 0; // entries that the caller has got
   #size = 8; // jobs of the next request: the first answers come soon
+  #isAnswered = false; // whether jobs have run
   #taking = Promise.resolve();
   #room = () => {};
 
@@ -748,6 +1112,9 @@ class BatchRun {
           yield this.#out(entry);
         }
       }
+      rethrowAborted(this.options.signal); // a lane that was to take items has ended without a word
+    } catch (error) {
+      throw this.#isAnswered ? afterCalls(error) : error;
     } finally {
       release();
       controller.abort();
@@ -807,13 +1174,24 @@ class BatchRun {
     const jobs = [];
     const most = (this.#size = Math.min(2 * this.#size, this.jobs));
     for (let bytes = 0; jobs.length < most && bytes < this.bytes && !signal.aborted;) {
-      const { value: item, done } = await this.items.next();
+      const { value: item, done } = await unlessAborted(Promise.resolve(this.items.next()), signal);
       if (done) break;
-      const line = JSON.stringify(await bodyOf({}, this.fields(item))) + '\n';
+      const line = await this.#lineOf(item);
       jobs.push({ index: this.#next++, item, line });
       bytes += line.length;
     }
     return jobs;
+  }
+
+  /** @param {any} item */
+  async #lineOf(item) {
+    const fields = await this.fields(item);
+    try {
+      return JSON.stringify(await bodyOf({}, fields)) + '\n';
+    } catch (error) {
+      if (error instanceof Error) error.message = `item ${this.#next}: ${error.message}`;
+      throw error;
+    }
   }
 
   /** @param {{index: number, item: any, line: string}[]} jobs @param {AbortSignal} signal */
@@ -822,6 +1200,7 @@ class BatchRun {
     const raw = this.defaults + jobs.map((job) => job.line).join('');
     let answered = 0;
     for await (const line of this.transport.stream('/execute/batch', { raw, headers, signal })) {
+      this.#isAnswered = true;
       if (line.progress) continue;
       if (jobs[line.index] === undefined) throw this.transport.lost('a line answers no job');
       ++answered;
@@ -854,18 +1233,19 @@ export class Client extends Runner {
    * Opens a session. Its set-up is a cell, and optional.
    * @param {{code?: string, idleS?: number, template?: string | Template} & Omit<JobOptions, 'template'>} [options]
    */
-  async session({ template, ...options } = {}) {
-    const { signal } = options;
+  async session(options = {}) {
+    const { template, ...others } = checkedOptions(options, "{ code: 'x = 1' }");
+    const { signal } = others;
     const open = async () => {
       const name = template instanceof Template ? template.name : template;
-      return this._post('/sessions', await bodyOf(name ? { template: name } : {}, options), signal);
+      return this._post('/sessions', await bodyOf(name ? { template: name } : {}, others), signal, ['session']);
     };
-    const opened = await (template instanceof Template ? template.anew(open) : open());
+    const opened = await (template instanceof Template ? template.anew(open, signal) : open());
     return new Session(this._transport, opened);
   }
   /** The sessions of this client. @returns {Promise<Record<string, any>[]>} */
   async sessions() {
-    return (await this.#get('/sessions')).sessions;
+    return (await this.#get('/sessions', 'sessions')).sessions;
   }
   /** A session that is open, by its name. @param {string} name */
   openSession(name) {
@@ -886,7 +1266,7 @@ export class Client extends Runner {
   }
   /** The templates of this client, on one instance of the service. @returns {Promise<Record<string, any>[]>} */
   async templates() {
-    return (await this.#get('/templates')).templates;
+    return (await this.#get('/templates', 'templates')).templates;
   }
 
   /** A job that was submitted, by its name. @param {string} id */
@@ -896,14 +1276,14 @@ export class Client extends Runner {
 
   /** The scripts of the operator's that can be called. @returns {Promise<Record<string, any>[]>} */
   async tools() {
-    return (await this.#get('/tools')).tools;
+    return (await this.#get('/tools', 'tools')).tools;
   }
   /**
    * Calls one of them, with arguments by name.
    * @param {string} name @param {Record<string, any>} [args] @param {{signal?: AbortSignal}} [options]
    */
   async callTool(name, args = {}, { signal } = {}) {
-    return new Answer(await this._post(`/tools/${encodeURIComponent(name)}`, args, signal));
+    return new Answer(await this._post(toolPath(name), toolArguments(args), signal));
   }
   /**
    * The same, with a live answer.
@@ -912,27 +1292,27 @@ export class Client extends Runner {
    * @param {{signal?: AbortSignal}} [options]
    */
   streamTool(name, args = {}, options = {}) {
-    return new LiveAnswer(this._transport, async () => args, `/tools/${encodeURIComponent(name)}`, options);
+    return new LiveAnswer(this._transport, async () => toolArguments(args), toolPath(name), options);
   }
   /**
    * The same, without waiting.
    * @param {string} name @param {Record<string, any>} [args] @param {{signal?: AbortSignal}} [options]
    */
-  submitTool(name, args = {}, { signal } = {}) {
-    return this._hand(`/tools/${encodeURIComponent(name)}`, args, signal);
+  async submitTool(name, args = {}, { signal } = {}) {
+    return this._hand(toolPath(name), toolArguments(args), signal);
   }
 
   /** The Python of the service, and what scripts can import. */
   packages() {
-    return this.#get('/packages');
+    return this.#get('/packages', 'packages');
   }
   /** Status, isolation level, features, pool and versions. */
   health() {
-    return this.#get('/health', 503);
+    return this.#get('/health', 'status', 503);
   }
   /** Whether the service's process can do its work. */
   async alive() {
-    return (await this.#get('/healthz', 503)).status === 'ok';
+    return (await this.#get('/healthz', 'status', 503)).status === 'ok';
   }
   /** Metrics, in the text form of Prometheus. */
   async metrics() {
@@ -940,35 +1320,47 @@ export class Client extends Runner {
   }
   /** The service's own description: an OpenAPI document. */
   openapi() {
-    return this.#get('/openapi.json');
+    return this.#get('/openapi.json', 'openapi');
   }
 
-  /** @param {string} path @param {number} [good] */
-  async #get(path, good) {
-    return this._transport.json(await this._transport.request('GET', path, { good }));
+  /** @param {string} path @param {string} member  of the answer @param {number} [good] */
+  async #get(path, member, good) {
+    return this._transport.json(await this._transport.request('GET', path, { good }), [member]);
   }
+}
+
+/** @param {string} name */
+function toolPath(name) {
+  return `/tools/${pathPart(name, 'the name of the tool')}`;
+}
+
+/** @param {any} args */
+function toolArguments(args) {
+  if (isRecord(args) || args instanceof Map) return sendable(args, 'args');
+  throw mistake(`args is of the type ${typeOf(args)}: give an object of arguments by name, as { n: 1 }`);
 }
 
 /** State that lasts from cell to cell. `await using` and `close()` end it. */
 export class Session extends Runner {
   /** @param {Transport} transport @param {{session: string, expires_at?: string, stdout?: string}} opened */
   constructor(transport, opened) {
-    super(transport, `/sessions/${encodeURIComponent(opened.session)}/execute`);
+    const path = `/sessions/${pathPart(opened.session, 'the name of the session')}`;
+    super(transport, `${path}/execute`);
     this.name = opened.session;
     this.expiresAt = opened.expires_at;
     /** What the set-up has printed. */
     this.stdout = opened.stdout ?? '';
-    this.path = `/sessions/${encodeURIComponent(opened.session)}`;
+    this.path = path;
   }
 
   /** The session and its cells. */
   async show() {
-    return this._transport.json(await this._transport.request('GET', this.path));
+    return this._transport.json(await this._transport.request('GET', this.path), ['session']);
   }
   /** Writes a file of the session. @param {string} name @param {FileData} data */
   async putFile(name, data) {
     const headers = { 'Content-Type': 'application/octet-stream' };
-    await this._transport.request('PUT', this.#file(name), { raw: await bytesOf(data), headers });
+    await this._transport.request('PUT', this.#file(name), { raw: await bytesOf(data, name), headers });
   }
   /** Reads one. @param {string} name @returns {Promise<Uint8Array>} */
   async getFile(name) {
@@ -990,7 +1382,8 @@ export class Session extends Runner {
 
   /** @param {string} name */
   #file(name) {
-    return `${this.path}/files/${name.split('/').map(encodeURIComponent).join('/')}`;
+    const parts = checkedText(name, 'the name of the file').split('/');
+    return `${this.path}/files/${parts.map(encodeURIComponent).join('/')}`;
   }
 }
 disposes(Session, 'close');
@@ -1013,17 +1406,20 @@ export class Template extends Runner {
   /** Sends the set-up. @param {AbortSignal} [signal] */
   async prepare(signal) {
     const response = await this._transport.request('PUT', '/templates', { body: this.#setUp, signal });
-    const made = await this._transport.json(response, signal);
+    const made = await this._transport.json(response, ['template'], signal);
     this.name = made.template;
     this.stdout = made.stdout ?? this.stdout;
   }
-  /** Does something that needs the template. @template T @param {() => Promise<T>} what @returns {Promise<T>} */
-  async anew(what) {
+  /**
+   * Does something that needs the template.
+   * @template T @param {() => Promise<T>} what @param {AbortSignal} [signal] @returns {Promise<T>}
+   */
+  async anew(what, signal) {
     try {
       return await what();
     } catch (error) {
       if (!(error instanceof UnknownTemplate)) throw error;
-      await this.prepare();
+      await this.prepare(signal);
       return what();
     }
   }
@@ -1034,8 +1430,8 @@ export class Template extends Runner {
    * @param {MapOptions} [options]
    */
   async *map(script, items, options = {}) {
-    const what = typeof script === 'string' ? { script } : script;
-    await this.prepare(options.signal);
+    const what = isRecord(script) ? /** @type {{call: string}} */ (script) : { script };
+    await this.prepare(checkedOptions(options).signal);
     const renew = () => this.prepare(options.signal);
     yield* this._map({ template: this.name, ...what }, items, { ...options, renew });
   }
@@ -1050,17 +1446,18 @@ export class Template extends Runner {
 
   /** @param {Record<string, any>} what @param {JobOptions} options */
   _run(what, options) {
-    return this.anew(() => super._run({ ...what, template: this.name }, options));
+    return this.anew(() => super._run({ ...what, template: this.name }, options), options?.signal);
   }
   /** @param {Record<string, any>} what @param {JobOptions} options */
   _submit(what, options) {
-    return this.anew(() => super._submit({ ...what, template: this.name }, options));
+    return this.anew(() => super._submit({ ...what, template: this.name }, options), options?.signal);
   }
   /** @param {Record<string, any>} what @param {JobOptions} options */
   _stream(what, options) {
     const body = async () => {
+      const sent = await bodyOf(what, options);
       await this.prepare(options.signal); // a live answer cannot begin again
-      return bodyOf({ ...what, template: this.name }, options);
+      return { ...sent, template: this.name };
     };
     return new LiveAnswer(this._transport, body, this._path, options);
   }
@@ -1075,8 +1472,8 @@ export class Job {
   /** @param {Transport} transport @param {string} id */
   constructor(transport, id) {
     this.#transport = transport;
+    this.path = `/jobs/${pathPart(id, 'the name of the job')}`;
     this.id = id;
-    this.path = `/jobs/${encodeURIComponent(id)}`;
   }
 
   /** Whether the answer is there. @returns {Promise<boolean>} */
@@ -1094,7 +1491,7 @@ export class Job {
     for (;;) {
       const headers = { Prefer: 'wait=30' };
       const response = await this.#transport.request('GET', this.path, { headers, signal, again: Job.AGAIN });
-      const body = await this.#transport.json(response, signal);
+      const body = await this.#transport.json(response, response.status === 202 ? ['job'] : ['result'], signal);
       if (response.status !== 202) return new Answer(body);
       rethrowAborted(signal);
     }

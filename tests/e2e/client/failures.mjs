@@ -111,7 +111,6 @@ test('waiting can be aborted', async () => {
 for (const [status, outcome, type] of [
   [500, 'internal', pyexec.InternalError],
   [429, undefined, pyexec.PyexecError],
-  [502, undefined, pyexec.PyexecError],
   [422, 'new_one', pyexec.PyexecError],
 ])
   test(`status ${status} with the outcome ${outcome} is not sent again`, async () => {
@@ -169,7 +168,6 @@ const BROKEN = {
   'a connection that ends at once': '',
   'a body that is cut': 'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"result"',
   'a stream without an end': 'HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{"event": "stdout", "text": "x"}\n',
-  'a redirection': 'HTTP/1.1 307 X\r\nLocation: http://127.0.0.1:9/\r\nContent-Length: 0\r\n\r\n',
 };
 for (const [name, bytes] of Object.entries(BROKEN))
   test(`${name} is a lost connection`, async () => {
@@ -208,8 +206,75 @@ test('a service that cannot work says so', async () => {
   assert.equal(await answers([503, { status: 'unavailable' }]).client.alive(), false);
 });
 
-test('nobody who listens', async () => {
-  await assert.rejects(new pyexec.Client('http://127.0.0.1:9').health(), lost);
+// Connections that are not made, and what is no pyexec
+
+const WAYS = [
+  (one) => one.run('x'),
+  (one) => one.stream('x').answer(),
+  (one) => one.submit('x'),
+  (one) => one.session(),
+  (one) => one.template('x'),
+  (one) => one.health(),
+  (one) => one.tools(),
+  (one) => one.map('x', [1]).next(),
+];
+async function everyWay(one, isRight) {
+  for (const way of WAYS) await assert.rejects(way(one), isRight);
+}
+
+for (const url of ['http://localhost:1023', 'http://127.0.0.1:9', 'http://no.such.host.invalid', 'http://[::1]:1023'])
+  test(`nobody listens at ${url}`, async () => {
+    await everyWay(new pyexec.Client(url), (error) => {
+      assert.equal(error.constructor, pyexec.Unreachable);
+      return error.ran === false && error.message.startsWith(`cannot connect to ${url}:`);
+    });
+  });
+
+for (const [name, respond] of Object.entries({
+  'speaks no TLS': (socket) => socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n'),
+  'ends the handshake': (socket) => socket.end(),
+}))
+  test(`https to what ${name}`, async () => {
+    const { client: one, close } = await server(respond);
+    const secure = new pyexec.Client(one._transport.base.replace('http:', 'https:'));
+    try {
+      await assert.rejects(secure.run('x'), (error) => error instanceof pyexec.Unreachable && !error.ran);
+    } finally {
+      close();
+    }
+  });
+
+test('a fetch that gives no cause, as those of browsers, may have sent the request', async () => {
+  const failing = () => Promise.reject(new TypeError('Failed to fetch'));
+  const error = await new pyexec.Client('http://service', { fetch: failing }).run('x').catch((thrown) => thrown);
+  assert.ok(lost(error), error);
+  assert.match(error.message, /Failed to fetch; whether a connection was made is not told/);
+});
+
+test('a redirection is not followed', async () => {
+  const head = 'HTTP/1.1 307 X\r\nLocation: http://elsewhere/\r\nContent-Length: 0\r\n\r\n';
+  const { client: one, close } = await server((socket) => socket.end(head));
+  try {
+    await everyWay(one, (error) => {
+      assert.equal(error.constructor, pyexec.UnexpectedAnswer);
+      return !error.ran && /redirects to http:\/\/elsewhere/.test(error.message);
+    });
+  } finally {
+    close();
+  }
+});
+
+const isUnexpected = (status, ran) => (error) =>
+  error instanceof pyexec.UnexpectedAnswer && error.status === status && error.ran === ran;
+
+test('a wrong path', async () => {
+  await everyWay(new pyexec.Client(`${process.env.PYEXEC_URL}/wrong`), isUnexpected(404, false));
+});
+
+test('JSON of something else', async () => {
+  for (const body of ['{}', 'null', '[]', '5', '{"ok": true}'])
+    await everyWay(answers([200, body]).client, isUnexpected(200, true));
+  await everyWay(answers([502, { error: 'e' }]).client, isUnexpected(502, true));
 });
 
 test('an answer that is not of the service is shown', async () => {
@@ -218,6 +283,6 @@ test('an answer that is not of the service is shown', async () => {
     const strange = (error) =>
       error instanceof pyexec.UnexpectedAnswer && error.status === status && /<html>proxy/.test(error.message);
     await assert.rejects(one.run('x'), strange);
-    await assert.rejects(one.stream('x').answer(), pyexec.PyexecError);
+    await assert.rejects(one.stream('x').answer(), strange);
   }
 });

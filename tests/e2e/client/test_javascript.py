@@ -14,7 +14,7 @@ from service import BUILD, TIMEOUT_MS, Service
 
 HERE = Path(__file__).parent
 MODULE = HERE.parents[2] / "client/javascript/pyexec.mjs"
-SUITES = ["jobs", "states", "failures"]
+SUITES = ["jobs", "states", "failures", "mistakes", "calls"]
 # How long Node may take before a test gives it up.
 PATIENCE_SECONDS = 120
 # What the client has no method for, and why.
