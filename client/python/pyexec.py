@@ -37,6 +37,8 @@ import collections
 import concurrent.futures
 import contextlib
 import contextvars
+import datetime
+import decimal
 import dis
 import functools
 import http.client
@@ -44,6 +46,7 @@ import inspect
 import io
 import json
 import math
+import numbers
 import os
 import random
 import re
@@ -129,7 +132,7 @@ class TryAgain(Error):
 
     def __str__(self) -> str:
         when = f"after {self.retry_after:g} s" if self.retry_after is not None else "later"
-        return f"{self.message} (it was not run; try again {when})"
+        return f"{self.message} ({'it was not run; ' if self.was_run is False else ''}try again {when})"
 
 
 class InvalidRequest(Refused):
@@ -294,7 +297,7 @@ def _error_of(outcome: str, body: Mapping[str, Any], reply: Optional[_Reply] = N
 
 
 # ----------------------------------------------------------------------------------------------------------------------
-# JSON: integers of any length, and values of numpy
+# JSON: integers of any length, and values of numpy and pandas
 # ----------------------------------------------------------------------------------------------------------------------
 
 _MOST_DIGITS = 100_000  # of an integer in an answer: more would cost seconds, at the will of the script
@@ -332,22 +335,127 @@ def _parse(text: Union[str, bytes], whole_number: Callable[[str], Any] = _whole_
             raise ValueError(str(problem)) from None
 
 
+def _duration(nanoseconds: int) -> str:
+    seconds, rest = divmod(abs(nanoseconds), 10**9)
+    days, seconds = divmod(seconds, 86400)
+    fraction = f".{rest:09}".rstrip("0") if rest else ""
+    return (f"{'-' if nanoseconds < 0 else ''}P{days}DT{seconds // 3600}H{seconds // 60 % 60}M{seconds % 60}"
+            f"{fraction}S")
+
+
+def _numpy_duration(value: Any, unit: Tuple[str, int]) -> str:
+    """unit: its name, and how many of it make one."""
+    if unit[0] == "generic":
+        raise TypeError("a numpy.timedelta64 without a unit has no ISO 8601 form")
+    if unit[0] not in ("Y", "M"):
+        return _duration(int(value.astype("m8[ns]").astype("i8")))
+    count = int(value.astype("i8")) * unit[1]
+    return f"{'-' if count < 0 else ''}P{abs(count)}{unit[0]}"
+
+
 def _plain(value: Any) -> Any:
-    """What a value that JSON does not know is sent as."""
-    for name in ("tolist", "isoformat"):  # numpy and pandas; dates and times
+    """What a value that JSON does not know is sent as: what the service makes of such a value in a result.
+
+    One level only: json converts what is in it.
+    """
+    numpy, pandas = (sys.modules.get(name) for name in ("numpy", "pandas"))
+    if pandas is not None and hasattr(pandas, "DataFrame"):  # it is not half imported
+        if value is pandas.NaT or value is pandas.NA:
+            return None
+        if isinstance(value, pandas.DataFrame):
+            return _rows_of(value, pandas)
+        if isinstance(value, pandas.Series):
+            return _series(value, pandas)
+        if isinstance(value, (pandas.Index, pandas.api.extensions.ExtensionArray)):
+            return _cells(value, pandas)
+        if isinstance(value, (pandas.Period, pandas.Interval)):
+            return str(value)
+    if numpy is not None and hasattr(numpy, "ndarray"):
+        if isinstance(value, numpy.ndarray) and value.dtype.kind in "mM":
+            return list(value) if value.ndim else value[()]  # tolist() has integers for nanoseconds
+        if isinstance(value, numpy.datetime64):
+            return None if numpy.isnat(value) else str(value)
+        if isinstance(value, numpy.timedelta64):
+            return None if numpy.isnat(value) else _numpy_duration(value, numpy.datetime_data(value.dtype))
+    if isinstance(value, datetime.timedelta):
+        microseconds = (value.days * 86400 + value.seconds) * 10**6 + value.microseconds
+        return _duration(microseconds * 1000 + getattr(value, "nanoseconds", 0))  # pandas has those too
+    for name in ("tolist", "isoformat"):  # numpy; dates and times
         if callable(getattr(value, name, None)) and not isinstance(value, type):
             return getattr(value, name)()
-    if type(value).__name__ == "DataFrame" and hasattr(value, "to_dict"):
-        return value.to_dict("records")
     raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def _cells(values: Any, pandas: Any) -> List[Any]:
+    """The values of a Series, an Index or an array of pandas's own. What is missing is null."""
+    if isinstance(values, pandas.MultiIndex):
+        return list(zip(*(_cells(values.get_level_values(place), pandas) for place in range(values.nlevels))))
+    return [None if is_missing else one for one, is_missing in zip(values, pandas.isna(values))]
+
+
+def _has_labels(index: Any, pandas: Any) -> bool:
+    """Whether it is another index than pandas makes by itself."""
+    is_plain = isinstance(index, pandas.RangeIndex) and index.start == 0 and index.step == 1
+    return bool(index.name is not None or not (is_plain or (len(index) == 0 and index.nlevels == 1)))
+
+
+def _label(label: Any) -> str:
+    """A label as the key of an object."""
+    with contextlib.suppress(TypeError, ValueError):
+        if not isinstance(label, (str, tuple)):
+            return json.dumps(label, default=_plain, allow_nan=False).strip('"')
+    return str(label)
+
+
+def _series(value: Any, pandas: Any) -> Any:
+    """A list without labels; an object by label; rows, where labels are not unique or are several."""
+    cells = _cells(value, pandas)
+    if not _has_labels(value.index, pandas):
+        return cells
+    labels = _cells(value.index, pandas)
+    names = [_label(label) for label in labels]
+    if any(isinstance(label, tuple) for label in labels) or len(set(names)) < len(names):
+        return _rows_of(value.to_frame("value"), pandas)
+    return dict(zip(names, cells))
+
+
+def _rows_of(frame: Any, pandas: Any) -> List[Dict[str, Any]]:
+    """An object for each row. Labels are the first columns, as `reset_index` names them."""
+    names = [_label(name) for name in _cells(frame.columns, pandas)]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise TypeError(f"a DataFrame has several columns {twice[0]!r}, of which a record holds one")
+    columns: Dict[str, List[Any]] = {}
+    for place, name in enumerate(frame.index.names if _has_labels(frame.index, pandas) else []):
+        is_index = name is None and frame.index.nlevels == 1 and "index" not in names
+        text = _label(name) if name is not None else "index" if is_index else f"level_{place}"
+        while text in names or text in columns:
+            text += "_index"
+        columns[text] = _cells(frame.index.get_level_values(place), pandas)
+    columns.update((name, _cells(frame.iloc[:, place], pandas)) for place, name in enumerate(names))
+    return [dict(zip(columns, row)) for row in zip(*columns.values())] if columns else [{}] * len(frame)
+
+
+def _utf8(text: str, what: str) -> bytes:
+    """Raises TypeError."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError as problem:
+        half = text[problem.start]
+    try:  # pairs of surrogates are characters
+        return text.encode("utf-16", "surrogatepass").decode("utf-16").encode()
+    except UnicodeDecodeError:
+        raise TypeError(f"{what} cannot be sent: a text in it has half of a surrogate pair ({half!a}), as the name of "
+                        "a file has that is no UTF-8") from None
 
 
 def _dump(value: Any, what: str = "the request") -> bytes:
     """Raises TypeError for what has no JSON form."""
     try:
-        return json.dumps(value, default=_plain, allow_nan=False).encode()
+        text = json.dumps(value, default=_plain, allow_nan=False, ensure_ascii=False)
     except (TypeError, ValueError, RecursionError) as problem:
         raise TypeError(f"{what} cannot be sent as JSON: {problem}") from None
+    return _utf8(text, what)
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -592,6 +700,8 @@ class _Patience:
 _CONNECT_SECONDS = 10.0
 _MARGIN_SECONDS = 30.0  # beyond the time of a job, for the way and the queue
 _LONGEST_SECONDS = 3700.0  # for the answer to a job whose time limit is the service's
+_ENDLESS_SECONDS = 1e15
+_LONGEST_WAIT = 1e9  # that a socket takes
 _KEPT_SECONDS = 30.0  # an idle connection is not used after that: the service or a proxy may be about to close it
 _MOST_KEPT = 32
 _REPEATABLE = ("GET", "HEAD", "PUT", "DELETE")  # sending them twice does what sending them once does
@@ -929,12 +1039,12 @@ def _source_of(function: Callable[..., Any]) -> str:
         raise TypeError(f"{name} is a {type(function).__name__} and no function that was written with def")
     if name == "<lambda>":
         raise TypeError("a lambda has no source of its own: write it with def")
+    if hasattr(function, "__wrapped__"):
+        raise TypeError(f"{name} has a decorator, which does not go along: send the function without it")
     if function.__code__.co_freevars:
         names = ", ".join(function.__code__.co_freevars)
         raise TypeError(f"{name} uses {names} of the function around it, which does not go along: "
                         "pass it as an argument")
-    if hasattr(function, "__wrapped__"):
-        raise TypeError(f"{name} has a decorator, which does not go along: send the function without it")
     try:
         text = inspect.getsource(function)
         is_indented = text[:1].isspace()
@@ -953,15 +1063,23 @@ def _source_of(function: Callable[..., Any]) -> str:
 
 
 def _names_read(code: types.CodeType, is_module: bool = True) -> Set[str]:
-    """Names that code reads and does not define itself."""
-    stored = {one.argval for one in dis.get_instructions(code) if one.opname in ("STORE_NAME", "STORE_GLOBAL")}
-    read = {one.argval for one in dis.get_instructions(code)
-            if one.opname in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")}
+    """Names that code reads and has not defined itself before."""
+    stored: Set[str] = set()
+    read: Set[str] = set()
+    for one in dis.get_instructions(code):
+        if one.opname in ("STORE_NAME", "STORE_GLOBAL"):
+            stored.add(one.argval)
+        elif one.opname in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS") and one.argval not in stored:
+            read.add(one.argval)
     inner: Set[str] = set()
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
             inner |= _names_read(constant, False)
-    return ((read | inner) - stored) if is_module else ((read - stored) | inner)
+    return read | (inner - stored if is_module else inner)
+
+
+def _names_of(text: str) -> Set[str]:
+    return _names_read(compile(text, "<function>", "exec", dont_inherit=True))
 
 
 def _script_of(script: Script, needs: Sequence[Callable[..., Any]] = (), known: Iterable[str] = (),
@@ -980,19 +1098,32 @@ def _script_of(script: Script, needs: Sequence[Callable[..., Any]] = (), known: 
         return script
     if not callable(script):
         raise TypeError(f"a script is text, a pathlib.Path or a function, not {type(script).__name__}")
-    functions = [*needs, script]
+    if callable(needs) or isinstance(needs, str):
+        raise TypeError("needs is a list of functions, as needs=[helper]")
+    functions = list(dict.fromkeys([*needs, script]))
     name = script.__name__ if isinstance(script, types.FunctionType) else ""
     texts = ["from __future__ import annotations\n"]  # annotations may name what is not there
-    texts += [_source_of(function) for function in dict.fromkeys(functions)]
+    texts += [_source_of(function) for function in functions]
+    _check_names([function.__name__ for function in functions], name, "\n".join(texts))
     if name != "main":
         texts.append(f"main = {name}\n")
     text = "\n".join(texts)
     if not is_open:
         found = {*known, *vars(builtins), "display", "__name__", "__builtins__", "__doc__"}
-        missing = sorted(_names_read(compile(text, "<function>", "exec", dont_inherit=True)) - found)
+        missing = sorted(_names_of(text) - found)
         if missing:
             raise TypeError(f"{name} uses {'; '.join(_advice_on(one, script) for one in missing)}")
     return text
+
+
+def _check_names(names: Sequence[str], script: str, text: str) -> None:
+    """Of functions that are sent together. Raises TypeError."""
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise TypeError(f"two functions that are sent are named {twice[0]}: give one of them another name")
+    if script != "main" and ("main" in names or "main" in _names_of(text)):
+        raise TypeError(f"{script} needs a function main, but the service calls what it runs main: "
+                        "give that function another name")
 
 
 def _advice_on(name: str, function: Callable[..., Any]) -> str:
@@ -1010,14 +1141,19 @@ def _advice_on(name: str, function: Callable[..., Any]) -> str:
     return f"the global {name}, which does not go along: pass it as an argument"
 
 
-def _packed(content: Content) -> Any:
+def _content_of(content: Content) -> Union[str, bytes]:
     if isinstance(content, os.PathLike):
-        content = Path(content).read_bytes()
+        return Path(content).read_bytes()
     if isinstance(content, (bytes, bytearray, memoryview)):
-        return {"base64": base64.b64encode(content).decode()}
+        return bytes(content)
     if not isinstance(content, str):
         raise TypeError(f"the content of a file is str, bytes or a path, not {type(content).__name__}")
     return content
+
+
+def _packed(content: Content) -> Any:
+    got = _content_of(content)
+    return got if isinstance(got, str) else {"base64": base64.b64encode(got).decode()}
 
 
 def _files_of(files: Optional[FilesToSend]) -> Optional[Dict[str, Any]]:
@@ -1028,7 +1164,19 @@ def _files_of(files: Optional[FilesToSend]) -> Optional[Dict[str, Any]]:
         raise TypeError("files is {name: content} or a list of paths")
     if isinstance(files, Mapping):
         return {name: _packed(content) for name, content in files.items()}
-    return {Path(one).name: _packed(Path(one)) for one in files}
+    packed: Dict[str, Any] = {}
+    for one in files:
+        name = Path(one).name
+        if name in packed:
+            raise TypeError(f"two files are named {name}: give them as {{name: path}}, with a name for each")
+        packed[name] = _packed(Path(one))
+    return packed
+
+
+def _text(value: Any, what: str) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{what} is a text, not {type(value).__name__}")
+    return value
 
 
 def _call_arguments(script: Script, args: Sequence[Any], kwargs: Optional[Mapping[str, Any]]) -> Any:
@@ -1057,14 +1205,26 @@ class _Tools:
     def __init__(self, tools: Optional[Tools]):
         if tools is None:
             tools = {}
-        elif isinstance(tools, str):
+        elif isinstance(tools, str) or callable(tools):
             raise TypeError("tools is {name: function} or a list of functions")
         elif not isinstance(tools, Mapping):
-            tools = {one.__name__: one for one in tools}
+            tools = self._named(tools)
         for name, function in tools.items():
             if not callable(function):
                 raise TypeError(f"the tool {name} is {type(function).__name__}, which cannot be called")
         self.functions = dict(tools)
+
+    @staticmethod
+    def _named(tools: Iterable[Callable[..., Any]]) -> Dict[str, Callable[..., Any]]:
+        named: Dict[str, Callable[..., Any]] = {}
+        for one in tools:
+            name = getattr(one, "__name__", None)
+            if not isinstance(name, str):
+                raise TypeError(f"a tool is {type(one).__name__}, which has no name: give tools as {{name: function}}")
+            if name in named:
+                raise TypeError(f"two tools are named {name}: give tools as {{name: function}}")
+            named[name] = one
+        return named
 
     @property
     def field(self) -> Optional[List[Any]]:
@@ -1088,18 +1248,27 @@ class _Tools:
         return described
 
     def answer(self, call: Mapping[str, Any]) -> Dict[str, Any]:
-        """An entry of `results`: what the function returned, or why it did not."""
+        """An entry of `results` that can be sent: what the function returned, or why it did not."""
         try:
             args, function = call["args"], self.functions[call["name"]]
             value = function(*args) if isinstance(args, list) else function(**args)
             if inspect.isawaitable(value):
                 value = _await_elsewhere(value)
             _dump(value, f"what {call['name']} returned")
-        except ToolError as error:
-            return {"id": call["id"], "error": str(error)}
-        except Exception as error:
-            return {"id": call["id"], "error": f"{type(error).__name__}: {error}"}
+        except (KeyboardInterrupt, _Cancelled):
+            raise
+        except BaseException as error:  # SystemExit, too: it would end a thread, and nobody would answer
+            return {"id": call["id"], "error": self._told(error)}
         return {"id": call["id"], "result": value}
+
+    @staticmethod
+    def _told(error: BaseException) -> str:
+        kind = type(error).__name__
+        try:
+            text = str(error) if isinstance(error, ToolError) else f"{kind}: {error}"
+        except Exception:
+            text = f"{kind}, whose text cannot be told"
+        return text.encode("utf-8", "backslashreplace").decode()
 
     def answers(self, calls: Sequence[Mapping[str, Any]]) -> List[Dict[str, Any]]:
         """Runs several at once, each in a thread."""
@@ -1123,7 +1292,12 @@ def _await_elsewhere(value: Awaitable[Any]) -> Any:
 
     loop = _loop_of_caller.get()
     if loop is None:
-        return asyncio.run(wait())
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return asyncio.run(wait())
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            return pool.submit(contextvars.copy_context().run, asyncio.run, wait()).result()
     future = asyncio.run_coroutine_threadsafe(wait(), loop)
     with _closing(future.cancel):
         try:
@@ -1149,13 +1323,15 @@ class Stream(Iterator[Event]):
         self._owner, self._client, (self._connection, self._response) = owner, owner._client, opened
         self._tools, self._headers = tools, headers
         self._pool: Optional[concurrent.futures.ThreadPoolExecutor] = None
-        self._calls: List[concurrent.futures.Future[None]] = []
         self._lines: Deque[bytes] = collections.deque()
         self._rest = b""
         self._body: Dict[str, Any] = {}
         self._stdout: List[str] = []
         self._stderr: List[str] = []
         self._ended = self._closed = False
+        self._process = os.getpid()
+        self._lock = threading.Lock()  # guards what follows, and _ended
+        self._problem: Optional[BaseException] = None  # why a call could not be answered
 
     def __iter__(self) -> Stream:
         return self
@@ -1174,6 +1350,7 @@ class Stream(Iterator[Event]):
     def _next(self) -> Event:
         while True:
             while self._lines:
+                self._check()
                 line = self._lines.popleft().strip()
                 try:
                     data = _parse(line) if line else {"event": "ping"}
@@ -1188,16 +1365,19 @@ class Stream(Iterator[Event]):
                 with _closing(functools.partial(_shut, self._connection)):
                     piece = self._response.read1(65536)
             except (OSError, http.client.HTTPException) as problem:
+                self._check()
                 raise self._client._transport.lost(problem) from problem
+            self._check()
             if not piece:
                 raise self._client._transport.lost(ConnectionError("the stream ended early"))
             *lines, self._rest = (self._rest + piece).split(b"\n")
             self._lines.extend(lines)
 
+    def _check(self) -> None:
+        if self._problem is not None:
+            raise self._problem
+
     def _note(self, event: Event) -> None:
-        for call in [one for one in self._calls if one.done()]:
-            self._calls.remove(call)
-            call.result()
         if event.name == "stdout":
             self._stdout.append(event.text)
         elif event.name == "stderr":
@@ -1209,7 +1389,8 @@ class Stream(Iterator[Event]):
         if isinstance(self._owner, Session) and isinstance(event.data.get("head"), int):
             self._owner.head = event.data["head"]
         if event.name == "end":
-            self._ended = True
+            with self._lock:
+                self._ended = True
             self._finish()
 
     def _answer_call(self, call: Dict[str, Any]) -> None:
@@ -1219,12 +1400,17 @@ class Stream(Iterator[Event]):
             self._pool = concurrent.futures.ThreadPoolExecutor(_Tools.MOST_AT_ONCE)
 
         def answer() -> None:
-            results = [self._tools.answer(call)]
-            with contextlib.suppress(Gone, NotFound):  # the job has ended meanwhile
-                self._client._continue(call["continue"], results, self._headers)
+            try:
+                results = [self._tools.answer(call)]
+                with contextlib.suppress(Gone, NotFound):  # the job has ended meanwhile
+                    self._client._continue(call["continue"], results, self._headers)
+            except BaseException as problem:
+                with self._lock:
+                    if not self._ended:  # else somebody else may have the connection
+                        self._problem = problem
+                        _shut(self._connection)  # whoever reads wakes up
 
-        context = contextvars.copy_context()
-        self._calls.append(self._pool.submit(lambda: context.run(answer)))
+        self._pool.submit(contextvars.copy_context().run, answer)
 
     def _finish(self) -> None:
         """Reads the end of the answer, so that the connection can be kept."""
@@ -1246,12 +1432,15 @@ class Stream(Iterator[Event]):
         return Answer(body)
 
     def close(self) -> None:
-        """Ends the connection, which kills the job if it still runs."""
-        if self._pool is not None:
+        """Ends the connection, which kills the job if it still runs. After a fork only the process that opened it does
+        that."""
+        is_own = self._process == os.getpid()
+        if self._pool is not None and is_own:
             self._pool.shutdown(wait=False)
         if not self._closed:
             self._closed = True
-            _shut(self._connection)
+            if is_own:
+                _shut(self._connection)
             self._connection.close()
 
     def __enter__(self) -> Stream:
@@ -1537,20 +1726,33 @@ class _Link:
         self.connection.close()
 
 
+def _is_permanent(problem: BaseException) -> bool:
+    """Whether a connection will fail like this again: no such host, no TLS there, a proxy that refuses."""
+    if isinstance(problem, socket.gaierror):
+        return problem.errno != socket.EAI_AGAIN
+    if isinstance(problem, ssl.SSLError):
+        return not isinstance(problem, (ssl.SSLEOFError, ssl.SSLZeroReturnError))
+    refused = re.match(r"Tunnel connection failed: ([0-9]{3})", str(problem))
+    return refused is not None and int(refused[1]) not in _PASSING_STATUSES
+
+
 class _Batch:
     """Sends the jobs of a feed until each has its answer, and hands those to a sink.
 
     feed yields (place, line), each line with its newline; place None: the line with defaults, which must come first.
     The feed is read by a thread of its own. run() ends when everything is answered; it raises GaveUp, _BatchRefused,
-    Unreachable for a host that does not exist, and what the feed raises.
+    Unreachable for a host that does not exist or will never do, and what the feed raises.
     """
 
     def __init__(self, transport: _Transport, feed: Iterator[Tuple[Optional[int], bytes]], sink: _Sink, *, window: int,
-                 patience: float, prepare: Optional[Callable[[], bytes]] = None):
+                 patience: float, prepare: Optional[Callable[[], bytes]] = None,
+                 tell: Callable[[str], Any] = lambda text: None):
+        """tell: called with trouble of the connection, once until it changes or an answer comes."""
         self.transport, self.feed, self.sink = transport, feed, sink
         again = [kind.outcome for kind in TryAgain.__subclasses__()] + ([UnknownTemplate.outcome] if prepare else [])
         self.prepare = prepare  # makes the template of the jobs anew, and returns the line with defaults
         self.prepared_at = -math.inf
+        self.tell, self.told, self.trouble = tell, "", ""  # trouble: since the last answer
         self.ledger, self.patience = _Ledger(window, again), _Patience(patience)
         self.changed = threading.Condition()  # guards all that follows, and the ledger
         self.defaults = b""
@@ -1680,8 +1882,8 @@ class _Batch:
             link = _Link(self.transport)
         except Unreachable as problem:
             cause = problem.__cause__
-            is_nowhere = isinstance(cause, socket.gaierror) and cause.errno != socket.EAI_AGAIN
-            if (is_nowhere and not self.was_connected) or isinstance(cause, ssl.SSLCertVerificationError):
+            if isinstance(cause, ssl.SSLCertVerificationError) or (
+                    not self.was_connected and cause is not None and _is_permanent(cause)):
                 raise
             self._trouble(problem.message)
             return None
@@ -1690,8 +1892,12 @@ class _Batch:
         self.was_connected = True
         return link
 
-    def _trouble(self, what: str, asked_for: Optional[float] = None) -> None:
+    def _trouble(self, what: str, asked_for: Optional[float] = None, is_told: bool = True) -> None:
+        self.trouble = what
         if self.patience.failed(time.monotonic(), asked_for) is not None:
+            if is_told and what != self.told:
+                self.told = what
+                self.tell(f"{what}; trying again for {self.patience.limit:g} s")
             return
         with self.changed:
             jobs = f"{len(self.ledger.jobs)} jobs {'' if self.is_input_over else 'that were read '}have none"
@@ -1716,7 +1922,7 @@ class _Batch:
                         continue
                     error = _error_of(answer.outcome, answer.body)
                     if answer.outcome in self.ledger.again:
-                        self._trouble(error.message)
+                        self._trouble(error.message, is_told=False)
                         self._prepare(answer.outcome)
                         return False
                     raise _BatchRefused(f"the service refuses the line with defaults: {error.message}", error)
@@ -1850,10 +2056,11 @@ class _Batch:
         if place is None:
             return False
         if not is_reported:
-            self._trouble(f"{answer.outcome}: {answer.body.get('error')}")
+            self._trouble(f"{answer.outcome}: {answer.body.get('error')}", is_told=False)  # busy jobs are many
             self._prepare(answer.outcome)
             return True
         self.patience.progressed()
+        self.told = self.trouble = ""
         self.sink.take(place, line, answer, size)
         return True
 
@@ -1908,6 +2115,14 @@ class _Results(_Sink):
 # ----------------------------------------------------------------------------------------------------------------------
 # The client
 # ----------------------------------------------------------------------------------------------------------------------
+
+
+def _above_0(seconds: Any, name: str) -> float:
+    """Raises ValueError."""
+    is_number = isinstance(seconds, numbers.Real) and not isinstance(seconds, bool)
+    if not (is_number and 0 < seconds < _ENDLESS_SECONDS):
+        raise ValueError(f"{name} is a number of seconds above 0, not {seconds!r}")
+    return float(seconds)
 
 
 class _Jobs:
@@ -2001,17 +2216,17 @@ class _Jobs:
         return self._execute({**self._body(known, **rest), "call": name, "args": _call_arguments(name, args, kwargs)},
                              known)
 
-    def _body(self, tools: _Tools, *, files: Optional[FilesToSend] = None,
+    def _body(self, tools: _Tools, /, *, files: Optional[FilesToSend] = None,
               return_files: Union[str, Sequence[str], None] = None, timeout: Optional[float] = None,
               **fields: Any) -> Dict[str, Any]:
         timeout = self._client.timeout if timeout is None else timeout
-        if timeout is not None and not (isinstance(timeout, (int, float)) and timeout > 0):
-            raise ValueError(f"timeout is a number of seconds above 0, not {timeout!r}")
         if "args" in fields:
             raise TypeError("arguments of main() follow the script: run(script, 1, 2), or kwargs={...}")
+        if fields.get("tools") is not None:
+            raise TypeError("a job with tools needs its caller: use run")
         body = {**self._own_fields(), "files": _files_of(files), "tools": tools.field,
                 "return_files": [return_files] if isinstance(return_files, str) else return_files,
-                "timeout_ms": None if timeout is None else max(1, round(timeout * 1000)), **fields}
+                "timeout_ms": None if timeout is None else max(1, round(_above_0(timeout, "timeout") * 1000)), **fields}
         return {name: value for name, value in body.items() if value is not None}
 
     def _execute(self, body: Dict[str, Any], tools: _Tools) -> Answer:
@@ -2032,7 +2247,9 @@ class Client(_Jobs):
                  patience: float = 30.0, ssl_context: Optional[ssl.SSLContext] = None):
         self._client = self
         self.timeout, self.patience = timeout, patience
-        key = os.environ.get("PYEXEC_KEY", "") if key is None else key
+        key = os.environ.get("PYEXEC_KEY", "") if key is None else _text(key, "the key")
+        if url is not None:
+            _text(url, "the address")
         self.url = str(_parse_url(url or os.environ.get("PYEXEC_URL") or DEFAULT_URL))
         self._transport = _Transport(_parse_url(self.url), _checked_key(key, "the key"), ssl_context)
 
@@ -2122,7 +2339,7 @@ class Client(_Jobs):
             batch.stop()
             sink.end(_Cancelled())
 
-        context = contextvars.copy_context()
+        context, process = contextvars.copy_context(), os.getpid()
         thread = threading.Thread(target=context.run, args=(run,), daemon=True, name="pyexec-batch")
         thread.start()
         try:
@@ -2144,8 +2361,9 @@ class Client(_Jobs):
                     raise value
                 yield value
         finally:
-            batch.stop()
-            thread.join()
+            if process == os.getpid():  # in a fork there is no such thread, and its locks may be taken for good
+                batch.stop()
+                thread.join()
             batch.close()
 
     def submit(self, script: Script, *args: Any, kwargs: Optional[Mapping[str, Any]] = None,
@@ -2162,7 +2380,7 @@ class Client(_Jobs):
 
     def job(self, name: str) -> Job:
         """A Job that was handed in before, by its name."""
-        return Job(self, name)
+        return Job(self, _text(name, "the name of a job"))
 
     # Sessions and templates -------------------------------------------------------------------------------------------
 
@@ -2176,8 +2394,10 @@ class Client(_Jobs):
         code: a set-up. template: what the session begins with. idle: seconds without use after which it ends by itself.
         timeout, memory_mb: of the set-up; the memory bounds all cells.
         """
+        if idle is not None and not isinstance(idle, numbers.Real):
+            raise TypeError(f"idle is a number of seconds, not {type(idle).__name__}")
         body = self._body(_Tools(None), files=files, timeout=timeout, code=code, env=env, memory_mb=memory_mb,
-                          idle_s=None if idle is None else max(1, round(idle)), **fields)
+                          idle_s=None if idle is None else max(1, round(_above_0(idle, "idle"))), **fields)
         owner = template if isinstance(template, Template) else Template(self, template, None) if template else self
         reply = self._reply("POST", "/sessions", lambda: {**body, **owner._own_fields()}, wait=self._wait_for(body),
                             again=owner._again)
@@ -2185,7 +2405,7 @@ class Client(_Jobs):
 
     def attach(self, session: str) -> Session:
         """A Session that is open already, by its name."""
-        return Session(self, {"session": session}, {})
+        return Session(self, {"session": _text(session, "the name of a session")}, {})
 
     def sessions(self) -> List[Dict[str, Any]]:
         """The open sessions of this key or, without keys, of this address."""
@@ -2211,7 +2431,7 @@ class Client(_Jobs):
 
     def use_template(self, name: str) -> Template:
         """A Template by its name, "sha256:...", whose set-up somebody else has sent."""
-        return Template(self, name, None)
+        return Template(self, _text(name, "the name of a template"), None)
 
     # Scripts of the operator's ----------------------------------------------------------------------------------------
 
@@ -2230,11 +2450,10 @@ class Client(_Jobs):
         A client of that protocol does more. Errors of the protocol are in the message.
         """
         reply = self._reply("POST", "/mcp", message, {"Accept": "application/json, text/event-stream", **headers},
-                            wait=_LONGEST_SECONDS, is_raised=False)
-        if reply.body.startswith(b"{") or not reply.body.strip():
-            return reply.json() if reply.body.strip() else None
-        events = re.findall(rb"^data: ?(.*)$", reply.body, re.M)
-        return _parse(events[-1]) if events else None
+                            wait=_LONGEST_SECONDS, is_raised=lambda reply: _message_of(reply) is None)
+        if reply.body.strip() and _message_of(reply) is None:
+            raise self._no_pyexec(reply)
+        return _message_of(reply)
 
     # The service ------------------------------------------------------------------------------------------------------
 
@@ -2256,7 +2475,11 @@ class Client(_Jobs):
 
     def packages(self) -> Dict[str, Any]:
         """What scripts can import: `python`, a version, and `packages` with their versions."""
-        return self._reply("GET", "/packages").object()
+        reply = self._reply("GET", "/packages")
+        packages = reply.object()
+        if not isinstance(packages.get("packages"), list) or "python" not in packages:
+            raise self._no_pyexec(reply)
+        return packages
 
     def page(self) -> str:
         """The page for people, as HTML."""
@@ -2267,10 +2490,12 @@ class Client(_Jobs):
     def _wait_for(self, body: Mapping[str, Any]) -> float:
         """How long the answer to a job may take, in seconds."""
         milliseconds = body.get("timeout_ms")
-        return _LONGEST_SECONDS if milliseconds is None else float(milliseconds) / 1000 + _MARGIN_SECONDS
+        seconds = _LONGEST_SECONDS if milliseconds is None else float(milliseconds) / 1000 + _MARGIN_SECONDS
+        return min(seconds, _LONGEST_WAIT)
 
     def _reply(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] = {}, *, wait: float = 60.0,
-               again: Optional[Callable[[Error], bool]] = None, is_raised: bool = True) -> _Reply:
+               again: Optional[Callable[[Error], bool]] = None,
+               is_raised: Union[bool, Callable[[_Reply], bool]] = True) -> _Reply:
         """Sends a request until it is taken, or patience is over. Raises the Error that the answer is."""
         kind = {} if body is None else {"Content-Type": "application/octet-stream" if isinstance(body, bytes)
                                         else "application/json"}
@@ -2278,7 +2503,8 @@ class Client(_Jobs):
         def send() -> _Reply:
             now = body() if callable(body) else body  # a template may have another name by now
             content = now if now is None or isinstance(now, bytes) else _dump(now)
-            return self._checked(self._transport.request(method, path, content, {**kind, **headers}, wait), is_raised)
+            reply = self._transport.request(method, path, content, {**kind, **headers}, wait)
+            return self._checked(reply, is_raised(reply) if callable(is_raised) else is_raised)
 
         return self._patiently(send, again)
 
@@ -2312,7 +2538,14 @@ class Client(_Jobs):
         raise _error_of(reply.outcome, reply.object(), reply)
 
     def _answer(self, reply: _Reply) -> Answer:
-        return Answer(reply.object(), outcome=reply.outcome or "ok")
+        body = reply.object()
+        if not reply.outcome and "stdout" not in body:
+            raise self._no_pyexec(reply)
+        return Answer(body, outcome=reply.outcome or "ok")
+
+    def _no_pyexec(self, reply: _Reply) -> UnexpectedAnswer:
+        return UnexpectedAnswer(f"what answers is no pyexec: {self.url} sent {_shown_error(reply.body)!r}",
+                                status=reply.status)
 
     def _run_job(self, path: str, body: Dict[str, Any], tools: _Tools, owner: _Jobs) -> Answer:
         wait = self._wait_for(body)
@@ -2326,14 +2559,19 @@ class Client(_Jobs):
 
     def _continue(self, token: str, results: List[Dict[str, Any]], headers: Mapping[str, str],
                   wait: float = _LONGEST_SECONDS) -> _Reply:
-        """Answers calls of a job. Results that are too large for the service are errors in the script."""
+        """Answers calls of a job. Results that the service does not take are errors in the script."""
+        def send(entries: List[Dict[str, Any]]) -> _Reply:
+            return self._reply("POST", "/execute/continue", {"continue": token, "results": entries}, headers, wait=wait)
+
         try:
-            return self._reply("POST", "/execute/continue", {"continue": token, "results": results}, headers, wait=wait)
-        except InvalidRequest as error:
-            if error.status != 413:
-                raise
-            failed = [{"id": one["id"], "error": f"the result is too large: {error.message}"} for one in results]
-            return self._reply("POST", "/execute/continue", {"continue": token, "results": failed}, headers, wait=wait)
+            try:
+                return send(results)
+            except InvalidRequest as error:
+                why = "the result is too large" if error.status == 413 else "the service does not take the result"
+                return send([{"id": one["id"], "error": f"{why}: {error.message}"} for one in results])
+        except Error as error:
+            error.was_run = True  # the job has begun
+            raise
 
     def _stream(self, path: str, body: Dict[str, Any], tools: _Tools, owner: _Jobs) -> Stream:
         headers = {"Content-Type": "application/json", "Accept": "application/x-ndjson", **owner._own_headers()}
@@ -2358,8 +2596,19 @@ class Client(_Jobs):
         return self._patiently(open_it, owner._again)
 
 
+def _message_of(reply: _Reply) -> Any:
+    """What MCP answers with. None for what is no message of it."""
+    events = re.findall(rb"^data: ?(.*)$", reply.body, re.M)
+    try:
+        message = _parse(reply.body if reply.body[:1] in (b"{", b"[") else events[-1] if events else b"null")
+    except ValueError:
+        return None
+    is_message = isinstance(message, list) or (isinstance(message, dict) and "jsonrpc" in message)
+    return message if is_message else None
+
+
 def _quoted(name: str) -> str:
-    return urllib.parse.quote(name, safe="")
+    return urllib.parse.quote(_text(name, "a name"), safe="")
 
 
 class Session(_Jobs):
@@ -2416,14 +2665,16 @@ class Session(_Jobs):
 
     def put(self, name: str, content: Content) -> None:
         """Writes a file of the session."""
-        packed = Path(content).read_bytes() if isinstance(content, os.PathLike) else content
-        data = packed.encode() if isinstance(packed, str) else bytes(packed)
-        self._client._reply("PUT", f"{self._path()}/files/{urllib.parse.quote(name)}", data, self._own_headers())
+        data = _content_of(content)
+        self._client._reply("PUT", self._file(name), _utf8(data, "the file") if isinstance(data, str) else data,
+                            self._own_headers())
 
     def get(self, name: str) -> bytes:
         """Reads a file of the session. Raises NotFound."""
-        path = f"{self._path()}/files/{urllib.parse.quote(name)}"
-        return self._client._reply("GET", path, None, self._own_headers()).body
+        return self._client._reply("GET", self._file(name), None, self._own_headers()).body
+
+    def _file(self, name: str) -> str:
+        return f"{self._path()}/files/{urllib.parse.quote(_utf8(_text(name, 'the name of a file'), 'the name'))}"
 
     def info(self) -> Dict[str, Any]:
         """The session and its cells, as GET /sessions/{session} has them."""
@@ -2813,7 +3064,11 @@ class AsyncClient(_Twin):
                  patience: float = 30.0, ssl_context: Optional[ssl.SSLContext] = None, workers: int = 64):
         self._client = self
         self._sync = Client(url, key, timeout=timeout, patience=patience, ssl_context=ssl_context)
-        self._executor = concurrent.futures.ThreadPoolExecutor(workers, thread_name_prefix="pyexec")
+        self._workers = workers
+        self._executor = self._new_executor()
+
+    def _new_executor(self) -> concurrent.futures.ThreadPoolExecutor:
+        return concurrent.futures.ThreadPoolExecutor(self._workers, thread_name_prefix="pyexec")
 
     @property
     def url(self) -> str:
@@ -2876,6 +3131,7 @@ class AsyncClient(_Twin):
     async def close(self) -> None:
         self._sync.close()
         self._executor.shutdown(wait=False)
+        self._executor = self._new_executor()  # has no thread before it is used
 
     async def __aenter__(self) -> AsyncClient:
         return self
@@ -2890,13 +3146,18 @@ class AsyncClient(_Twin):
 
 _EXIT_OK, _EXIT_FAILED, _EXIT_REFUSED, _EXIT_GAVE_UP, _EXIT_SIGNAL = 0, 1, 2, 3, 128
 _SIGPIPE = 13
-_EXITS = """Exit codes: 0 ok; 1 a script failed; 2 a mistake in the command line, a file that cannot be used, or a
-refusal by the service; 3 the service cannot be reached, or gave no answer in time; 128 + N after signal N. The API
-key, if the service wants one, is in PYEXEC_KEY or in the file of --key-file: as a flag, everybody would see it."""
+_EXITS = """Exit codes: 0 ok; 1 a script failed; 2 a mistake in the command line, a file or an output that cannot be
+used, or a refusal by the service; 3 the service cannot be reached, or gave no answer in time; 128 + N after signal N.
+The API key, if the service wants one, is in PYEXEC_KEY or in the file of --key-file: as a flag, everybody would see
+it."""
 
 
 class _Problem(Exception):
     """Ends the command with exit code 2 and this message."""
+
+
+class _NoOutput(_Problem):
+    """Standard output cannot be written."""
 
 
 class _Stopped(BaseException):
@@ -2943,6 +3204,8 @@ def _args_from(words: Sequence[str]) -> Tuple[List[Any], Dict[str, Any]]:
     for word in words:
         named = re.match(r"([^\W\d]\w*)=", word)
         if named:
+            if named[1] in kwargs:
+                raise _Problem(f"--arg {named[1]}=... is there twice")
             kwargs[named[1]] = _json_or_text(word[named.end():])
         else:
             args.append(_json_or_text(word))
@@ -2952,11 +3215,13 @@ def _args_from(words: Sequence[str]) -> Tuple[List[Any], Dict[str, Any]]:
 
 
 def _files_from(words: Sequence[str]) -> Optional[Dict[str, bytes]]:
-    files = {}
+    files: Dict[str, bytes] = {}
     for word in words:
         name, is_named, path = word.partition("=")
         if not is_named or os.path.exists(word):
             name, path = os.path.basename(word), word
+        if name in files:
+            raise _Problem(f"two files are named {name}: give one of them another name, as --file NAME={path}")
         try:
             files[name] = Path(path).read_bytes()
         except OSError as problem:
@@ -2976,29 +3241,54 @@ def _text_of(name: str) -> str:
         data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
         return data.decode("utf-8-sig")
     except OSError as problem:
-        raise _Problem(f"cannot read {name}: {_open_words(problem)}") from None
+        raise _Problem(f"cannot read {'standard input' if name == '-' else name}: {_open_words(problem)}") from None
     except UnicodeDecodeError:
         raise _Problem(f"{name} is no text in UTF-8") from None
 
 
 def _print(text: str) -> None:
-    sys.stdout.write(text)
-    sys.stdout.flush()
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as problem:
+        _drop_output()
+        raise _NoOutput(f"cannot write standard output: {_open_words(problem)}") from None
+
+
+def _drop_output() -> None:
+    """What was printed and not written would be tried again at the end."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def _tell(text: str) -> None:
+    """On standard error. If that cannot be written, there is nowhere to say so."""
+    with contextlib.suppress(OSError):
+        sys.stderr.write(text)
+        sys.stderr.flush()
 
 
 def _complain(program: str, text: str) -> None:
-    sys.stdout.flush()
-    print(f"{program}: {text}", file=sys.stderr, flush=True)
+    _tell(f"{program}: {text}\n")
 
 
-def _save(files: Files, directory: str) -> None:
+@contextlib.contextmanager
+def _writing(what: str) -> Iterator[None]:
     try:
-        for path in files.save(directory):
-            print(f"saved {path}", file=sys.stderr, flush=True)
+        yield
     except ValueError as problem:
         raise _Problem(str(problem)) from None
     except OSError as problem:
-        raise _Problem(f"cannot write {problem.filename or directory}: {_open_words(problem)}") from None
+        raise _Problem(f"cannot write {problem.filename or what}: {_open_words(problem)}") from None
+
+
+def _save(files: Files, directory: str) -> None:
+    with _writing(directory):
+        paths = files.save(directory)
+    for path in paths:
+        _tell(f"saved {path}\n")
 
 
 class _Printer:
@@ -3011,8 +3301,7 @@ class _Printer:
         if event.name == "stdout":
             self.out(event.text)
         elif event.name == "stderr":
-            sys.stderr.write(event.text)
-            sys.stderr.flush()
+            _tell(event.text)
 
     def out(self, text: str) -> None:
         if text:
@@ -3029,24 +3318,30 @@ class _Printer:
 def _show_outcome(options: argparse.Namespace, answer: Answer, printer: _Printer) -> None:
     if options.verbose:
         shown = {name: answer.body.get(name) for name in ("usage", "limits") if answer.body.get(name)}
-        print(json.dumps(shown), file=sys.stderr, flush=True)
+        _tell(json.dumps(shown) + "\n")
     if answer.body.get("files"):
         _save(answer.files, options.into)
-    for path in _show(answer.displays, options.into, "pyexec-{}", printer):
-        print(f"saved {path}", file=sys.stderr, flush=True)
+    is_told = options.command == "run" or answer.repr is not None
+    for path in _show(answer.displays, options.into, "pyexec-{}", printer, is_told):
+        _tell(f"saved {path}\n")
 
 
-def _show(displays: Sequence[Display], directory: str, stem: str, printer: _Printer) -> Iterator[Path]:
-    """Saves pictures, whose paths it yields, and prints what else was shown. stem: with {} for the picture's number."""
+def _show(displays: Sequence[Display], directory: str, stem: str, printer: _Printer,
+          is_told: bool) -> Iterator[Path]:
+    """Saves pictures, whose paths it yields, and prints what else was shown. stem: with {} for the picture's number.
+    is_told: the value of the job was printed. Its display is the one without a text.
+    """
     number = 0
     for display in displays:
         picture = display.picture
         if picture is None:
-            printer.line(display.text or f"<{', '.join(display)}>")
+            if display.text is not None or not is_told:
+                printer.line(display.text or f"<{', '.join(display)}>")
             continue
         number += 1
         path = Path(directory) / (stem.format(number) + picture[0])
-        _write_file(path, picture[1])
+        with _writing(str(path)):
+            _write_file(path, picture[1])
         yield path
 
 
@@ -3079,12 +3374,12 @@ def _command_run(options: argparse.Namespace) -> int:
         if error.answer is not None:
             if not is_live:
                 printer.out(error.stdout)
-                sys.stderr.write(error.answer.stderr or "")
+                _tell(error.answer.stderr or "")
             _show_outcome(options, error.answer, printer)
         raise
     if not is_live:
         printer.out(answer.stdout)
-        sys.stderr.write(answer.stderr or "")
+        _tell(answer.stderr or "")
     if not is_cell:
         printer.line(json.dumps(answer.result, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None))
     elif answer.repr is not None:
@@ -3095,16 +3390,17 @@ def _command_run(options: argparse.Namespace) -> int:
 
 def _command_health(options: argparse.Namespace) -> int:
     health = _client_from(options).health()
-    print(json.dumps(health, indent=2))
+    _print(json.dumps(health, indent=2) + "\n")
     return _EXIT_OK if health.get("status") == "healthy" else _EXIT_FAILED
 
 
 def _command_packages(options: argparse.Namespace) -> int:
     packages = _client_from(options).packages()
-    print(f"Python {packages['python']}")
+    lines = [f"Python {packages['python']}"]
     for one in packages["packages"]:
         imports = ", ".join(name for name in one.get("imports", []) if name != one["name"])
-        print(f"{one['name']} {one['version']}" + (f" (import {imports})" if imports else ""))
+        lines.append(f"{one['name']} {one['version']}" + (f" (import {imports})" if imports else ""))
+    _print("\n".join(lines) + "\n")
     return _EXIT_OK
 
 
@@ -3112,6 +3408,7 @@ def _command_packages(options: argparse.Namespace) -> int:
 
 _MOST_COUNTED_BYTES = 1 << 30
 _LARGEST_WINDOW, _MOST_RETRY_SECONDS, _ID_BYTES = 1_000_000, 10_000_000, 256
+_MOST_ID_DIGITS = 308
 _REDRAW_SECONDS, _RATE_SECONDS, _BAR_CELLS = 0.2, 10.0, 24
 _PIPE_BYTES = 512 if not hasattr(select, "PIPE_BUF") else select.PIPE_BUF  # what a pipe that is ready takes
 _BUFFERED_BYTES = MIB
@@ -3119,25 +3416,41 @@ _Line = Tuple[int, bytes]  # its number in the file, from 1, and its text withou
 
 
 class _Digits(str):
-    """A whole number as it was written."""
+    """A number as it was written."""
+
+
+def _object_of_line(line: bytes) -> Optional[Dict[str, Any]]:
+    with contextlib.suppress(ValueError, RecursionError):
+        body = json.loads(line, parse_int=_Digits, parse_float=_Digits)
+        return body if isinstance(body, dict) else None
+    return None
 
 
 def _is_defaults_line(line: bytes) -> bool:
     """Whether this is no job, but what all jobs after it have in common."""
-    with contextlib.suppress(ValueError, RecursionError):
-        body = json.loads(line, parse_int=_Digits)
-        return isinstance(body, dict) and body.get("defaults") is True
-    return False
+    return (_object_of_line(line) or {}).get("defaults") is True
+
+
+def _whole_text(number: str) -> Optional[str]:
+    """1 for 1.0 and 10e-1, as the service has it. None for what is not whole."""
+    with contextlib.suppress(decimal.InvalidOperation):  # of an exponent that is endless
+        value = decimal.Decimal(number)
+        if value.adjusted() <= _MOST_ID_DIGITS and value == value.to_integral_value():
+            return str(int(value))
+    return None
+
+
+def _id_of(job: Mapping[str, Any]) -> Optional[str]:
+    """The job's id, so that two are the same text exactly if the service takes them for the same. None for what is no
+    id."""
+    job_id = job.get("id")
+    if not isinstance(job_id, str) or len(job_id.encode("utf-8", "surrogatepass")) > _ID_BYTES:
+        return None
+    return _whole_text(job_id) if isinstance(job_id, _Digits) else f'"{job_id}"'
 
 
 def _id_of_line(line: bytes) -> Optional[str]:
-    """The job's id, so that two are the same text exactly if the service takes them for the same. None without one."""
-    with contextlib.suppress(ValueError, RecursionError):
-        body = json.loads(line, parse_int=_Digits)
-        job_id = body.get("id") if isinstance(body, dict) else None
-        if isinstance(job_id, str) and len(job_id.encode("utf-8", "surrogatepass")) <= _ID_BYTES:
-            return str(job_id) if isinstance(job_id, _Digits) else f'"{job_id}"'
-    return None
+    return _id_of(_object_of_line(line) or {})
 
 
 class _Input:
@@ -3312,18 +3625,33 @@ class _Output(_Sink):
         self.progress: Optional[_Progress] = None
         self.screen: Optional[_Screen] = None
         self.next_drawing = 0.0
+        self.kept_bytes: Optional[int] = None  # of what is there; the rest goes when the first answer comes
         try:
             self.fd = 1 if name is None else os.open(name, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
             status = os.fstat(self.fd)
             self.is_file = stat.S_ISREG(status.st_mode)
             if name is not None and self.is_file and os.path.samestat(status, os.fstat(source.fd)):
                 raise _Problem(f"the output {name} is the input")
+            if name is not None and self.is_file:
+                self._lock()
+                self.kept_bytes = 0
             if is_resumed:
                 self._read_earlier()
-            elif name is not None and self.is_file:
-                os.ftruncate(self.fd, 0)
         except OSError as problem:
             raise _Problem(f"cannot write {self.name}: {_open_words(problem)}") from None
+
+    def _lock(self) -> None:
+        """Against another run with the same output. It ends with this process."""
+        try:
+            import fcntl
+        except ImportError:  # Windows
+            return
+        try:
+            fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise _Problem(f"another run writes to {self.name}") from None
+        except OSError:
+            pass  # a file system without locks
 
     def _read_earlier(self) -> None:
         """Keeps whole lines only."""
@@ -3345,8 +3673,14 @@ class _Output(_Sink):
                 job_id = _id_of_line(line)
                 if answer is not None and job_id is not None:
                     self.earlier.setdefault(job_id, answer.outcome)
-        os.ftruncate(self.fd, whole)
-        os.lseek(self.fd, whole, os.SEEK_SET)
+        self.kept_bytes = whole
+
+    def cut(self) -> None:
+        """What was there makes room for the answers of this run."""
+        if self.kept_bytes is not None:
+            os.ftruncate(self.fd, self.kept_bytes)
+            os.lseek(self.fd, self.kept_bytes, os.SEEK_SET)
+            self.kept_bytes = None
 
     def take(self, place: int, line: bytes, answer: _AnswerLine, size: int) -> None:
         begin, end = answer.span
@@ -3364,6 +3698,7 @@ class _Output(_Sink):
 
     def write_some(self) -> None:
         """Raises BrokenPipeError if nobody reads any more."""
+        self.cut()
         with contextlib.suppress(BlockingIOError):
             written = os.write(self.fd, self.buffer if self.is_file else self.buffer[:_PIPE_BYTES])
             del self.buffer[:written]
@@ -3412,9 +3747,12 @@ class _BatchCommand:
             is_first = False
 
     def _is_answered(self, number: int, line: bytes) -> bool:
-        job_id = _id_of_line(line)
+        job = _object_of_line(line)
+        if job is not None and job.get("id") is None:
+            raise _Problem(f"line {number} has no 'id', which --resume needs: a text or a whole number")
+        job_id = _id_of(job or {})
         if job_id is None:
-            raise _Problem(f"line {number} has no 'id' that is a text or a whole number, which --resume needs")
+            return False  # the service refuses it, again
         if job_id in self.ids:
             raise _Problem(f"line {number} has the id {job_id} of a line before it; --resume needs one of its own "
                            "for each")
@@ -3428,19 +3766,23 @@ class _BatchCommand:
 
     def run(self) -> int:
         batch = _Batch(self.client._transport, self._feed(), self.output, window=self.options.window,
-                       patience=self.options.retry_seconds)
+                       patience=self.options.retry_seconds, tell=self._tell_trouble)
         code, message = _EXIT_OK, ""
         with self._signals(batch):
             try:
                 batch.run()
+                self.output.cut()
                 code = _EXIT_FAILED if self.progress.done > self.progress.ok else _EXIT_OK
             except BrokenPipeError:
                 return _EXIT_SIGNAL + _SIGPIPE
             except _Stopped as stopped:
                 code = _EXIT_SIGNAL + stopped.number
+                message = f"last problem: {batch.trouble}" if batch.trouble and not self.options.quiet else ""
             except GaveUp as problem:
                 code, message = _EXIT_GAVE_UP, str(problem)
-            except (_Problem, _BatchRefused, Unreachable) as problem:
+            except Unreachable as problem:
+                code, message = _EXIT_GAVE_UP, str(problem)
+            except (_Problem, _BatchRefused) as problem:
                 code, message = _EXIT_REFUSED, str(problem)
             except OSError as problem:
                 code, message = _EXIT_REFUSED, f"cannot write {self.output.name}: {_open_words(problem)}"
@@ -3458,6 +3800,10 @@ class _BatchCommand:
         if message:
             self.screen.say(f"pyexec batch: {message}")
         return code
+
+    def _tell_trouble(self, text: str) -> None:
+        if not self.options.quiet:
+            self.screen.say(f"pyexec batch: {text}")
 
     @contextlib.contextmanager
     def _signals(self, batch: _Batch) -> Iterator[None]:
@@ -3489,7 +3835,7 @@ _REPL_HELP = """\
   :undo [N]          go back by N cells (1): the next cell runs on the state before them
   :at N              the next cell runs on the state after cell N; 0 is the beginning
   :files             list the files of the session
-  :put FILE [NAME]   send a file
+  :put FILE [NAME]   send a file; names with spaces stand in quotes
   :get NAME [FILE]   fetch a file
   :reset             begin a new session
   :help, :quit       this list; leave (also Ctrl-D)
@@ -3506,34 +3852,63 @@ class _Repl:
         self.session: Session
         self.trail: List[int] = [0]  # the states that led here; the last one is where the next cell runs
         self.lines: List[str] = []
+        self.has_failed = False
         self.compiler = codeop.CommandCompiler()
         self.compiler.compiler.flags |= ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 
     def run(self) -> int:
-        self._open()
+        try:
+            with self._signals():
+                self._open()
+                self._read_all()
+        except _Stopped as stopped:
+            return _EXIT_SIGNAL + stopped.number
+        finally:
+            if hasattr(self, "session"):
+                with contextlib.suppress(Error):
+                    self.session.close()
+        return _EXIT_FAILED if self.has_failed and not self.is_terminal else _EXIT_OK
+
+    def _read_all(self) -> None:
         if self.is_terminal:
             with contextlib.suppress(ImportError):
                 __import__("readline")  # gives input() its line editing
-            print(f"pyexec at {self.client.url}; :help lists commands, Ctrl-D leaves", flush=True)
+            _print(f"pyexec at {self.client.url}; :help lists commands, Ctrl-D leaves\n")
+        if isinstance(sys.stdin, io.TextIOWrapper):
+            encoding = sys.stdin.encoding if self.is_terminal else "utf-8-sig"
+            sys.stdin.reconfigure(encoding=encoding, errors="surrogateescape")
+        while True:
+            try:
+                line = self._read("... " if self.lines else ">>> ")
+                if line is None:
+                    break
+                if not self._take(line):
+                    return
+            except KeyboardInterrupt:
+                self.lines, self.has_failed = [], True
+                _print("\nKeyboardInterrupt\n")
+        if self.lines:
+            self._try(lambda: self._cell("\n".join(self.lines) + "\n"))
+        if self.is_terminal:
+            _print("\n")
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        """The first SIGTERM or SIGHUP ends the session, the next one kills."""
+        names = [one for one in (signal.SIGTERM, getattr(signal, "SIGHUP", None)) if one is not None]
+
+        def stop(number: int, _: Any) -> None:
+            for one in names:
+                signal.signal(one, signal.SIG_DFL)
+            raise _Stopped(number)
+
+        names = [one for one in names if signal.getsignal(one) != signal.SIG_IGN]  # as by nohup
+        before = {one: signal.signal(one, stop) for one in names}
         try:
-            while True:
-                try:
-                    line = self._read("... " if self.lines else ">>> ")
-                    if line is None:
-                        break
-                    if not self._take(line):
-                        return _EXIT_OK
-                except KeyboardInterrupt:
-                    self.lines = []
-                    print("\nKeyboardInterrupt", flush=True)
-            if self.lines:
-                self._cell("\n".join(self.lines) + "\n")
-            if self.is_terminal:
-                print()
-            return _EXIT_OK
+            yield
         finally:
-            with contextlib.suppress(Error):
-                self.session.close()
+            for one, handler in before.items():
+                signal.signal(one, handler)
 
     def _open(self) -> None:
         self.session, self.trail, self.lines = self.client.session(timeout=self.options.timeout), [0], []
@@ -3541,107 +3916,154 @@ class _Repl:
         self.has_checkpoints = features.get("checkpoints", True) is True
 
     def _read(self, prompt: str) -> Optional[str]:
-        if self.is_terminal:
-            with contextlib.suppress(EOFError):
-                return input(prompt)
-            return None
-        line = sys.stdin.readline()
+        try:
+            if self.is_terminal:
+                with contextlib.suppress(EOFError):
+                    return input(prompt)
+                return None
+            line = sys.stdin.readline()
+        except BrokenPipeError:
+            raise
+        except OSError as problem:
+            raise _Problem(f"cannot read standard input: {_open_words(problem)}") from None
         return line.rstrip("\r\n") if line else None
 
     def _take(self, line: str) -> bool:
         """False: leave."""
         if not self.lines and line.strip() in (":quit", ":q", ":exit"):
             return False
-        try:
-            if not self.lines and line.startswith(":"):
-                self._command(line)
-                return True
-            self.lines.append(line)
-            if not self._is_incomplete():
-                cell, self.lines = "\n".join(self.lines) + "\n", []
-                if cell.strip():
-                    self._cell(cell)
-        except Gone as error:
-            self._say(f"{error.message}\n:reset begins a new session")
-        except Error as error:
-            self._say(str(error))
-        except (OSError, ValueError, _Problem) as problem:
-            self._say(str(problem))
+        if not self.lines and line.startswith(":"):
+            self._try(lambda: self._command(line))
+            return True
+        self.lines.append(line)
+        if not self._is_incomplete():
+            cell, self.lines = "\n".join(self.lines) + "\n", []
+            if cell.strip():
+                self._try(lambda: self._cell(cell))
         return True
 
-    def _is_incomplete(self) -> bool:
+    def _try(self, work: Callable[[], None]) -> None:
         try:
-            return self.compiler("\n".join(self.lines), "<cell>", "single") is None
+            work()
+        except (_NoOutput, BrokenPipeError):
+            raise
+        except Gone as error:
+            self._fail(f"{error.message}\n:reset begins a new session")
+        except (Error, OSError, ValueError, TypeError, _Problem) as problem:
+            self._fail(str(problem))
+
+    def _is_incomplete(self) -> bool:
+        text = "\n".join(self.lines).encode(errors="replace").decode()  # it may be no text in UTF-8
+        try:
+            return self.compiler(text, "<cell>", "single") is None
         except (SyntaxError, ValueError, OverflowError):
             return False  # the service's Python has the last word
 
     @staticmethod
     def _say(text: str) -> None:
-        sys.stdout.flush()
-        print(text.rstrip("\n"), file=sys.stderr, flush=True)
+        _tell(text.rstrip("\n") + "\n")
+
+    def _fail(self, text: str) -> None:
+        self.has_failed = True
+        self._say(text)
 
     def _at(self) -> Optional[int]:
         return self.trail[-1] if self.has_checkpoints and self.trail[-1] != self.session.head else None
 
     def _cell(self, code: str) -> None:
-        printer = _Printer()
+        if re.search("[\ud800-\udfff]", code):
+            return self._fail("the cell is no text in UTF-8")
+        printer, self.head_before, self.has_repr = _Printer(), self.session.head, False
+        displays = None if self.options.displays else False  # None: as the service does
         try:
-            displays = None if self.options.displays else False  # None: as the service does
             with self.session.stream(code=code, at=self._at(), timeout=self.options.timeout,
                                      displays=displays) as stream:
                 for event in stream:
-                    printer.show(event)
+                    self._show_event(event, printer)
                     self._note(event)
-                    if event.name == "result" and event.data.get("repr") is not None:
-                        printer.line(event.data["repr"])
-                    elif event.name == "result" and event.data.get("result_problem"):
-                        self._say(f"note: {event.data['result_problem']}")
-                    elif event.name == "error":
-                        printer.line("") if not printer.at_line_start else None
-                        self._say(event.text)
-                    elif event.name == "displays":
-                        shown = [Display(bundle) for bundle in event.data["displays"]]
-                        for path in _show(shown, self.options.into, f"pyexec-{self.cell}-{{}}", printer):
-                            printer.line(f"saved {path}")
         except KeyboardInterrupt:
-            print("\nKeyboardInterrupt: the cell was ended; the session goes on from the state before it", flush=True)
+            self.has_failed = True
+            _print("\nKeyboardInterrupt: the cell was ended; the session goes on from the state before it\n")
             self._find_head()
+        except AnswerLost:
+            self._find_head()
+            raise
+
+    def _show_event(self, event: Event, printer: _Printer) -> None:
+        printer.show(event)
+        if event.name == "result" and event.data.get("repr") is not None:
+            self.has_repr = True
+            printer.line(event.data["repr"])
+        elif event.name == "result" and event.data.get("result_problem"):
+            self._say(f"note: {event.data['result_problem']}")
+        elif event.name == "error":
+            printer.line("") if not printer.at_line_start else None
+            self._fail(event.text)
+        elif event.name == "displays":
+            shown = [Display(bundle) for bundle in event.data["displays"]]
+            self._try(lambda: self._save_shown(shown, printer))
+
+    def _save_shown(self, shown: Sequence[Display], printer: _Printer) -> None:
+        for path in _show(shown, self.options.into, f"pyexec-{self.cell}-{{}}", printer, self.has_repr):
+            printer.line(f"saved {path}")
 
     def _note(self, event: Event) -> None:
         if event.data.get("cell") is not None:
             self.cell = event.data["cell"]
-        head = event.data.get("head")
-        if head is not None:
-            self.session.head = head
-            if head != self.trail[-1]:
-                self.trail.append(head)
+        if event.data.get("head") is not None:
+            self._go_to(event.data["head"])
+
+    def _go_to(self, head: int) -> None:
+        """The next cell runs on the state of the cell that has ended, if it left one. States are numbered upwards."""
+        self.session.head = head
+        if head > self.head_before and head != self.trail[-1]:
+            self.trail.append(head)
 
     def _find_head(self) -> None:
         """A cell that was ended has no answer: the session knows what became of it."""
         try:
-            head = self.session.info()["head"]
-            if head not in self.trail:
-                self.trail.append(head)
+            self._go_to(self.session.info()["head"])
         except Error as error:
             self._say(f"{error.message}\n:reset begins a new session")
 
+    @staticmethod
+    def _words(text: str) -> List[str]:
+        """Names may stand in quotes. A backslash is one, as in paths of Windows."""
+        found = re.findall(r"""(?:"([^"]*)"|'([^']*)')(?!\S)|(\S+)""", text)
+        if any(plain[:1] in ("'", '"') for _, _, plain in found):
+            raise ValueError("a quote is not closed")
+        return [double or single or plain for double, single, plain in found]
+
+    @staticmethod
+    def _number(word: str) -> int:
+        try:
+            return int(word)
+        except ValueError:
+            raise ValueError(f"{word!r} is no number") from None
+
+    def _undo(self, count: int) -> None:
+        if not 0 < count < len(self.trail):
+            raise ValueError(f"there are {len(self.trail) - 1} cells to go back by")
+        del self.trail[len(self.trail) - count:]
+
+    def _at_state(self, cell: int) -> None:
+        cells = self.session.info().get("cells", [])
+        if cell != 0 and not any(one["cell"] == cell and one.get("is_kept") for one in cells):
+            raise ValueError(f"there is no state after a cell {cell}")
+        self.trail.append(cell)
+
     def _command(self, line: str) -> None:
-        name, *words = line[1:].split() or [""]
+        name, *words = self._words(line[1:]) or [""]
         if name in ("undo", "at") and not self.has_checkpoints:
             raise ValueError("this service keeps no state but the newest")
-        if name == "undo":
-            count = int(words[0]) if words else 1
-            if not 0 < count < len(self.trail):
-                raise ValueError(f"there are {len(self.trail) - 1} cells to go back by")
-            del self.trail[len(self.trail) - count:]
-            print(f"the next cell runs on the state after cell {self.trail[-1]}", flush=True)
-        elif name == "at" and len(words) == 1:
-            self.trail.append(int(words[0]))
-            print(f"the next cell runs on the state after cell {self.trail[-1]}", flush=True)
+        if (name == "undo" and len(words) <= 1) or (name == "at" and len(words) == 1):
+            move = self._undo if name == "undo" else self._at_state
+            move(self._number(words[0]) if words else 1)
+            _print(f"the next cell runs on the state after cell {self.trail[-1]}\n")
         elif name == "files":
             # The listing is a cell, too: the next one runs on the state before it.
             answer = self.session.code(_LIST_FILES, at=self._at())
-            print("\n".join(answer.result or ["no files"]), flush=True)
+            _print("\n".join(answer.result or ["no files"]) + "\n")
         elif name == "put" and len(words) in (1, 2):
             self.session.put(words[-1] if len(words) == 2 else Path(words[0]).name, Path(words[0]))
         elif name == "get" and len(words) in (1, 2):
@@ -3651,12 +4073,12 @@ class _Repl:
                 raise ValueError(f"{words[0]}: {error.message}") from None
             path = Path(words[1]) if len(words) == 2 else _place_in(Path(self.options.into), Path(words[0]).name)
             _write_file(path, content)
-            print(f"saved {path}", flush=True)
+            _print(f"saved {path}\n")
         elif name == "reset":
             self.session.close()
             self._open()
         elif name == "help":
-            print(_REPL_HELP, flush=True)
+            _print(_REPL_HELP + "\n")
         else:
             raise ValueError(f"no such command as {line.strip()!r}; :help lists them")
 
@@ -3746,10 +4168,11 @@ def _make_parser() -> Tuple[_Parser, Dict[str, _Parser]]:
                      help="how long to try again, without an answer to any job, before giving up [300]")
     one.add_argument("--progress", action="store_true", help="show how far the jobs are, even if standard error is no "
                      "terminal")
-    one.add_argument("--quiet", action="store_true", help="show neither progress nor a summary")
+    one.add_argument("--quiet", action="store_true", help="show neither progress, trouble nor a summary")
     one.set_defaults(patience=0.0)
 
-    one = add("repl", "type Python into a session, cell by cell", ":help lists its commands.")
+    one = add("repl", "type Python into a session, cell by cell",
+              ":help lists its commands. Without a terminal it ends with 1 if a cell or a command has failed.")
     one.add_argument("--timeout", metavar="S", type=_number(float, 0.001, 1e7), help="time limit of a cell in seconds")
     one.add_argument("--into", metavar="DIR", default=".", help="where pictures go [the current directory]")
     one.add_argument("--no-displays", dest="displays", action="store_false", help="do not fetch what cells show")
@@ -3770,25 +4193,37 @@ def _run_command(options: argparse.Namespace) -> int:
         return _COMMANDS[options.command](options)
     except JobFailed as error:
         if isinstance(error, ScriptError):
-            sys.stdout.flush()
-            print(error.traceback.rstrip("\n"), file=sys.stderr, flush=True)
+            _tell(error.traceback.rstrip("\n") + "\n")
         else:
             _complain(program, error.message)
         return _EXIT_FAILED
     except (TryAgain, Unreachable, AnswerLost, InternalError, GaveUp) as error:
         _complain(program, str(error))
         return _EXIT_GAVE_UP
-    except (Error, _Problem, ValueError, TypeError) as problem:
+    except BrokenPipeError:
+        raise
+    except (Error, _Problem, ValueError, TypeError, OSError) as problem:
         _complain(program, str(problem))
         return _EXIT_REFUSED
 
 
+def _open_standard() -> None:
+    """Puts the null device in the place of standard descriptors that are closed, so that no connection gets their
+    numbers. Reading the input and writing the output fail there."""
+    for fd, name, mode, flags in ((0, "stdin", "r", os.O_WRONLY), (1, "stdout", "w", os.O_RDONLY),
+                                  (2, "stderr", "w", os.O_WRONLY)):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, flags)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(fd, mode, encoding="utf-8", closefd=False))
+
+
 def main(arguments: Optional[Sequence[str]] = None) -> int:
     """The command. Returns its exit code."""
+    _open_standard()
     parser, commands = _make_parser()
-    options, unknown = parser.parse_known_args(arguments)
-    if unknown:
-        commands[options.command].error(f"unknown arguments: {' '.join(unknown)}")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # scripts may print what the terminal has not
@@ -3796,15 +4231,21 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         sys.set_int_max_str_digits(0)  # answers have no integers of more digits than can be printed
     try:
         try:
+            options, unknown = parser.parse_known_args(arguments)
+            if unknown:
+                commands[options.command].error(f"unknown arguments: {' '.join(unknown)}")
             return _run_command(options)
         except KeyboardInterrupt:
             return _EXIT_SIGNAL + signal.SIGINT
         finally:
             sys.stdout.flush()
     except BrokenPipeError:  # nobody reads the output
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        _drop_output()
         return _EXIT_SIGNAL + _SIGPIPE
+    except OSError as problem:
+        _drop_output()
+        _complain("pyexec", f"cannot write standard output: {_open_words(problem)}")
+        return _EXIT_REFUSED
 
 
 if __name__ == "__main__":

@@ -70,8 +70,9 @@ def test_a_resumed_run_knows_of_jobs_that_failed_before(tmp_path):
     "second, said",
     [
         ({"script": SQUARE}, "line 2 has no 'id'"),
-        ({"id": 1.5}, "line 2 has no 'id'"),
+        ({"id": None}, "line 2 has no 'id'"),
         ({"id": 0}, "line 2 has the id 0 of a line before it"),
+        ({"id": 0.0}, "line 2 has the id 0 of a line before it"),
     ],
 )
 def test_a_run_that_can_be_resumed_needs_ids_of_their_own(second, said, tmp_path):

@@ -33,13 +33,14 @@ def test_ids_are_the_same_if_the_service_takes_them_for_the_same():
     same = pyexec._id_of_line
     assert same(b'{"id": "a"}') == same(b'{"x": [1], "id":"\\u0061"}') is not None
     assert same(b'{"id": 1}') == same(b'{"id":1 }') != same(b'{"id": "1"}')
+    assert same(b'{"id": 1}') == same(b'{"id": 1.0}') == same(b'{"id": 10e-1}') and same(b'{"id": -0.0}') == same(b'{"id": 0}')
     assert same(b'{"id": ""}') is not None
     assert same(b'{"id": 123456789012345678901234567890}') == "123456789012345678901234567890"
     assert same(b'{"args": [' + b"9" * 5000 + b'], "id": 7}') == "7"
 
 
 def test_what_the_service_would_not_take_is_no_id():
-    for line in (b'{"id": null}', b'{"id": 1.5}', b'{"id": 1e3}', b'{"id": ["a"]}', b'{"id": true}', b'{"args": {"id": 1}}', b"{}", b"nonsense",
+    for line in (b'{"id": null}', b'{"id": 1.5}', b'{"id": 1e-3}', b'{"id": 1e999999999}', b'{"id": ["a"]}', b'{"id": true}', b'{"args": {"id": 1}}', b"{}", b"nonsense",
                  b'{"id": "' + b"x" * 257 + b'"}', b'{"id": ' + b"9" * 400 + b"}"):
         assert pyexec._id_of_line(line) is None
     assert pyexec._id_of_line(b'{"id": "' + b"x" * 256 + b'"}') is not None

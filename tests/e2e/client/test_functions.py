@@ -74,6 +74,20 @@ def attribute_named_like_a_global(value):
     return value.LIMIT if hasattr(value, "LIMIT") else str(value).upper()
 
 
+def main(n):
+    return n + 1
+
+
+def uses_main(n):
+    return main(n) * 2
+
+
+def counts():
+    global counter
+    counter += 1
+    return counter
+
+
 def global_of_its_own():
     global counted
     counted = 1
@@ -87,6 +101,19 @@ def cached(n):
 
 def unchanged(function):
     return function
+
+
+def wrapping(function):
+    @functools.wraps(function)
+    def inner(*args):
+        return function(*args)
+
+    return inner
+
+
+@wrapping
+def wrapped(n):
+    return n
 
 
 @unchanged
@@ -150,6 +177,9 @@ less indented within its text."""
         (len, "builtin_function"),
         (cached, "no function that was written with def"),
         (decorated, "decorator"),
+        (wrapped, "decorator"),
+        (uses_main, "the service calls what it runs main"),
+        (counts, "counter, which is not defined"),
         (uses_module, r"module text_format: import it inside the function \(import json as text_format\)"),
         (uses_in_inner, "module text_format"),
         (uses_global, "the global LIMIT, which does not go along: pass it as an argument"),
@@ -165,6 +195,35 @@ def test_what_would_fail_there_is_refused_here(function, said):
         client.run(function)
     with pytest.raises(TypeError, match=said):
         client.map(function, [1])
+
+
+def other_helper():
+    def helper(n):
+        return n
+
+    return helper
+
+
+@pytest.mark.parametrize(
+    "function, needs, said",
+    [
+        (uses_main, [main], "the service calls what it runs main"),
+        (needs_helper, [helper, other_helper()], "two functions that are sent are named helper"),
+        (needs_helper, helper, "needs is a list"),
+        (needs_helper, "helper", "needs is a list"),
+    ],
+    ids=str,
+)
+def test_needs_that_would_take_the_place_of_others_are_refused(function, needs, said):
+    client = pyexec.Client("http://127.0.0.1:1")
+    with pytest.raises(TypeError, match=said):
+        client.run(function, 1, needs=needs)
+    with pytest.raises(TypeError, match=said):
+        client.map(function, [1], needs=needs)
+
+
+def test_a_function_named_main_is_sent_as_it_is(client):
+    assert client.run(main, 1).result == 2
 
 
 def test_a_closure_is_refused_and_its_variables_are_named():

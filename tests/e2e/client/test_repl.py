@@ -19,11 +19,11 @@ class Repl:
     def start(self, *words, **streams):
         return subprocess.Popen([*CLIENT, "repl", *words], cwd=self.folder, env=environment(PYEXEC_URL=self.url, TERM="dumb"), **streams)
 
-    def __call__(self, *lines, words=()):
+    def __call__(self, *lines, words=(), code=0):
         pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
         process = self.start(*words, text=True, **pipes)
         out, err = process.communicate("\n".join(lines) + "\n", timeout=PATIENCE_SECONDS)
-        assert process.returncode == 0, err
+        assert process.returncode == code, err
         return out, err
 
 
@@ -43,33 +43,33 @@ def test_blocks_end_with_a_blank_line_or_the_input(repl):
 
 
 def test_an_error_is_shown_and_the_session_goes_on(repl):
-    out, err = repl("x = 1", "1 / 0", "1 +* 2", "x")
+    out, err = repl("x = 1", "1 / 0", "1 +* 2", "x", code=1)
     assert out == "1\n" and "ZeroDivisionError" in err and "yntax" in err
 
 
 def test_cells_are_undone(repl):
-    out, err = repl("x = 1", "x = 2", "x = 3", ":undo", "x", ":undo 2", "x", ":at 0", "'x' in globals()", ":undo 99")
+    out, err = repl("x = 1", "x = 2", "x = 3", ":undo", "x", ":undo 2", "x", ":at 0", "'x' in globals()", ":undo 99", code=1)
     assert out.splitlines() == ["the next cell runs on the state after cell 2", "2", "the next cell runs on the state after cell 1", "1",
                                 "the next cell runs on the state after cell 0", "False"]
     assert "cells to go back by" in err
 
 
 def test_a_cell_that_runs_out_of_time_costs_itself_alone(repl):
-    out, err = repl("x = 1", "x = 2; exec('while True: pass')", "x", words=["--timeout", "0.3"])
+    out, err = repl("x = 1", "x = 2; exec('while True: pass')", "x", words=["--timeout", "0.3"], code=1)
     assert out == "1\n" and "time limit exceeded" in err
 
 
 def test_files_are_sent_listed_and_fetched(repl):
     (repl.folder / "a.txt").write_text("text")
     out, err = repl(":files", "x = 1", ":put a.txt", ":put a.txt b/c.txt", ":files", "x", "open('out.txt', 'w').write(open('a.txt').read() * 2)",
-                    ":get out.txt", ":get out.txt other.txt", ":get nothing")
+                    ":get out.txt", ":get out.txt other.txt", ":get nothing", code=1)
     assert out.splitlines() == ["no files", "a.txt", "b/c.txt", "1", "8", "saved out.txt", "saved other.txt"]
     assert "nothing" in err
     assert (repl.folder / "out.txt").read_text() == (repl.folder / "other.txt").read_text() == "texttext"
 
 
 def test_commands_that_are_none_are_named(repl):
-    out, err = repl(":nothing", ":at x", ":undo", ":put /nowhere", ":help", "1", ":quit", "2")
+    out, err = repl(":nothing", ":at x", ":undo", ":put /nowhere", ":help", "1", ":quit", "2", code=1)
     assert ":undo [N]" in out and out.endswith("\n1\n") and ":nothing" in err and "/nowhere" in err
 
 
@@ -91,7 +91,7 @@ def test_a_session_that_has_ended_is_told_and_another_begins_with_reset(service,
     (own,) = {one["session"] for one in service.request("GET", "/sessions").body["sessions"]} - before
     service.request("DELETE", f"/sessions/{own}")
     out, err = process.communicate("2\n:reset\n3\n", timeout=PATIENCE_SECONDS)
-    assert (process.returncode, out) == (0, "3\n") and ":reset begins a new session" in err
+    assert (process.returncode, out) == (1, "3\n") and ":reset begins a new session" in err
 
 
 class Terminal:
