@@ -10,6 +10,7 @@ import tempfile
 import _pyexec_plots as plots
 
 _TASKS = "/proc/self/task"
+_directory = ""
 
 
 class Unusable(Exception):
@@ -28,13 +29,32 @@ def add(directory, preimport):
 
 
 def _add(directory, preimport):
+    global _directory
+    _directory = directory
     if directory:
         debian = (place for place, entry in enumerate(sys.path) if entry.endswith("-packages"))
-        sys.path.insert(next(debian, len(sys.path)), directory)
+        place = next(debian, len(sys.path))
+        sys.path[place:place] = [directory, *_below(directory)]
         importlib.invalidate_caches()
     names = [name.strip() for name in preimport.split(",") if name.strip()]
     if names:
         _import(names)
+
+
+def _below(directory):
+    """Directories in it that its .pth files name, as those of a venv may. Their lines of code are not run, and jails have no
+    other directories.
+    """
+    found = []
+    for name in sorted(os.listdir(directory)):
+        if not name.endswith(".pth"):
+            continue
+        with open(os.path.join(directory, name), encoding="utf-8-sig", errors="replace") as file:
+            lines = [line.strip() for line in file]
+        for path in (os.path.realpath(os.path.join(directory, line)) for line in lines if line and not line.startswith("#")):
+            if path.startswith(os.path.realpath(directory) + os.sep) and os.path.isdir(path) and path not in found:
+                found.append(path)
+    return found
 
 
 def _import(names):
@@ -99,6 +119,17 @@ def listing(denied=()):
     for name in shown - named:
         packages.setdefault(name.lower(), {"name": name, "version": None, "imports": [name]})
     return {"python": platform.python_version(), "packages": [packages[name] for name in sorted(packages)]}
+
+
+def names(denied=()):
+    """For those who are told of them in a sentence, in a job: names of packages, the operator's first. Without numpy, pandas
+    and matplotlib. denied: as above.
+    """
+    import pkgutil
+
+    own = {module.name for module in pkgutil.iter_modules([_directory])} if _directory else set()
+    found = [(own.isdisjoint(one["imports"]), one["name"].lower(), one["name"]) for one in listing(denied)["packages"]]
+    return [name for _, key, name in sorted(found) if key not in ("numpy", "pandas", "matplotlib")]
 
 
 def _modules_of(found, name):

@@ -21,7 +21,7 @@ struct ApiSettings {
   bool has_playground;
 };
 
-// The answer of GET /packages, and until when it may be told again.
+// A list of what can be imported, and until when it may be told again.
 struct PackageList {
   std::string json = {};
   Deadline fresh_until = {};
@@ -41,7 +41,7 @@ struct Api {
   const std::string openapi;
   const std::string page;  // with a placeholder for the address that the client used
   const std::span<const Asset> assets;
-  PackageList packages = {};
+  PackageList packages = {}, package_names = {};  // of GET /packages; for models
 };
 
 }  // namespace pyexec

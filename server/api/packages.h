@@ -6,5 +6,8 @@
 namespace pyexec {
 
 awaitable<std::optional<Response>> list_packages(Api& api, Exchange& exchange);
+// Their names without those that everybody knows to be there, the operator's first. None if they
+// cannot be listed now.
+awaitable<std::vector<std::string>> package_names(Api& api, Exchange& exchange);
 
 }  // namespace pyexec

@@ -10,6 +10,7 @@
 #include "server/api/packages.h"
 #include "server/api/queue/queue_reply.h"
 #include "server/api/route_table.h"
+#include "server/api/session_files.h"
 #include "server/api/sessions.h"
 #include "server/api/templates.h"
 #include "server/api/tool_calls.h"
@@ -28,14 +29,6 @@ struct Call {
   PathParts parts;
 };
 using Handler = awaitable<std::optional<Response>> (*)(Call call);
-
-// Returns the path for this queue's messages, or nullptr if no queue sent the request. A queue
-// that still delivers here would run each message as a plain job: again after every answer that
-// is not 2xx, and twice if it is delivered twice.
-const char* queue_path_of(const Exchange::Head& head) {
-  if (head.count("X-CloudTasks-TaskName") > 0) return "/queue/tasks";
-  return head.count("x-goog-pubsub-message-id") > 0 ? "/queue/pubsub" : nullptr;
-}
 
 awaitable<std::optional<Response>> answer_execute(Call call) {
   auto running = let_in(call.api, call.exchange);
@@ -244,10 +237,14 @@ Response options(const Api& api, const Exchange& exchange, const Found& found) {
   return response;
 }
 
+bool is_of_jobs(const Route* route) {
+  return route != nullptr && route->of == RouteOf::jobs;
+}
+
 Response refuse(const Route* route, unsigned status, const std::string& message) {
-  return route != nullptr && route->of == RouteOf::jobs
-             ? execute_error(OutcomeKind::invalid_request, status, message)
-             : error_response(status, message);
+  if (!is_of_jobs(route)) return error_response(status, message);
+  return status == 429 ? busy_response(message)
+                       : execute_error(OutcomeKind::invalid_request, status, message);
 }
 
 }  // namespace
@@ -279,17 +276,13 @@ awaitable<std::optional<Response>> Router::answer(Exchange& exchange) {
 
 Response Router::too_busy(std::string_view target) {
   api_.metrics.count_refusal(Refusal::too_many_bytes);
-  constexpr const char* kWhy =
-      "too many bytes of requests of this client are being read; try again later";
-  const Route* known = find_routes(target).any();
-  return known != nullptr && known->of == RouteOf::jobs ? busy_response(kWhy)
-                                                        : error_response(429, kWhy);
+  return refuse(find_routes(target).any(), 429,
+                "too many bytes of requests of this client are being read; try again later");
 }
 
 std::optional<Response> Router::refuse_late(std::string_view target) {
   const Route* known = find_routes(target).any();
-  if (known == nullptr || known->of != RouteOf::jobs || known->path == "/execute/continue")
-    return std::nullopt;
+  if (!is_of_jobs(known) || known->path == "/execute/continue") return std::nullopt;
   return refused(api_, Refusal::stopping, "the service stops; try again");
 }
 

@@ -13,6 +13,10 @@ awaitable<std::optional<Response>> open_session(Api& api, Exchange& exchange);
 Response list_sessions(Api& api, const Exchange& exchange);
 awaitable<Response> show_session(Api& api, const Exchange& exchange, std::string_view id);
 Response end_session(Api& api, const Exchange& exchange, std::string_view id);
+// The session that a request names in its path, if the request names no other in its head.
+boost::system::result<std::shared_ptr<Session>, Response> session_of(Api& api,
+                                                                     const Exchange& exchange,
+                                                                     std::string_view id);
 // Whose sessions those are that this request opens.
 SessionOwner owner_of(const Exchange& exchange);
 
@@ -22,8 +26,6 @@ struct SentCell {
 };
 awaitable<std::optional<Response>> execute_in_session(Api& api, Exchange& exchange, SentCell cell,
                                                       Access::Running running);
-awaitable<std::optional<Response>> put_session_file(Api& api, Exchange& exchange, PathParts parts);
-awaitable<std::optional<Response>> get_session_file(Api& api, Exchange& exchange, PathParts parts);
 
 // Runs cells of this session.
 RunJob run_in_session(Api& api, std::shared_ptr<Session> session);

@@ -16,13 +16,15 @@ struct InstanceNames {
 
   std::string next() const { return instance + "-" + random_hex(random_bytes); }
 
-  // Returns the instance that gave this name if it is another one; nullopt also for what is no such
-  // name.
-  std::optional<std::string> other_instance(std::string_view name) const {
+  // Returns what to say of a name that another instance gave; nullopt also for what is no such
+  // name. what: it names.
+  std::optional<std::string> given_elsewhere(std::string_view name, const std::string& what) const {
     const bool is_a_name = name.size() == instance.size() + 1 + 2 * random_bytes;
     if (!is_a_name || name.find('-') != instance.size() || name.starts_with(instance))
       return std::nullopt;
-    return std::string(name.substr(0, instance.size()));
+    return "this " + what + " is of another instance (" +
+           std::string(name.substr(0, instance.size())) + "), and this is " + instance +
+           "; if that one has ended, so has the " + what;
   }
 };
 

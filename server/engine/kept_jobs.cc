@@ -112,9 +112,8 @@ boost::system::result<const KeptJobs::Entry*, Outcome> KeptJobs::find(const std:
   if (entry != entries_.end() && entry->second.owner == owner) return &entry->second;
   const Gone* gone = gone_.find(id);
   if (gone != nullptr && gone->owner == owner) return failed(OutcomeKind::gone, gone->why);
-  if (const auto other = names_.other_instance(id))
-    return failed(OutcomeKind::misdirected, "this job is of another instance (" + *other +
-                                                "), and this is " + names_.instance);
+  if (const auto elsewhere = names_.given_elsewhere(id, "job"))
+    return failed(OutcomeKind::misdirected, *elsewhere);
   return failed(OutcomeKind::not_found, "there is no job of this name");
 }
 

@@ -151,10 +151,8 @@ boost::system::result<std::shared_ptr<Session>, Outcome> Sessions::find(std::str
     return found->second.session;
   const Gone* ended = gone_.find(id);
   if (ended != nullptr && ended->owner == owner) return gone(ended->why);
-  if (const auto other = names_.other_instance(id))
-    return failed(OutcomeKind::misdirected, "this session is of another instance (" + *other +
-                                                "), and this is " + instance +
-                                                "; if that one has ended, so has the session");
+  if (const auto elsewhere = names_.given_elsewhere(id, "session"))
+    return failed(OutcomeKind::misdirected, *elsewhere);
   return failed(OutcomeKind::not_found, "no such session");
 }
 

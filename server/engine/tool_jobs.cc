@@ -81,9 +81,8 @@ boost::system::result<ToolJobs::Group*, Outcome> ToolJobs::find(const std::strin
   }
   const Gone* gone = gone_.find(token);
   if (gone != nullptr && gone->owner == owner) return failed(OutcomeKind::gone, gone->why);
-  if (const auto other = tokens_.other_instance(token))
-    return failed(OutcomeKind::misdirected, "this job is of another instance (" + *other +
-                                                "), and this is " + tokens_.instance);
+  if (const auto elsewhere = tokens_.given_elsewhere(token, "job"))
+    return failed(OutcomeKind::misdirected, *elsewhere);
   return failed(OutcomeKind::not_found, "no job waits for an answer by this token");
 }
 

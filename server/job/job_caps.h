@@ -20,9 +20,9 @@ struct JobCaps {
   std::uint64_t files_bytes, files_count, files_depth;  // of the files that a job returns
   std::uint64_t displays_bytes, displays_count;         // of what a job shows
   std::string denied_imports;                           // modules, comma-separated
-  std::uint64_t call_bytes;   // of the arguments of a job's calls that wait, and of their answers
-  std::uint64_t calls;        // of tools, of one job
-  std::uint64_t call_wait_s;  // for the answer to a call
+  std::uint64_t call_bytes;    // of the arguments of a job's calls that wait, and of their answers
+  std::uint64_t calls;         // of tools, of one job
+  std::uint64_t call_wait_s;   // for the answer to a call
   std::uint64_t calls_wait_s;  // for those to all calls of a job
   bool is_memory_lowered = false;  // memory_mb is below that which workers are made with
 };

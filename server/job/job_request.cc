@@ -115,8 +115,9 @@ class JobHandler {
     if (seen_.contains("env")) job.environment = values_.variables.release();
     if (seen_.contains("return_files")) want_files(job.options);
     // The plots of a notebook's cells are there without being asked for.
+    const bool is_single_cell = body_ == Body::cell || (body_ == Body::request && has_code);
     if (!seen_.contains("displays"))
-      request_.displays = body_ == Body::cell ? JobRequest::Displays::if_any : defaults_.displays;
+      request_.displays = is_single_cell ? JobRequest::Displays::if_any : defaults_.displays;
     if (request_.displays != JobRequest::Displays::none) {
       job.options.displays_count = caps_.displays_count;
       job.options.displays_bytes = caps_.displays_bytes;

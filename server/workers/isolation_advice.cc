@@ -18,8 +18,13 @@ struct Advice {
   Layer layer;
   const char* how;
 };
+constexpr const char* kForFilter = "run on a kernel with CONFIG_SECCOMP_FILTER";
 constexpr Advice kAdvice[] = {
-    {2, Layer::seccomp, "run on a kernel with CONFIG_SECCOMP_FILTER"},
+    {1, Layer::seccomp, kForFilter},
+    {1, Layer::landlock,
+     "run on Linux 5.13 or later with Landlock switched on (landlock in /sys/kernel/security/lsm), "
+     "under a seccomp profile that lets it through"},
+    {2, Layer::seccomp, kForFilter},
     {2, Layer::other_uid, "run the container as root, with the capabilities SETUID and SETGID"},
     {3, Layer::user_namespace,
      "in Docker add --security-opt seccomp=pyexec-seccomp.json (from cloudrun/), in Kubernetes use "
@@ -86,6 +91,9 @@ std::string next_level(const Probed& probed) {
            ": " + sandbox::kLayerTexts[static_cast<std::size_t>(advice.layer)].name +
            " is missing here (" + std::strerror(error) + ").";
   }
+  if (probed.tried_count == 1 && !probed.tried[0].error.failed())
+    return "Nothing is missing for level " + next + " (" + isolation_name(probed.level + 1) +
+           "): PYEXEC_MAX_LEVEL, which is below it, keeps it from being tried. Raise that.";
   return "What is missing for level " + next + " (" + isolation_name(probed.level + 1) +
          ") stands in jails_tried.";
 }

@@ -7,6 +7,7 @@
 #include "server/api/mcp/result.h"
 #include "server/api/mcp/rpc.h"
 #include "server/api/mcp/tools.h"
+#include "server/api/packages.h"
 #include "server/json/object_writer.h"
 #include "server/json/untrusted_json.h"
 
@@ -58,10 +59,13 @@ std::string discovered(const Api& api, const Message& message) {
   return mcp::finished(message, std::move(members));
 }
 
-std::string listed(const Api& api, const Message& message) {
+awaitable<std::string> listed(Api& api, Exchange& exchange, const Message& message) {
+  mcp::Surroundings here = surroundings_of(api);
+  auto naming = package_names(api, exchange);
+  here.packages = co_await std::move(naming);
   ObjectWriter members;
   std::string tools = "[";
-  tools += mcp::own_tool(surroundings_of(api), api.engine.caps);
+  tools += mcp::own_tool(here, caps_of(api, exchange));
   for (const auto& [name, endpoint] : api.engine.endpoints.all()) {
     ObjectWriter tool;
     tool.text("name", name);
@@ -71,13 +75,12 @@ std::string listed(const Api& api, const Message& message) {
   }
   members.json("tools", tools.append("]"));
   if (message.era == Era::stateless) add_caching(members);
-  return mcp::finished(message, std::move(members));
+  co_return mcp::finished(message, std::move(members));
 }
 
-// The result of a method that runs no job, or nullopt if there is no such method.
+// The result of a method that needs no job, or nullopt if there is no such method.
 std::optional<std::string> result_of(const Api& api, const Message& message) {
   const bool is_old = message.era == Era::handshake;
-  if (message.method == "tools/list") return listed(api, message);
   if (message.method == "initialize" && is_old) return initialized(api, message);
   if (message.method == "ping" && is_old) return "{}";
   if (message.method == "server/discover" && !is_old) return discovered(api, message);
@@ -97,14 +100,17 @@ awaitable<std::optional<Response>> answer_model(Api& api, Exchange& exchange,
   std::string text;  // the message has views into it
   const auto read = [&]() -> boost::system::result<Message, Response> {
     auto checked = reserialise(*body, api.engine.caps.result_depth, "the body");
-    if (!checked)
-      return mcp::error_response("", {400, mcp::code::kParse, checked.error().message});
+    if (!checked) return mcp::error_response("", {400, mcp::code::kParse, checked.error().message});
     text = *std::move(checked);
     return mcp::parse_message(text, exchange.head());
   };
   auto message = co_await api.offload.run(body->size(), read);
   if (!message) co_return message.error();
   if (message->id.empty()) co_return Response{202, ""};
+  if (message->method == "tools/list") {
+    auto listing = listed(api, exchange, *message);
+    co_return mcp::result_response(*message, co_await std::move(listing));
+  }
   if (auto result = result_of(api, *message)) co_return mcp::result_response(*message, *result);
   if (message->method != "tools/call")
     co_return mcp::error_response(

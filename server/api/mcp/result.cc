@@ -106,6 +106,8 @@ std::string job_result(const Message& message, const Outcome& outcome, const Job
   const bool has_items = is_of_script && content.items(outcome.result_json);
   if (is_of_script && !has_items) content.value(outcome.result_json);
   for (const Display& display : outcome.displays) content.display(display);
+  if (outcome.displays_truncated)
+    content.text("(more was shown, and left out: beyond PYEXEC_DISPLAYS or PYEXEC_DISPLAY_BYTES)");
   for (const NamedBytes& file : outcome.files) content.image(media_type(file.name), file.bytes);
   if (content.is_empty()) content.text("(no output, and the last line has no value)");
   if (!session.empty()) content.text("session: " + session);

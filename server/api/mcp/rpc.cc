@@ -104,8 +104,8 @@ boost::system::result<Message, Response> parse_message(std::string_view text,
   message.method = *method;
   auto params = JsonMembers::of((*members)["params"]);
   if (members->has("params") && !params)
-    return error_response(message.id, {400, code::kInvalidParams,
-                                       "'params' has to be an object" + at_most()});
+    return error_response(message.id,
+                          {400, code::kInvalidParams, "'params' has to be an object" + at_most()});
   if (params) message.params = *std::move(params);
   message.meta = message.params.object("_meta");
   message.era = era_of(message, head);

@@ -1,5 +1,7 @@
 #include "server/api/mcp/tools.h"
 
+#include <algorithm>
+
 #include "server/json/object_writer.h"
 
 namespace pyexec::mcp {
@@ -45,14 +47,31 @@ std::string input_schema(const Surroundings& here, const JobCaps& caps) {
   return schema.object();
 }
 
+// As a list within a sentence: it costs a model's attention.
+std::string names_of(const std::vector<std::string>& packages) {
+  constexpr std::size_t kMost = 40;
+  std::string text;
+  for (std::size_t i = 0; i < std::min(packages.size(), kMost); ++i)
+    text += (text.empty() ? " Also there: " : ", ") + packages[i];
+  if (packages.size() > kMost) text += " and more, as importlib.metadata says";
+  return text.empty() ? text : text + ".";
+}
+
+std::string seconds_of(std::uint64_t ms) {
+  std::string text = std::to_string(ms / 1000);
+  if (ms % 1000 == 0) return text;
+  std::string rest = std::to_string(1000 + ms % 1000).replace(0, 1, ".");
+  return text + rest.erase(rest.find_last_not_of('0') + 1);
+}
+
 std::string description(const Surroundings& here, const JobCaps& caps) {
   std::string text = "Runs Python " + here.python +
                      " code in a sandbox and returns what it printed "
                      "and the value of its last expression. numpy " +
-                     here.numpy + ", pandas " + here.pandas +
-                     " and matplotlib are there; nothing can be installed.";
-  text += " There is no network. Limits: " + std::to_string(caps.timeout_ms / 1000) + " s, " +
-          std::to_string(caps.memory_mb) + " MiB of memory.";
+                     here.numpy + ", pandas " + here.pandas + " and matplotlib are there.";
+  text += names_of(here.packages) + " Nothing can be installed, and there is no network.";
+  text += " Limits: " + seconds_of(caps.timeout_ms) + " s, " + std::to_string(caps.memory_mb) +
+          " MiB of memory.";
   text += here.has_scratch
               ? " Open matplotlib figures, and image files in the working directory, are returned "
                 "as images."

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "server/job/job_caps.h"
 
@@ -12,8 +13,9 @@ inline constexpr std::string_view kRunPython = "run_python";
 
 // What runs the code, and where: for the description of the tool.
 struct Surroundings {
-  std::string python, numpy, pandas;  // versions
-  bool has_scratch;                   // whether code can write files
+  std::string python, numpy, pandas;       // versions
+  std::vector<std::string> packages = {};  // others that can be imported; the operator's come first
+  bool has_scratch;                        // whether code can write files
 };
 
 std::string instructions(const Surroundings& here);

@@ -90,6 +90,10 @@ boost::system::result<Delivery, BadRequest> read_delivery(Exchange& exchange, st
   if (!request) return request.error();
   if (!request->tools.empty())
     return BadRequest{400, "'tools' field: nobody would answer the calls of a message's job"};
+  if (request->displays == JobRequest::Displays::if_any) {  // the log is no place for pictures
+    request->displays = JobRequest::Displays::none;
+    request->job.options.displays_count = 0;
+  }
   const auto name = DedupCache::name_of(message, job, exchange.record().key);
   return Delivery{std::move(message), *std::move(request), name};
 }
@@ -175,6 +179,11 @@ awaitable<std::optional<Response>> deliver(Api& api, Exchange& exchange, Message
   }
   response.begun_ns = begun_ns;
   co_return response;
+}
+
+const char* queue_path_of(const Exchange::Head& head) {
+  if (head.count("X-CloudTasks-TaskName") > 0) return "/queue/tasks";
+  return head.count("x-goog-pubsub-message-id") > 0 ? "/queue/pubsub" : nullptr;
 }
 
 }  // namespace pyexec

@@ -33,6 +33,20 @@ def test_scripts_show_too_and_only_where_that_is_asked_for(service):
     assert service.post({"script": "def main(): return 1", "displays": True}).body == {"result": 1, "stdout": "", "displays": []}
 
 
+def test_cells_show_by_themselves(service):
+    assert kinds(service.post({"code": PLOT})) == [["image/png"]]
+    assert service.post({"code": "1 + 1"}).body == {"result": 2, "repr": "2", "stdout": ""}
+    for displays, shown in ((False, "none"), (True, []), (None, "none")):
+        assert service.post({"code": "1", "displays": displays}).body.get("displays", "none") == shown
+    assert "displays" not in service.post({"code": PLOT, "displays": False}).body
+    lines = "\n".join(map(json.dumps, [{"code": PLOT}, {"code": PLOT, "displays": True}]))
+    entries = [json.loads(entry) for entry in service.request("POST", "/execute/batch", lines, NDJSON).raw.splitlines()]
+    assert [len(entry.get("displays", [])) for entry in sorted(entries, key=lambda entry: entry["index"])] == [0, 1]
+    message = {"message": {"data": base64.b64encode(json.dumps({"code": PLOT}).encode()).decode(), "messageId": "1"}, "subscription": "s"}
+    answer = service.request("POST", "/queue/pubsub", json.dumps(message), JSON)
+    assert answer.status == 200 and b"image/png" not in answer.raw
+
+
 def test_a_table(service):
     answer = service.post({"code": FRAME + "frame", "displays": True})
     assert answer.body["result"] == [{"a": 1}, {"a": 2}] and "<table" in answer.body["displays"][0]["text/html"]

@@ -2,13 +2,16 @@
 
 import base64
 import json
+import os
 import re
+import tempfile
+from pathlib import Path
 
 import pytest
 
 from api_keys import KEY, line
 from mcp import ACCEPT, ERAS, Client, images, texts
-from mcp_service import client, new, old, patient, service, session, session_of, CANCELLED, FIGURE, INPUT_BYTES, NOTHING, ONE, OUTPUT_BYTES, PRINT_FOREVER, RETURN_FILES, SCRIPT_BYTES, TWO  # noqa: F401: fixtures
+from mcp_service import client, new, old, patient, service, session, session_of, CANCELLED, INPUT_BYTES, NOTHING, ONE, OUTPUT_BYTES, PRINT_FOREVER, SCRIPT_BYTES, TWO  # noqa: F401: fixtures
 from service import TIMEOUT_MS
 from state import pool_of
 from templates import metric
@@ -25,6 +28,29 @@ def test_the_tool_is_described(client):
     assert all(one["description"] for one in schema["properties"].values())
     assert (schema["properties"]["timeout_ms"]["minimum"], schema["properties"]["timeout_ms"]["maximum"]) == (1, TIMEOUT_MS)
     assert re.search(r"Python 3\.\d+\.\d+ .*numpy \d.*pandas \d.*no network.* 3 s, 1024 MiB", tool["description"])
+
+
+def described(service, **more):
+    (tool,) = Client(service).result("tools/list", **more)["tools"]
+    return tool["description"], tool["inputSchema"]["properties"]["timeout_ms"]["maximum"]
+
+
+def test_what_can_be_imported_is_described(service, start):
+    listed = service.request("GET", "/packages").body["packages"]
+    others = [one["name"] for one in listed if one["name"] not in ("numpy", "pandas", "matplotlib")]
+    assert all(name in described(service)[0] for name in sorted(others, key=str.lower)[:40])
+    with tempfile.TemporaryDirectory(prefix="pyexec-packages-", dir="/var/tmp") as folder:
+        os.chmod(folder, 0o755)
+        Path(folder, "zebra.py").write_text("")
+        assert " Also there: zebra, " in described(start(pool=1, packages_dir=folder))[0]
+
+
+def test_limits_of_a_key_are_described(start, keys):
+    keys.write_text(line("one", KEY, "timeout_ms=700", "memory_mb=100") + line("two", "k3y-two"))
+    service = start(pool=1, keys_file=keys, timeout_ms=1900)
+    for headers, text, most in ((ONE, "Limits: 0.7 s, 100 MiB", 700), (TWO, "Limits: 1.9 s, 1024 MiB", 1900)):
+        description, maximum = described(service, headers=headers)
+        assert (text in description, maximum) == (True, most)
 
 
 def test_the_list_has_what_its_era_has(new, old):
@@ -134,56 +160,6 @@ def test_files_are_there(client):
     data = bytes(range(256))
     files = {"a.txt": "é ☃", "b.bin": {"base64": base64.b64encode(data).decode()}, "d/c.txt": ""}
     assert client.value("[open('a.txt').read(), list(open('b.bin', 'rb').read()), open('d/c.txt').read()]", files=files) == ["é ☃", list(data), ""]
-
-
-# Pictures
-
-def test_open_figures_come_back(client):
-    result = client.run(FIGURE + "plt.figure()\nplt.plot([3])\nprint('drawn')\nNone")
-    assert (texts(result), len(images(result))) == (["drawn\n"], 2)
-    for image in images(result):
-        assert image["mimeType"] == "image/png" and base64.b64decode(image["data"])[:4] == b"\x89PNG"
-    assert images(result)[0]["data"] != images(result)[1]["data"]
-
-
-def test_saved_pictures_come_back_and_no_other_files(new):
-    names = ["b.png", "a.jpg", "c.jpeg", "d.gif", "e.webp", "f.txt", "g.svg", "h.png.txt"]
-    result = new.run(f"import os\nfor name in {names}: open(name, 'w').write(name)\nos.mkdir('deep'); open('deep/i.png', 'w').write('')")
-    shown = [(image["mimeType"], base64.b64decode(image["data"]).decode()) for image in images(result)]
-    assert shown == [("image/jpeg", "a.jpg"), ("image/png", "b.png"), ("image/jpeg", "c.jpeg"), ("image/gif", "d.gif"), ("image/webp", "e.webp")]
-
-
-def test_pictures_of_code_that_fails_come_back(new):
-    result = new.run(FIGURE + "1 / 0")
-    assert (result["isError"], [item["type"] for item in result["content"]]) == (True, ["text", "image"])
-
-
-def test_a_figure_that_was_closed_does_not_come_back(new):
-    assert images(new.run(FIGURE + "plt.close('all')")) == []
-    assert len(images(new.run(FIGURE + "None"))) == 1
-
-
-def test_an_image_that_was_sent_does_not_come_back(new):
-    sent = {"sent.png": "x", "changed.png": "y"}
-    assert images(new.run("open('sent.png').read()", files=sent)) == []
-    (image,) = images(new.run("open('changed.png', 'a').write('z')", files=sent))
-    assert base64.b64decode(image["data"]) == b"yz"
-
-
-def test_too_many_pictures_are_an_error_and_the_rest_is_told(new):
-    write = "for n in range({}): open(f'{{n}}.png', 'w').write('x')\nprint('written')"
-    most, more = new.run(write.format(RETURN_FILES)), new.run(write.format(RETURN_FILES + 1))
-    assert (most["isError"], len(images(most))) == (False, RETURN_FILES)
-    assert (more["isError"], more["structuredContent"]["outcome"], texts(more)[0], images(more)) == (True, "output_limit", "written\n", [])
-
-
-def test_in_a_session_only_new_pictures_come_back(new, session):
-    assert len(images(new.run("open('a.png', 'w').write('1')", session=session))) == 1
-    assert images(new.run("open('a.png').read()", session=session)) == []
-    assert [base64.b64decode(i["data"]) for i in images(new.run("open('b.png', 'w').write('2')", session=session))] == [b"2"]
-    assert [base64.b64decode(i["data"]) for i in images(new.run("open('a.png', 'w').write('3')", session=session))] == [b"3"]
-    assert len(images(new.run(FIGURE + "None", session=session))) == 1
-    assert images(new.run("plt.get_fignums()", session=session)) == []
 
 
 # Sessions

@@ -121,6 +121,7 @@ def test_names_that_are_none(service):
         assert show(service, name).status == 404
     other = show(service, f"{'0' * 8}-{'0' * 48}")
     assert (other.status, other.outcome) == (421, "misdirected") and instance in other.body["error"]
+    assert other.body["error"].endswith("; if that one has ended, so has the job")
     assert service.request("DELETE", "/jobs/x").status == 404
 
 

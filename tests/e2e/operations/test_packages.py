@@ -69,6 +69,9 @@ def packages():
     subprocess.run([PYTHON, "-m", "pip", "install", "-q", "--no-index", "--no-deps", "--no-warn-script-location", "--target", target, *wheels],
                    check=True, capture_output=True)
     (target / "alone.py").write_text("VALUE = 1\n")
+    (target / "deep").mkdir()
+    (target / "deep" / "named.py").write_text("VALUE = 2\n")
+    (target / "venv.pth").write_text(f"# of a venv\n{made}\nno/such\nimport sys; sys.modules['ran'] = sys\ndeep\n../site/deep\n")
     (target / "starts.py").write_text("import threading, time\nthreading.Thread(target=time.sleep, args=(1000,), daemon=True).start()\n")
     (target / "fails.py").write_text("raise RuntimeError('no such device')\n")
     yield target
@@ -102,6 +105,12 @@ def test_scripts_import_them_at_every_level(kind, programs, shm, packages):
         assert result_of(service, siblings) == ["site"]
     assert sorted(path.name for path in packages.glob("greet/*")) == ["__init__.py", "data.txt", "words.py"] or \
         sorted(path.name for path in packages.glob("greet/*")) == ["__init__.py", "__pycache__", "data.txt", "words.py"]
+
+
+def test_paths_that_a_venv_names(start, packages):
+    service = start(pool=1, packages_dir=packages)
+    script = "import sys, named\ndef main(): return [named.VALUE, 'ran' in sys.modules, [p for p in sys.path if p.startswith('/var/tmp')]]"
+    assert result_of(service, script) == [2, False, [str(packages), str(packages / "deep")]]
 
 
 def test_without_the_directory_nobody_has_them(service):

@@ -99,8 +99,8 @@ TEST_CASE("whoever answers hears of the end", "[pending_calls]") {
 
 TEST_CASE("a job has patience for an answer, and for all of them", "[pending_calls]") {
   using std::chrono::seconds;
-  PendingCalls calls({.call_bytes = 100, .calls = 5, .wait = seconds(10), .wait_in_all = seconds(11)},
-                     {"search"});
+  PendingCalls calls(
+      {.call_bytes = 100, .calls = 5, .wait = seconds(10), .wait_in_all = seconds(11)}, {"search"});
   const Deadline begun = Clock::now();
   CHECK(calls.add({{1, "search", "{}"}}, 1, Following::none));
   CHECK(calls.patience() >= begun + seconds(11));  // not 12, which the answer alone would have

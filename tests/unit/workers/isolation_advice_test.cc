@@ -22,8 +22,17 @@ TEST_CASE("the next level has a sentence that says how to get it", "[isolation_a
   CHECK_THAT(three, test::contains("Operation not permitted"));
   CHECK_THAT(next_level(host(3, Layer::memory_cgroup, EROFS)),
              test::contains("For level 4 (full), give the service a cgroup"));
-  CHECK_THAT(next_level(host(0, Layer::user_namespace, EPERM)),
-             test::contains("What is missing for level 1"));
+  CHECK_THAT(next_level(host(0, Layer::landlock, ENOSYS)),
+             test::contains("For level 1 (filtered), run on Linux 5.13"));
+}
+
+TEST_CASE("a level that the settings rule out says so", "[isolation_advice]") {
+  Probed probed = {};
+  probed.level = 2;
+  probed.tried_count = 1;
+  CHECK_THAT(next_level(probed), test::contains("PYEXEC_MAX_LEVEL"));
+  probed.tried[0].error.step = static_cast<sandbox::Step>(1);
+  CHECK_THAT(next_level(probed), test::contains("stands in jails_tried"));
 }
 
 TEST_CASE("what is missing for other levels is not the next one's", "[isolation_advice]") {
