@@ -184,11 +184,11 @@ awaitable<int> serve(Application& app, LauncherClient& launcher, Connections& co
   co_return 0;
 }
 
-awaitable<int> probe(LauncherClient& launcher) {
+awaitable<int> probe(LauncherClient& launcher, std::uint64_t max_level) {
   const auto probed = co_await launcher.probe();
   if (!probed) refuse_to_start("the launcher ended before it had looked at this host");
   if (const auto problem = shortage(*probed)) refuse_to_start(*problem);
-  std::cout << probe_document(*probed) << std::flush;
+  std::cout << probe_document(*probed, static_cast<std::uint32_t>(max_level)) << std::flush;
   co_return 0;
 }
 
@@ -243,7 +243,8 @@ void tell_failure(const Config& config, Log& log, const std::exception& error) {
   LauncherClient& launcher = *started;
   Application app({context.get_executor(), launcher, log}, config, *std::move(policy));
   Connections connections;
-  auto life = is_to_serve ? serve(app, launcher, connections, *stop) : probe(launcher);
+  auto life = is_to_serve ? serve(app, launcher, connections, *stop)
+                          : probe(launcher, app.config.max_level);
   net::co_spawn(context, std::move(life), [&](std::exception_ptr exception, int code) {
     exit_code = code;
     try {

@@ -53,9 +53,9 @@
  *   [member: string]: any}} Event
  *
  * @typedef {{body?: any, raw?: any, headers?: Record<string, string>, signal?: AbortSignal,
- *   again?: string[], good?: number}} Sending
+ *   again?: string[], good?: (response: Response) => boolean | Promise<boolean>}} Sending
  *   body: sent as JSON; raw: sent as it is; again: outcomes after which the request is sent again;
- *   good: a status that is no failure although it is above 399
+ *   good: whether an answer is no failure although its status is above 399
  */
 
 // What comes back
@@ -682,7 +682,7 @@ class Transport {
   /**
    * @param {string} method @param {string} path
    * @param {Sending} [sending]
-   * @returns {Promise<Response>}  of a status below 400
+   * @returns {Promise<Response>}  of a status below 400, or a good one
    */
   async request(method, path, { body, raw, headers = {}, signal, again = NOT_NOW, good } = {}) {
     checkedSignal(signal);
@@ -695,7 +695,7 @@ class Transport {
       const response = await this.#once(path, { method, headers: all, body: content, signal, redirect: 'manual' });
       if (response.type === 'opaqueredirect' || (response.status >= 300 && response.status < 400))
         throw this.#redirected(response);
-      if (response.status < 400 || response.status === good) return response;
+      if (response.status < 400 || (await good?.(response))) return response;
       const error = await this.#failure(response, signal);
       const wait = (error.retryAfter ?? 1) * 1000 * (1 + Math.random() / 2);
       if (!again.includes(error.outcome ?? '') || Date.now() + wait > until) throw error;
@@ -760,13 +760,13 @@ class Transport {
    */
   async json(response, members, signal) {
     const text = await this.text(response, signal);
-    const body = this.#object(text);
+    const body = this.object(text);
     if (members.some((name) => Object.hasOwn(body ?? {}, name))) return body;
     throw unexpected(response.status, text);
   }
 
   /** @param {string} text @returns {any}  undefined if it is no object of JSON */
-  #object(text) {
+  object(text) {
     try {
       const value = this.parse(text);
       return isRecord(value) ? value : undefined;
@@ -775,10 +775,17 @@ class Transport {
     }
   }
 
+  /** A message of JSON-RPC, of an event stream the last one; undefined for anything else. @param {string} text */
+  message(text) {
+    const last = text.startsWith('{') ? text : text.match(/^data:.*$/gm)?.at(-1)?.slice('data:'.length);
+    const body = this.object(last ?? '');
+    return body && Object.hasOwn(body, 'jsonrpc') ? body : undefined;
+  }
+
   /** @param {Response} response @param {AbortSignal} [signal] */
   async #failure(response, signal) {
     const text = await this.text(response, signal);
-    const body = this.#object(text);
+    const body = this.object(text);
     const isOwn = response.headers.has('Pyexec-Outcome') || WITHOUT_OUTCOME.includes(response.status);
     if (body === undefined || !isOwn) return unexpected(response.status, text);
     return errorOf(body, {
@@ -1035,15 +1042,18 @@ export class LiveAnswer {
 
 /** One item of `map`. `result` throws the item's error, if it has one. */
 export class Entry {
-  /** @param {number} index @param {any} item @param {Record<string, any>} line */
-  constructor(index, item, line) {
+  /**
+   * @param {number} index @param {any} item @param {Record<string, any>} line  as the service has written it
+   * @param {AnswerLost | null} lost  why there is no line
+   */
+  constructor(index, item, line, lost = null) {
     const { index: _, id, status, ...body } = line;
     this.index = index;
     this.item = item;
     /** @type {Answer | null} */
     this.answer = line.outcome === 'ok' ? new Answer(body) : null;
     /** @type {PyexecError | null} */
-    this.error = line.outcome === 'ok' ? null : errorOf(body, { outcome: line.outcome, status });
+    this.error = lost ?? (line.outcome === 'ok' ? null : errorOf(body, { outcome: line.outcome, status }));
   }
   get result() {
     if (this.answer === null) throw this.error;
@@ -1062,6 +1072,8 @@ export class Entry {
  *   fields: the options of an item's job; `{args: [item]}` by default.
  *   requestJobs, requestBytes: how many jobs one request has at most.
  */
+
+/** @typedef {{index: number, item: any, line: string}} BatchJob */
 
 /** Runs a job for each item, by requests of many jobs, two at a time. Holds a bounded number of items and answers. */
 class BatchRun {
@@ -1147,22 +1159,50 @@ class BatchRun {
       let jobs = await turn;
       if (jobs.length === 0) return;
       for (let seconds = 1, waited = 0; jobs.length > 0; seconds = Math.min(2 * seconds, 10)) {
+        /** @type {BatchJob[]} */
         const again = [];
-        const { renew } = this.options;
-        let isDropped = false;
-        for await (const { job, line } of this.#request(jobs, signal)) {
-          const isOfTemplate = line.outcome === 'unknown_template' && renew !== undefined;
-          isDropped ||= isOfTemplate;
-          if ((isOfTemplate || NOT_NOW.includes(line.outcome)) && waited < this.transport.patience) again.push(job);
-          else yield new Entry(job.index, job.item, line);
-        }
+        const isDropped = yield* this.#entriesOf(jobs, again, waited < this.transport.patience, signal);
         jobs = again;
         waited += seconds;
         if (jobs.length === 0) break;
-        if (isDropped) await renew?.();
+        if (isDropped) await this.options.renew?.();
         else await pause(seconds * 1000 * (0.5 + Math.random() / 2), signal);
       }
     }
+  }
+
+  /**
+   * Entries of the jobs of a request, but for those to be sent again. Returns whether the template was dropped.
+   * @param {BatchJob[]} jobs @param {BatchJob[]} again @param {boolean} isPatient @param {AbortSignal} signal
+   * @returns {AsyncGenerator<Entry, boolean>}
+   */
+  async *#entriesOf(jobs, again, isPatient, signal) {
+    const left = new Set(jobs);
+    let isDropped = false;
+    try {
+      for await (const { job, line } of this.#request(jobs, signal)) {
+        left.delete(job);
+        const isOfTemplate = line.outcome === 'unknown_template' && this.options.renew !== undefined;
+        isDropped ||= isOfTemplate;
+        if ((isOfTemplate || NOT_NOW.includes(line.outcome)) && isPatient) again.push(job);
+        else yield new Entry(job.index, job.item, line);
+      }
+    } catch (error) {
+      if (!this.#isAnswered) throw error;
+      if (error instanceof Unreachable && isPatient) again.push(...left);
+      else if (error instanceof AnswerLost) yield* this.#lost(left, error, signal);
+      else throw error;
+    }
+    return isDropped;
+  }
+
+  /**
+   * Jobs that may have run, and are not sent again. Others go on over a new connection, after a while.
+   * @param {Iterable<BatchJob>} jobs @param {AnswerLost} error @param {AbortSignal} signal
+   */
+  async *#lost(jobs, error, signal) {
+    await pause(500 * (1 + Math.random()), signal);
+    for (const { index, item } of jobs) yield new Entry(index, item, {}, error);
   }
 
   /** The jobs of the next request; none if all items were taken. @param {AbortSignal} signal */
@@ -1194,15 +1234,15 @@ class BatchRun {
     }
   }
 
-  /** @param {{index: number, item: any, line: string}[]} jobs @param {AbortSignal} signal */
+  /** @param {BatchJob[]} jobs @param {AbortSignal} signal */
   async *#request(jobs, signal) {
     const headers = { 'Content-Type': 'application/x-ndjson', Accept: 'application/x-ndjson' };
     const raw = this.defaults + jobs.map((job) => job.line).join('');
     let answered = 0;
     for await (const line of this.transport.stream('/execute/batch', { raw, headers, signal })) {
+      if (!line.progress && jobs[line.index] === undefined) throw this.transport.lost('a line answers no job');
       this.#isAnswered = true;
       if (line.progress) continue;
-      if (jobs[line.index] === undefined) throw this.transport.lost('a line answers no job');
       ++answered;
       yield { job: jobs[line.index], line };
     }
@@ -1222,6 +1262,8 @@ export class Client extends Runner {
 
   /**
    * Runs a script for each of many items: `for await (const {index, result} of client.map(script, items))`.
+   * Jobs that are busy or rate limited are sent again: they did not run. Those that were sent and have no answer when
+   * the connection breaks end with AnswerLost, since they may have run; others go on over a new connection.
    * @param {string} script @param {Iterable<any> | AsyncIterable<any>} items @param {MapOptions} [options]
    * @returns {AsyncGenerator<Entry, void, void>}
    */
@@ -1302,17 +1344,39 @@ export class Client extends Runner {
     return this._hand(toolPath(name), toolArguments(args), signal);
   }
 
+  /**
+   * Sends a message of the Model Context Protocol. Returns the message that answers it, of an event stream the last
+   * one; undefined for a notification. Errors of the protocol are in the message. A client of that protocol does more.
+   * @param {Record<string, any>} message
+   * @param {{headers?: Record<string, string>, signal?: AbortSignal}} [options]
+   * @returns {Promise<Record<string, any> | undefined>}
+   */
+  async mcp(message, { headers, signal } = {}) {
+    if (!isRecord(message)) throw mistake(`message is of the type ${typeOf(message)}: give an object`);
+    const transport = this._transport;
+    const response = await transport.request('POST', '/mcp', {
+      body: sendable(message, 'message'),
+      headers: { Accept: 'application/json, text/event-stream', ...headers },
+      signal,
+      good: async (refusal) => transport.message(await transport.text(refusal.clone(), signal)) !== undefined,
+    });
+    const text = await transport.text(response, signal);
+    const answer = transport.message(text);
+    if (answer === undefined && text.trim()) throw unexpected(response.status, text);
+    return answer;
+  }
+
   /** The Python of the service, and what scripts can import. */
   packages() {
     return this.#get('/packages', 'packages');
   }
   /** Status, isolation level, features, pool and versions. */
   health() {
-    return this.#get('/health', 'status', 503);
+    return this.#get('/health', 'status', isUnavailable);
   }
   /** Whether the service's process can do its work. */
   async alive() {
-    return (await this.#get('/healthz', 'status', 503)).status === 'ok';
+    return (await this.#get('/healthz', 'status', isUnavailable)).status === 'ok';
   }
   /** Metrics, in the text form of Prometheus. */
   async metrics() {
@@ -1322,11 +1386,20 @@ export class Client extends Runner {
   openapi() {
     return this.#get('/openapi.json', 'openapi');
   }
+  /** The page for people, as HTML. */
+  async page() {
+    return this._transport.text(await this._transport.request('GET', '/'));
+  }
 
-  /** @param {string} path @param {string} member  of the answer @param {number} [good] */
+  /** @param {string} path @param {string} member  of the answer @param {Sending['good']} [good] */
   async #get(path, member, good) {
     return this._transport.json(await this._transport.request('GET', path, { good }), [member]);
   }
+}
+
+/** @param {Response} response */
+function isUnavailable(response) {
+  return response.status === 503;
 }
 
 /** @param {string} name */

@@ -1296,8 +1296,9 @@ def _await_elsewhere(value: Awaitable[Any]) -> Any:
             asyncio.get_running_loop()
         except RuntimeError:
             return asyncio.run(wait())
+        context = contextvars.copy_context()
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
-            return pool.submit(contextvars.copy_context().run, asyncio.run, wait()).result()
+            return pool.submit(lambda: context.run(asyncio.run, wait())).result()
     future = asyncio.run_coroutine_threadsafe(wait(), loop)
     with _closing(future.cancel):
         try:
@@ -1410,7 +1411,8 @@ class Stream(Iterator[Event]):
                         self._problem = problem
                         _shut(self._connection)  # whoever reads wakes up
 
-        self._pool.submit(contextvars.copy_context().run, answer)
+        context = contextvars.copy_context()
+        self._pool.submit(lambda: context.run(answer))
 
     def _finish(self) -> None:
         """Reads the end of the answer, so that the connection can be kept."""
@@ -1512,13 +1514,14 @@ class _Ledger:
                    ▲                      │
                    └── settle, restart ◀──┘
 
-    A job is in here from `add` until its answer is to be reported, and only that settle says so. Hence none is lost,
-    and none is reported twice.
+    A job is in here from `add` until its answer is to be reported, and only that settle says so, or until a restart
+    gives it up. Hence none is forgotten, and none is reported twice.
     """
 
-    def __init__(self, window: int, again: Iterable[str]):
+    def __init__(self, window: int, again: Iterable[str], internal_retries: int = _INTERNAL_RETRIES):
         """again: outcomes of jobs that did not run and are to be sent again."""
         self.window, self.again, self.bytes, self.next_index = window, frozenset(again), 0, 0
+        self.internal_retries = internal_retries
         self.jobs: Dict[int, bytes] = {}  # by place, in order
         self.internal_ends: Dict[int, int] = {}
         self.waiting: Deque[int] = collections.deque()
@@ -1551,21 +1554,29 @@ class _Ledger:
         if self._is_to_be_sent_again(place, outcome):
             self.waiting.append(place)
             return place, False
+        self._drop(place)
+        return place, True
+
+    def _drop(self, place: int) -> None:
         self.bytes -= len(self.jobs.pop(place))
         self.internal_ends.pop(place, None)
-        return place, True
 
     def _is_to_be_sent_again(self, place: int, outcome: str) -> bool:
         if outcome == "internal":
             self.internal_ends[place] = self.internal_ends.get(place, 0) + 1
-            return self.internal_ends[place] <= _INTERNAL_RETRIES
+            return self.internal_ends[place] <= self.internal_retries
         return outcome in self.again
 
-    def restart(self) -> None:
-        """A new connection begins to count at 0, and whatever has no answer is to be sent on it."""
+    def restart(self, given_up: int = 0) -> List[int]:
+        """A new connection begins to count at 0, and whatever has no answer is to be sent on it, but for jobs of the
+        first `given_up` indices: these are in here no more, and their places are returned."""
+        lost = sorted(place for index, place in self.out.items() if index < given_up)
+        for place in lost:
+            self._drop(place)
         self.out.clear()
         self.waiting = collections.deque(sorted(self.jobs))
         self.next_index = 0
+        return lost
 
 
 class _Sink:
@@ -1573,6 +1584,10 @@ class _Sink:
 
     def take(self, place: int, line: bytes, answer: _AnswerLine, size: int) -> None:
         """size: bytes of the job."""
+        raise NotImplementedError
+
+    def lose(self, place: int, error: AnswerLost) -> None:
+        """There will be no answer to this job."""
         raise NotImplementedError
 
     def held(self) -> int:
@@ -1613,6 +1628,8 @@ class _Link:
         lines = [f"POST {transport.target('/execute/batch')} HTTP/1.1"]
         lines += [f"{name}: {value}" for name, value in transport.all_headers(headers).items()]
         self.out = bytearray(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
+        self.written = self.jobs_sent = 0  # bytes; jobs that have begun to go out
+        self.job_starts: Deque[int] = collections.deque()  # of the others: where they stand among all bytes
         self.is_finished = False  # the request
         self.is_complete = self.is_broken = False  # the answer
         self.problem = "the connection broke: it was closed"
@@ -1625,6 +1642,14 @@ class _Link:
     def send(self, lines: bytes) -> None:
         self.out += b"%x\r\n%b\r\n" % (len(lines), lines)
 
+    def send_jobs(self, lines: Sequence[bytes]) -> None:
+        data = b"".join(lines)
+        start = self.written + len(self.out) + len(b"%x\r\n" % len(data))
+        for line in lines:
+            self.job_starts.append(start)
+            start += len(line)
+        self.send(data)
+
     def finish(self) -> None:
         self.is_finished = True
         self.out += b"0\r\n\r\n"
@@ -1634,10 +1659,14 @@ class _Link:
             while self.out:
                 sent = self.sock.send(bytes(self.out[:256 << 10]))
                 del self.out[:sent]
+                self.written += sent
         except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
             pass
         except OSError:
             self.out.clear()  # what was answered can be read all the same
+        while self.job_starts and self.job_starts[0] < self.written:
+            self.job_starts.popleft()
+            self.jobs_sent += 1
 
     def has_pending(self) -> bool:
         """Whether bytes were taken from the socket already, by TLS."""
@@ -1745,15 +1774,18 @@ class _Batch:
     """
 
     def __init__(self, transport: _Transport, feed: Iterator[Tuple[Optional[int], bytes]], sink: _Sink, *, window: int,
-                 patience: float, prepare: Optional[Callable[[], bytes]] = None,
+                 patience: float, retry_lost: bool = True, prepare: Optional[Callable[[], bytes]] = None,
                  tell: Callable[[str], Any] = lambda text: None):
-        """tell: called with trouble of the connection, once until it changes or an answer comes."""
+        """retry_lost: whether jobs are sent again that may have run. tell: called with trouble of the connection, once
+        until it changes or an answer comes."""
         self.transport, self.feed, self.sink = transport, feed, sink
         again = [kind.outcome for kind in TryAgain.__subclasses__()] + ([UnknownTemplate.outcome] if prepare else [])
         self.prepare = prepare  # makes the template of the jobs anew, and returns the line with defaults
         self.prepared_at = -math.inf
         self.tell, self.told, self.trouble = tell, "", ""  # trouble: since the last answer
-        self.ledger, self.patience = _Ledger(window, again), _Patience(patience)
+        self.retry_lost = retry_lost
+        self.ledger = _Ledger(window, again, _INTERNAL_RETRIES if retry_lost else 0)
+        self.patience = _Patience(patience)
         self.changed = threading.Condition()  # guards all that follows, and the ledger
         self.defaults = b""
         self.is_input_over = self.is_stopped = self.is_waking = False
@@ -1871,10 +1903,22 @@ class _Batch:
             return
         try:
             self._exchange(link)
+        except GaveUp:
+            self._give_up_lost(link)
+            raise
         finally:
             link.close()
-            with self.changed:
-                self.ledger.restart()
+        self._give_up_lost(link)
+
+    def _give_up_lost(self, link: _Link) -> None:
+        """Jobs that were sent and have no answer may have run, unless the service says that none has."""
+        is_refused = link.headers.get("Pyexec-Outcome") in self.ledger.again
+        with self.changed:
+            lost = self.ledger.restart(0 if self.retry_lost or is_refused else link.jobs_sent)
+            self.changed.notify_all()
+        why = f"no answer from {self.transport.url}: {self.trouble}; the script may have run"
+        for place in lost:
+            self.sink.lose(place, AnswerLost(why))
 
     def _connect(self) -> Optional[_Link]:
         self.is_connecting = True
@@ -1936,11 +1980,12 @@ class _Batch:
             self.defaults = self.prepare()
             self.prepared_at = time.monotonic()
 
-    def _next_lines(self) -> bytes:
+    def _next_lines(self) -> List[bytes]:
         """As many of the lines that wait as make a chunk."""
+        lines: List[bytes] = []
         if time.monotonic() < self.patience.next_try:
-            return b""
-        lines, size = [], 0
+            return lines
+        size = 0
         with self.changed:
             while size < _SENT_BYTES:
                 line = self.ledger.take_next()
@@ -1948,7 +1993,7 @@ class _Batch:
                     break
                 lines.append(line)
                 size += len(line)
-        return b"".join(lines)
+        return lines
 
     def _exchange(self, link: _Link) -> None:
         sent_at = time.monotonic()
@@ -1963,7 +2008,7 @@ class _Batch:
             if len(link.out) < _SENT_BYTES and link.status in (0, 200):
                 lines = self._next_lines()
                 if lines:
-                    link.send(lines)
+                    link.send_jobs(lines)
                     sent_at = now
                     return 0 if len(link.out) < _SENT_BYTES else None
             with self.changed:
@@ -2072,15 +2117,20 @@ class _Results(_Sink):
 
     def __init__(self, is_ordered: bool):
         self.is_ordered, self.changed = is_ordered, threading.Condition()
-        self.answers: Dict[int, Tuple[_AnswerLine, bytes]] = {}  # by place
+        self.answers: Dict[int, Union[bytes, AnswerLost]] = {}  # by place
         self.bytes, self.next_place = 0, 0
         self.is_over = False
         self.problem: Optional[BaseException] = None
 
     def take(self, place: int, line: bytes, answer: _AnswerLine, size: int) -> None:
         with self.changed:
-            self.answers[place] = (answer, line)
+            self.answers[place] = line
             self.bytes += len(line)
+            self.changed.notify_all()
+
+    def lose(self, place: int, error: AnswerLost) -> None:
+        with self.changed:
+            self.answers[place] = error
             self.changed.notify_all()
 
     def held(self) -> int:
@@ -2095,14 +2145,14 @@ class _Results(_Sink):
             self.is_over, self.problem = True, problem
             self.changed.notify_all()
 
-    def get(self) -> Optional[Tuple[int, bytes]]:
-        """The next place and its line. None: that was the last."""
+    def get(self) -> Optional[Tuple[int, Union[bytes, AnswerLost]]]:
+        """The next place and its line, or why there is none. None: that was the last."""
         with self.changed:
             while True:
                 place = self.next_place if self.is_ordered else next(iter(self.answers), -1)
                 if place in self.answers:
-                    _, line = self.answers.pop(place)
-                    self.bytes -= len(line)
+                    line = self.answers.pop(place)
+                    self.bytes -= len(line) if isinstance(line, bytes) else 0
                     self.next_place = place + 1
                     return place, line
                 if self.is_over:
@@ -2240,7 +2290,7 @@ class Client(_Jobs):
     key; defaults to PYEXEC_KEY. timeout: seconds that a job gets unless its call says otherwise; None: the service's
     limit. patience: seconds for which a request is sent again that was refused as busy or rate limited, or found nobody
     who listens where a service had been; 0: never. A request that may have run a script is never sent again, except by
-    `map`. ssl_context: for https; the default trusts the system's CAs, or those of SSL_CERT_FILE.
+    `map` with retry_lost. ssl_context: for https; the default trusts the system's CAs, or those of SSL_CERT_FILE.
     """
 
     def __init__(self, url: Optional[str] = None, key: Optional[str] = None, *, timeout: Optional[float] = None,
@@ -2269,7 +2319,7 @@ class Client(_Jobs):
     # Many jobs --------------------------------------------------------------------------------------------------------
 
     def map(self, script: Script, items: Iterable[Any], *, ordered: bool = True, unpack: bool = False,
-            on_error: str = "raise", window: int = _WINDOW, patience: float = 300.0,
+            on_error: str = "raise", window: int = _WINDOW, patience: float = 300.0, retry_lost: bool = False,
             files: Optional[FilesToSend] = None, return_files: Union[str, Sequence[str], None] = None,
             timeout: Optional[float] = None, needs: Sequence[Callable[..., Any]] = (),
             **fields: Any) -> Iterator[Answer]:
@@ -2281,17 +2331,20 @@ class Client(_Jobs):
 
         Nothing is sent before the first Answer is asked for.
 
-        Jobs that are busy or rate limited are sent again. So are those without an answer when the connection breaks,
-        and those that end as `internal`, up to three times: main() may run twice for one item, but yields once.
+        Jobs that are busy or rate limited are sent again: they did not run. Those that were sent and have no answer
+        when the connection breaks end with AnswerLost, since they may have run; those not yet sent go on over a new
+        connection. retry_lost: send the former again too, and, up to three times, those that end as `internal`: main()
+        may run twice for one item, but yields once.
+
         patience: seconds without any answer after which GaveUp is raised. Closing the iterator kills the jobs that run.
         """
         return self._map(self, script, items, ordered=ordered, unpack=unpack, on_error=on_error, window=window,
-                         patience=patience, files=files, return_files=return_files, timeout=timeout, needs=needs,
-                         **fields)
+                         patience=patience, retry_lost=retry_lost, files=files, return_files=return_files,
+                         timeout=timeout, needs=needs, **fields)
 
     def _map(self, owner: _Jobs, script: Script, items: Iterable[Any], *, ordered: bool, unpack: bool, on_error: str,
-             window: int, patience: float, needs: Sequence[Callable[..., Any]], call: Optional[str] = None,
-             **fields: Any) -> Iterator[Answer]:
+             window: int, patience: float, retry_lost: bool, needs: Sequence[Callable[..., Any]],
+             call: Optional[str] = None, **fields: Any) -> Iterator[Answer]:
         if on_error not in ("raise", "return"):
             raise ValueError(f"on_error is 'raise' or 'return', not {on_error!r}")
         if window < 1:
@@ -2319,7 +2372,8 @@ class Client(_Jobs):
         first()  # raises here and now for what cannot be sent
         can_prepare = isinstance(owner, Template) and owner.setup is not None
         return self._answers_of(_Results(ordered), on_error == "raise", lambda sink: _Batch(
-            self._transport, feed(), sink, window=window, patience=patience, prepare=prepare if can_prepare else None))
+            self._transport, feed(), sink, window=window, patience=patience, retry_lost=retry_lost,
+            prepare=prepare if can_prepare else None))
 
     @staticmethod
     def _answers_of(sink: _Results, is_raised: bool, make: Callable[[_Sink], _Batch]) -> Iterator[Any]:
@@ -2349,14 +2403,7 @@ class Client(_Jobs):
                 if got is None:
                     return
                 batch.released()
-                try:
-                    body = _parse(got[1])
-                except ValueError as problem:
-                    value: Union[Answer, Error] = UnexpectedAnswer(str(problem), index=got[0])
-                else:
-                    body["index"] = got[0]
-                    is_good = body["outcome"] == "ok"
-                    value = Answer(body) if is_good else _error_of(body["outcome"], body, index=got[0])
+                value = _value_of(*got)
                 if is_raised and isinstance(value, Error):
                     raise value
                 yield value
@@ -2596,6 +2643,19 @@ class Client(_Jobs):
         return self._patiently(open_it, owner._again)
 
 
+def _value_of(place: int, line: Union[bytes, AnswerLost]) -> Union[Answer, Error]:
+    """What `map` yields or raises for an item."""
+    if isinstance(line, AnswerLost):
+        line.index = place
+        return line
+    try:
+        body = _parse(line)
+    except ValueError as problem:
+        return UnexpectedAnswer(str(problem), index=place)
+    body["index"] = place
+    return Answer(body) if body["outcome"] == "ok" else _error_of(body["outcome"], body, index=place)
+
+
 def _message_of(reply: _Reply) -> Any:
     """What MCP answers with. None for what is no message of it."""
     events = re.findall(rb"^data: ?(.*)$", reply.body, re.M)
@@ -2733,15 +2793,16 @@ class Template(_Jobs):
         return self._call(name, args, kwargs, tools, timeout=timeout, **fields)
 
     def map(self, script: Script, items: Iterable[Any], *, ordered: bool = True, unpack: bool = False,
-            on_error: str = "raise", window: int = _WINDOW, patience: float = 300.0,
+            on_error: str = "raise", window: int = _WINDOW, patience: float = 300.0, retry_lost: bool = False,
             files: Optional[FilesToSend] = None, return_files: Union[str, Sequence[str], None] = None,
             timeout: Optional[float] = None, needs: Sequence[Callable[..., Any]] = (),
             **fields: Any) -> Iterator[Answer]:
         """As `Client.map`. The script may also be the name of a function that the set-up has defined."""
         is_name = isinstance(script, str) and script.isidentifier()
         return self._client._map(self, script, items, ordered=ordered, unpack=unpack, on_error=on_error,
-                                 window=window, patience=patience, files=files, return_files=return_files,
-                                 timeout=timeout, needs=needs, call=str(script) if is_name else None, **fields)
+                                 window=window, patience=patience, retry_lost=retry_lost, files=files,
+                                 return_files=return_files, timeout=timeout, needs=needs,
+                                 call=str(script) if is_name else None, **fields)
 
     def delete(self) -> None:
         """Ends the template. Jobs that run finish. Does nothing if it has ended."""

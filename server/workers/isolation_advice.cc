@@ -80,10 +80,14 @@ bool has_filter_alone(const Probed& probed) {
          std::strstr(probed.tried[probed.tried_count - 1].plan.data(), "alone") != nullptr;
 }
 
-std::string next_level(const Probed& probed) {
+std::string next_level(const Probed& probed, std::uint32_t max_level) {
   constexpr std::uint32_t kStrongest = 4;
   if (probed.level >= kStrongest) return "This is the strongest level.";
   const std::string next = std::to_string(probed.level + 1);
+  if (max_level <= probed.level)
+    return "For level " + next + " (" + isolation_name(probed.level + 1) +
+           "), raise PYEXEC_MAX_LEVEL: it is " + std::to_string(max_level) +
+           ", and no stronger jail was tried.";
   for (const Advice& advice : kAdvice) {
     const auto error = error_of(probed, advice.layer);
     if (advice.level != probed.level + 1 || error == 0) continue;
@@ -91,9 +95,6 @@ std::string next_level(const Probed& probed) {
            ": " + sandbox::kLayerTexts[static_cast<std::size_t>(advice.layer)].name +
            " is missing here (" + std::strerror(error) + ").";
   }
-  if (probed.tried_count == 1 && !probed.tried[0].error.failed())
-    return "Nothing is missing for level " + next + " (" + isolation_name(probed.level + 1) +
-           "): PYEXEC_MAX_LEVEL, which is below it, keeps it from being tried. Raise that.";
   return "What is missing for level " + next + " (" + isolation_name(probed.level + 1) +
          ") stands in jails_tried.";
 }

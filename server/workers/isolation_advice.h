@@ -23,7 +23,7 @@ struct WantedIsolation {
 std::optional<std::string> below_minimum(const Probed& probed, const WantedIsolation& wanted);
 
 // Returns one sentence: what to do for the next level.
-std::string next_level(const Probed& probed);
+std::string next_level(const Probed& probed, std::uint32_t max_level);
 
 // Returns the resource that is so short at the moment that the host's level cannot be determined.
 // Returns nullopt if none is short.

@@ -92,7 +92,7 @@ std::string isolation_document(const Isolation& isolation) {
   return out.object();
 }
 
-std::string probe_document(const Probed& probed) {
+std::string probe_document(const Probed& probed, std::uint32_t max_level) {
   utsname host = {};
   ::uname(&host);
   ObjectWriter out;
@@ -103,7 +103,7 @@ std::string probe_document(const Probed& probed) {
   out.json("features", features_of(probed));
   out.json("layers", layers_of(probed));
   out.json("jails_tried", jails_tried(probed));
-  out.text("next", next_level(probed));
+  out.text("next", next_level(probed, max_level));
   return indented(out.object());
 }
 

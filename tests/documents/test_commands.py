@@ -157,6 +157,19 @@ def test_every_block_says_what_it_is(document):
         before = block
 
 
+def test_each_of_the_twelve_recipes_has_at_most_ten_lines():
+    """Those of all its blocks, but for what they print."""
+    recipes = Path("docs/recipes.md")
+    text = (ROOT / recipes).read_text()
+    assert re.match(r"# Recipes\n\nTwelve things .* Each takes at most ten lines\.", text, re.S)
+    lines = {number: 0 for number, line in enumerate(text.splitlines(), 1) if line.startswith("## ")}
+    for block in blocks_of(recipes):
+        if "answer" not in block.words and block.line > min(lines):
+            lines[max(number for number in lines if number < block.line)] += block.text.count("\n")
+    assert len(lines) == 12
+    assert all(0 < count <= 10 for count in lines.values()), lines
+
+
 def test_what_is_not_run_is_named_by_a_document():
     named = {word for document in DOCUMENTS for block in blocks_of(document) if block.language in COMMANDS for word in programs_in(block)}
     assert set(NOT_RUN) - named == set()

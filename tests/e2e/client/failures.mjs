@@ -61,6 +61,9 @@ test('a service with keys wants one, and is given it', async () => {
   const known = new pyexec.Client(url, { key });
   assert.equal((await known.run('def main(): return 1')).result, 1);
   assert.equal((await known.stream('def main(): return 1').answer()).result, 1);
+  const ping = { jsonrpc: '2.0', id: 1, method: 'ping' };
+  await assert.rejects(new pyexec.Client(url, { key: 'wrong' }).mcp(ping), pyexec.Unauthorized);
+  assert.deepEqual(await known.mcp(ping), { jsonrpc: '2.0', id: 1, result: {} });
   await assert.rejects(async () => {
     for await (const _ of new pyexec.Client(url).map('def main(n): pass', [1]));
   }, pyexec.Unauthorized);
@@ -158,11 +161,14 @@ test('lines of a batch that were busy are sent again, and no others', async () =
 async function server(respond) {
   const listening = createServer((socket) => {
     socket.on('error', () => {});
-    socket.once('data', () => respond(socket));
+    socket.once('data', (data) => respond(socket, data));
   }).listen(0, '127.0.0.1');
   await once(listening, 'listening');
   return { client: new pyexec.Client(`http://127.0.0.1:${listening.address().port}`), close: () => listening.close() };
 }
+const unconnected = () => {
+  throw Object.assign(new TypeError('fetch failed'), { cause: { code: 'ECONNREFUSED' } });
+};
 const lost = (error) => error instanceof pyexec.AnswerLost && error.outcome === undefined && error.ran;
 const BROKEN = {
   'a connection that ends at once': '',
@@ -201,6 +207,57 @@ test('a connection that breaks while nobody asks for the next entry', async () =
   }
 });
 
+// Answers the batches of a map, but for job 1, which has no answer when its connection breaks.
+async function cutting() {
+  const runs = [];
+  const { client: one, close } = await server((socket, data) => {
+    const jobs = [...String(data).matchAll(/^\{"args":\[(\d+)\]\}$/gm)].map(([, n]) => Number(n));
+    runs.push(...jobs);
+    const lines = jobs.map((n, index) => JSON.stringify({ index, id: null, outcome: 'ok', status: 200, result: n }));
+    socket.write('HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n');
+    setTimeout(() => socket.end(lines.filter((_, index) => jobs[index] !== 1).join('\n') + '\n'), 50);
+  });
+  return { one, close, runs };
+}
+const NUMBERS = [0, 1, 2, 3, 4, 5];
+
+test('jobs that may have run when a connection breaks are not sent again, and others go on', async () => {
+  for (const ordered of [true, false]) {
+    const { one, close, runs } = await cutting();
+    try {
+      const seen = [];
+      for await (const { index, item, answer, error } of one.map('s', NUMBERS, { requestJobs: 3, ordered }))
+        seen[index] = [item, answer?.result ?? error];
+      assert.ok(lost(seen[1][1]), seen[1]);
+      assert.deepEqual([...seen.slice(0, 1), ...seen.slice(2)], NUMBERS.filter((n) => n !== 1).map((n) => [n, n]));
+      assert.deepEqual(runs.sort(), NUMBERS);
+    } finally {
+      close();
+    }
+  }
+});
+
+test('a service that has left comes back for jobs that were not sent', async () => {
+  let failures = 0;
+  let batches = 0;
+  const { one, close, runs } = await cutting();
+  const away = new pyexec.Client(one._transport.base, {
+    fetch: async (url, init) => {
+      if (++batches === 3 && failures++ === 0) return unconnected();
+      return fetch(url, init);
+    },
+  });
+  try {
+    const seen = [];
+    for await (const { item, answer } of away.map('s', NUMBERS, { requestJobs: 2 })) seen.push(answer ? item : 'lost');
+    assert.deepEqual(seen, [0, 'lost', 2, 3, 4, 5]);
+    assert.deepEqual(runs.sort(), NUMBERS);
+    assert.equal(failures, 1);
+  } finally {
+    close();
+  }
+});
+
 test('a service that cannot work says so', async () => {
   assert.equal((await answers([503, { status: 'draining' }]).client.health()).status, 'draining');
   assert.equal(await answers([503, { status: 'unavailable' }]).client.alive(), false);
@@ -217,6 +274,7 @@ const WAYS = [
   (one) => one.health(),
   (one) => one.tools(),
   (one) => one.map('x', [1]).next(),
+  (one) => one.mcp({ jsonrpc: '2.0', id: 1, method: 'ping' }),
 ];
 async function everyWay(one, isRight) {
   for (const way of WAYS) await assert.rejects(way(one), isRight);

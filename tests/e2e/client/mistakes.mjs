@@ -123,6 +123,8 @@ for (const [name, what, words, type] of [
   ['callTool with half a name', () => unsent.callTool(half), /tool.*surrogate/],
   ['callTool with an odd signal', () => unsent.callTool('f', {}, { signal: 5 }), /signal.*Number/],
   ['streamTool', () => unsent.streamTool('f', [1]).answer(), /args.*Array/],
+  ['mcp', () => unsent.mcp('ping'), /message.*String/],
+  ['mcp with NaN', () => unsent.mcp({ id: NaN }), /message\.id is NaN/],
   ['submitTool', () => unsent.submitTool('f', [1]), /args.*Array/],
   ['putFile', () => unsent.openSession('s').putFile('a', 5), /file a.*Number/],
   ['putFile with half a text', () => unsent.openSession('s').putFile('a', half), /file a.*surrogate/],

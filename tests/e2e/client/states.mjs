@@ -126,6 +126,28 @@ test('what the service says of itself', async () => {
   assert.equal(await client.alive(), true);
   assert.match(await client.metrics(), /^pyexec_/m);
   assert.equal((await client.openapi()).info.title, 'pyexec');
+  assert.match(await client.page(), /<html/);
   assert.ok((await client.packages()).packages.some(({ name }) => name === 'numpy'));
   await idle();
+});
+
+const CALL = { jsonrpc: '2.0', id: 1, method: 'tools/call' };
+
+test('messages of MCP are answered by messages, of an event stream too', async () => {
+  assert.deepEqual(await client.mcp({ jsonrpc: '2.0', id: 'a', method: 'ping' }), {
+    jsonrpc: '2.0',
+    id: 'a',
+    result: {},
+  });
+  const params = { name: 'run_python', arguments: { code: '6 * 7' } };
+  for (const _meta of [undefined, { progressToken: 'p' }]) {
+    const { id, result } = await client.mcp({ ...CALL, params: { ...params, _meta } });
+    assert.deepEqual([id, result.structuredContent.result], [1, 42]);
+  }
+  assert.equal(await client.mcp({ jsonrpc: '2.0', method: 'notifications/initialized' }), undefined);
+  assert.equal((await client.mcp({ a: 1 })).error.code, -32600); // of status 400
+  const controller = new AbortController();
+  setTimeout(() => controller.abort(), 200);
+  const endless = { ...CALL, params: { name: 'run_python', arguments: { code: 'while True: pass' } } };
+  await assert.rejects(client.mcp(endless, { signal: controller.signal }), { name: 'AbortError' });
 });

@@ -132,6 +132,15 @@ def test_a_new_connection_gets_what_has_no_answer_and_counts_anew():
     assert (ledger.settle(1, "ok"), ledger.settle(0, "ok")) == ((2, True), (0, True))
 
 
+def test_a_new_connection_does_not_get_what_was_sent_and_is_given_up():
+    ledger = ledger_with(4, 4)
+    for _ in range(3):
+        ledger.take_next()
+    ledger.settle(1, "busy")
+    assert ledger.restart(given_up=2) == [0]
+    assert take_all(ledger) == [b"job 1", b"job 2", b"job 3"] and ledger.bytes == 3 * len(b"job 1")
+
+
 @pytest.mark.parametrize("outcome", ["busy", "rate_limited"])
 def test_jobs_that_found_no_place_are_sent_again_however_often(outcome):
     ledger = ledger_with(1)

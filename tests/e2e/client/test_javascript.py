@@ -21,8 +21,6 @@ PATIENCE_SECONDS = 120
 NOT_CALLED = {
     ("POST", "/queue/pubsub"): "sent by Pub/Sub",
     ("POST", "/queue/tasks"): "sent by Cloud Tasks",
-    ("POST", "/mcp"): "has clients of its own",
-    ("GET", "/"): "a page for people",
     ("GET", "/about"): "a page for people",
     ("GET", "/client/{asset}"): "the clients themselves",
     ("GET", "/playground/{asset}"): "the page for people",

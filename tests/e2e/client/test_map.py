@@ -3,7 +3,11 @@
 import collections
 import itertools
 import json
+import re
+import select
+import socket
 import threading
+import time
 
 import pyexec
 import pytest
@@ -153,26 +157,158 @@ def test_closing_the_iterator_kills_the_jobs(patient):
     patient.wait_idle()
 
 
-def test_jobs_that_are_busy_are_sent_again_and_those_without_an_answer_too():
+class Cut:
+    """Behaves so that job 3 has no answer when its connection breaks, job 1 is busy once, and job 4 ends as `internal`."""
+
+    def __init__(self):
+        self.sent = collections.Counter()
+
+    def __call__(self, request, number):
+        request.begin()
+        for index, job in request.jobs():
+            n = job["args"][0]
+            self.sent[n] += 1
+            if n == 1 and self.sent[n] == 1:
+                request.answer(index, job, "busy", 429, error="later")
+            elif n == 3 and self.sent[n] == 1:
+                return  # the connection breaks
+            elif n == 4 and self.sent[n] < 3:
+                request.answer(index, job, "internal", 500, error="a worker was lost")
+            else:
+                request.answer(index, job, result=n * n)
+        request.end()
+
+
+def one_by_one(items):
+    """Each is sent alone, some time after the one before it."""
+    for item in items:
+        yield item
+        time.sleep(0.3)
+
+
+def test_jobs_that_are_busy_are_sent_again_and_those_that_may_have_run_are_not():
+    behave = Cut()
+    with Stub(defaults_are_taken(behave)) as stub:
+        answers = list(client_of(stub).map(square, one_by_one(range(6)), on_error="return"))
+    assert [type(one) for one in answers] == [*[pyexec.Answer] * 3, pyexec.AnswerLost, pyexec.InternalError, pyexec.Answer]
+    assert [one.index for one in answers] == list(range(6))
+    assert (str(answers[3]).partition(": ")[2], answers[3].was_run) == ("the connection broke: it was closed; the script may have run", None)
+    assert behave.sent == {0: 1, 1: 2, 2: 1, 3: 1, 4: 1, 5: 1}
+
+
+def test_all_are_sent_again_if_that_is_asked_for():
+    behave = Cut()
+    with Stub(defaults_are_taken(behave)) as stub:
+        assert [one.result for one in client_of(stub).map(square, range(6), retry_lost=True)] == [n * n for n in range(6)]
+    assert (behave.sent[1], behave.sent[3], behave.sent[4]) == (2, 2, 3)
+
+
+def test_the_first_lost_answer_is_raised_and_says_which_item():
+    with Stub(defaults_are_taken(Cut())) as stub:
+        with pytest.raises(pyexec.AnswerLost, match="may have run") as caught:
+            list(client_of(stub).map(square, one_by_one([0, 2, 3])))
+    assert caught.value.index == 2
+
+
+def test_jobs_that_were_not_sent_go_on_over_a_new_connection():
+    """What the service's socket does not take is not sent when the connection breaks."""
     sent = collections.Counter()
 
     def behave(request, number):
         request.begin()
         for index, job in request.jobs():
-            n = job["args"][0]
-            sent[n] += 1
-            if n == 1 and sent[n] == 1:
-                request.answer(index, job, "busy", 429, error="later")
-            elif n == 3 and sent[n] == 1:
-                return  # the connection breaks
-            else:
-                request.answer(index, job, result=n * n)
+            sent[len(sent)] = job["args"][0][0]
+            if number == 1:
+                time.sleep(1)
+                return
+            request.answer(index, job, result=job["args"][0][0])
+        request.end()
+
+    items = [[n, "x" * (8 << 20)] for n in range(4)]
+    with Stub(defaults_are_taken(behave)) as stub:
+        answers = list(client_of(stub).map("def main(x): return x[0]", items, on_error="return"))
+    lost = [one.index for one in answers if isinstance(one, pyexec.AnswerLost)]
+    assert lost and lost == list(range(len(lost))) and len(lost) < 4
+    assert [one.result for one in answers[len(lost):]] == list(range(len(lost), 4))
+    assert all(n == 1 for n in collections.Counter(sent.values()).values())
+
+
+def test_jobs_that_the_service_refuses_as_busy_were_not_run():
+    def behave(request, number):
+        jobs = request.jobs()
+        if number == 1:
+            next(jobs)
+            return request.refuse(429, '{"error": "the service stops"}', "Pyexec-Outcome: busy\r\n")
+        request.begin()
+        for index, job in jobs:
+            request.answer(index, job, result=job["args"][0])
         request.end()
 
     with Stub(defaults_are_taken(behave)) as stub:
-        results = [one.result for one in client_of(stub).map(square, range(6))]
-    assert results == [n * n for n in range(6)]
-    assert sent[1] == 2 and sent[3] == 2
+        assert [one.result for one in client_of(stub).map(square, range(3))] == [0, 1, 2]
+
+
+class Relay:
+    """Hands bytes on to a service. Of its second connection, that with the first jobs, answers get lost, until it is cut."""
+
+    def __init__(self, service):
+        self.service, self.is_cut = service, threading.Event()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        self.threads = [threading.Thread(target=self.serve)]
+        self.threads[0].start()
+
+    def serve(self):
+        for number in itertools.count():
+            connection, _ = self.listener.accept()
+            if not connection.recv(1, socket.MSG_PEEK):
+                return connection.close()  # the one that __exit__ makes
+            self.threads.append(threading.Thread(target=self.join, args=(connection, number == 1)))
+            self.threads[-1].start()
+
+    def join(self, connection, is_mute):
+        with connection, socket.create_connection((self.service.host, self.service.port)) as inner:
+            while not (is_mute and self.is_cut.is_set()):
+                for one in select.select([connection, inner], [], [], 0.05)[0]:
+                    data = one.recv(65536)
+                    if not data:
+                        return
+                    if one is connection or not is_mute:
+                        (inner if one is connection else connection).sendall(data)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        socket.create_connection(self.listener.getsockname()).close()
+        for one in self.threads:
+            one.join()
+        self.listener.close()
+
+
+def jobs_run(service):
+    return int(re.search(r'(?m)^pyexec_jobs_total\{outcome="ok"\} (\d+)', service.request("GET", "/metrics").raw.decode())[1])
+
+
+@pytest.mark.parametrize("retry_lost", [False, True])
+def test_no_job_runs_twice_through_a_relay_that_cuts_the_connection(service, retry_lost):
+    before = jobs_run(service)
+
+    def items():
+        yield from range(3)
+        service.wait_until(lambda: jobs_run(service) == before + 3)
+        relay.is_cut.set()
+        time.sleep(0.5)  # the client has seen it
+        yield from range(3, 6)
+
+    with Relay(service) as relay:
+        answers = list(client_of(relay).map(square, items(), retry_lost=retry_lost, on_error="return"))
+    assert [one.result for one in answers[3:]] == [9, 16, 25]
+    if retry_lost:
+        assert [one.result for one in answers[:3]] == [0, 1, 4]
+    else:
+        assert [(type(one), one.index) for one in answers[:3]] == [(pyexec.AnswerLost, n) for n in range(3)]
+    assert jobs_run(service) - before == (9 if retry_lost else 6)
 
 
 def test_a_service_that_never_answers_is_given_up():

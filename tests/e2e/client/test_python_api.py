@@ -94,6 +94,12 @@ def test_the_readme_has_every_error():
     assert others == {kind.__name__ for kind in (pyexec.Unreachable, pyexec.AnswerLost, pyexec.UnexpectedAnswer, pyexec.GaveUp)}
 
 
+@pytest.mark.parametrize("name", ["join.py", "join.mjs"])
+def test_an_example_of_tools_is_short(name):
+    example = re.search(rf"(?ms)^```\w+ {re.escape(name)}\n(.*?)^```", (ROOT / "docs/tools.md").read_text())[1].splitlines()
+    assert len(example) <= 20 and max(map(len, example)) <= 120
+
+
 def test_an_error_says_whether_the_script_ran():
     for outcome, kind in pyexec.ERRORS.items():
         expected = None if outcome == "internal" else kind.outcome not in (

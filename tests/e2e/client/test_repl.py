@@ -130,6 +130,18 @@ class Terminal:
         os.close(self.ours)
 
 
+def test_on_a_terminal_lines_are_edited_and_come_back(repl):
+    ctrl_a, up = "\x01", "\x1b[A"
+    with Terminal(repl) as terminal:
+        for typed, shown in (("n = 1", ""), (f"2{ctrl_a}4", "42\n"), ("n += 1; n", "2\n"), (up, "3\n"), (f"{up}{up}{ctrl_a}1", "142\n")):
+            terminal.wait_for(">>> ")
+            terminal.type(f"{typed}\n")
+            terminal.wait_for(f"\n{shown}")
+        terminal.wait_for(">>> ")
+        terminal.type("\x04")
+        assert terminal.process.wait(PATIENCE_SECONDS) == 0
+
+
 def test_on_a_terminal_ctrl_c_ends_the_cell_and_keeps_the_session(patient, tmp_path):
     with Terminal(Repl(url_of(patient), tmp_path)) as terminal:
         terminal.wait_for(">>> ")

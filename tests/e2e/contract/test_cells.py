@@ -28,9 +28,11 @@ def post(service, **body):
     ],
 )
 def test_a_cell_is_answered_with_its_last_value(service, code, body):
-    answer = post(service, code=code)
+    answer = post(service, code=code, displays=False)
     assert (answer.status, answer.outcome) == (200, "ok")
     assert json.loads(answer.raw) == body
+    shown = post(service, code=code).body.get("displays")
+    assert shown == ([{"text/html": shown[0]["text/html"]}] if code == DATA_FRAME else None)
 
 
 def test_the_answer_of_a_script_has_no_more_than_before(service):

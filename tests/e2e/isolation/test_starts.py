@@ -1,5 +1,6 @@
 """A start at less isolation than the operator wants, and the probe, which tells what there would be."""
 
+import errno
 import json
 import os
 import resource
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from levels import KINDS, NAMES, USER, PrivateShm, cgroups_of, run_server
+from levels import KINDS, NAMES, USER, PrivateShm, can_have_level_4, cgroups_of, run_server
 from service import BUILD
 
 
@@ -64,6 +65,27 @@ def test_probe_prints_one_document_and_leaves_nothing(programs, kind):
     assert [cgroups_of(pid) for pid in children] == [[]] * len(children)
     assert shm.list() == []
     shm.close()
+
+
+@pytest.mark.parametrize("most", [1, 2, 3])
+def test_the_probe_says_that_a_setting_keeps_the_next_level_away(programs, most):
+    if most == 3 and not can_have_level_4(programs):
+        pytest.skip("this host gives no level 4")
+    document = json.loads(run_server(programs, arguments=["--probe"], max_level=most).stdout)
+    assert document["level"] == most
+    assert f"level {most + 1} ({NAMES[most + 1]})" in document["next"] and "PYEXEC_MAX_LEVEL" in document["next"]
+
+
+@pytest.mark.parametrize("kind", ["root", "user"])
+def test_the_probe_names_what_is_missing_for_the_next_level(programs, kind):
+    document = json.loads(run_server(programs, KINDS[kind][0], ["--probe"]).stdout)
+    level, said = document["level"], document["next"]
+    if level == 4:
+        assert said == "This is the strongest level."
+        return
+    assert said.startswith(f"For level {level + 1} ({NAMES[level + 1]}), ") and "PYEXEC_MAX_LEVEL" not in said
+    (missing,) = [row for name, row in document["layers"].items() if f": {name} is missing here (" in said]
+    assert not missing["works"] and os.strerror(getattr(errno, missing["errno"])) in said
 
 
 @pytest.mark.parametrize("most", [8, 10, 16, 20, 24, 64, 200])
