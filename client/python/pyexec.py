@@ -3416,7 +3416,7 @@ def _command_run(options: argparse.Namespace) -> int:
         "files": _files_from(options.file), "return_files": options.return_files or None, "timeout": options.timeout,
         "env": _env_from(options.env), "memory_mb": options.memory, "template": options.template,
         "stdin": None if options.stdin is None else _text_of(options.stdin), "verbose": options.verbose or None,
-        "displays": options.displays or None}
+        "displays": options.displays or (False if is_cell else None)}
     if is_cell:
         code = _text_of("-") if options.script == "-" else options.script
         work = functools.partial(client.stream, code=code, **fields)
