@@ -13,8 +13,11 @@ namespace pyexec {
 using EventKind = JsonEvent::What;
 
 std::optional<std::string> JsonCopy::take(const JsonEvent& event) {
+  // Within what was refused, here or by its type, there is nothing to copy into.
+  if (is_refused_ || (event.level > level_ && open_.empty())) return std::nullopt;
   const bool opens = event.what == EventKind::object || event.what == EventKind::array;
-  if (opens && static_cast<std::uint64_t>(event.level - level_) >= most_levels_)
+  is_refused_ = opens && static_cast<std::uint64_t>(event.level - level_) >= most_levels_;
+  if (is_refused_)
     return in_quotes(name_) + " is nested deeper than the limit of " +
            std::to_string(most_levels_) + " levels";
   const auto size = static_cast<rapidjson::SizeType>(event.text.size());
@@ -43,7 +46,7 @@ std::optional<std::string> JsonCopy::take(const JsonEvent& event) {
       writer_.StartArray();
       break;
     case EventKind::end:
-      if (open_.empty()) break;  // it was opened in refused input
+      if (open_.empty()) break;  // of what was refused
       open_.back() == EventKind::object ? writer_.EndObject() : writer_.EndArray();
       open_.pop_back();
       break;

@@ -39,6 +39,7 @@ class JsonCopy {
   rapidjson::StringBuffer out_;
   rapidjson::Writer<rapidjson::StringBuffer> writer_;
   std::vector<JsonEvent::What> open_;
+  bool is_refused_ = false;
 };
 
 // The `id` of a line of a batch.

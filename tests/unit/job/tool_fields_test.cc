@@ -30,6 +30,8 @@ TEST_CASE("no tools are as good as none", "[tool_fields]") {
 TEST_CASE("what is wrong with tools is told", "[tool_fields]") {
   const std::vector<std::pair<std::string, std::string>> cases = {
       {R"("tools": "a")", "'tools' field must be an array, not a string"},
+      {R"("tools": {"a": {"b": 1}, "c": [{"d": 2}]})",
+       "'tools' field must be an array, not an object"},
       {R"("tools": [1])", "'tools' entries must be names, or objects with a name, not a number"},
       {R"("tools": [["a"]])",
        "'tools' entries must be names, or objects with a name, not an array"},
