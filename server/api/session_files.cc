@@ -10,11 +10,6 @@
 namespace pyexec {
 namespace {
 
-Response refused_with(const Outcome& outcome) {
-  if (outcome.kind == OutcomeKind::busy) return busy_response(outcome.error);
-  return execute_error(outcome.kind, outcome_status(outcome.kind), outcome.error);
-}
-
 boost::system::result<std::string, Response> file_of(std::string_view sent) {
   const auto name = percent_decoded(sent);
   if (!name)
@@ -40,7 +35,7 @@ awaitable<boost::system::result<Outcome, Response>> move_files(Api& api, Exchang
   Outcome outcome = co_await std::move(running);
   exchange.record().add_job(outcome);
   if (outcome.kind == OutcomeKind::busy || outcome.kind == OutcomeKind::gone)
-    co_return refused_with(outcome);
+    co_return refused(outcome);
   co_return outcome;
 }
 

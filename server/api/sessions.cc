@@ -4,10 +4,7 @@
 
 #include "server/api/entrance.h"
 #include "server/api/run_and_answer.h"
-#include "server/base/utf8.h"
-#include "server/http/request_target.h"
 #include "server/job/answer.h"
-#include "server/job/input_rules.h"
 
 namespace pyexec {
 namespace {
@@ -70,7 +67,7 @@ boost::system::result<std::shared_ptr<Session>, Response> session_of(Api& api,
     return execute_error(OutcomeKind::invalid_request, 400,
                          "the Pyexec-Session header names another session than the path");
   auto session = api.engine.sessions.find(id, exchange.owner());
-  if (!session) return named(refused_with(session.error()), std::string(id));
+  if (!session) return named(refused(session.error()), std::string(id));
   return *std::move(session);
 }
 

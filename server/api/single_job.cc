@@ -8,6 +8,11 @@ Response refused(const BadRequest& problem) {
   return response;
 }
 
+Response refused(const Outcome& outcome) {
+  if (outcome.kind == OutcomeKind::busy) return busy_response(outcome.error);
+  return execute_error(outcome.kind, outcome_status(outcome.kind), outcome.error);
+}
+
 Response refused(Api& api, Refusal reason, std::string_view why) {
   api.metrics.count_refusal(reason);
   return busy_response(why);

@@ -11,6 +11,8 @@ namespace pyexec {
 
 // 400, with a hint where there is one.
 Response refused(const BadRequest& problem);
+// An outcome of what has not run.
+Response refused(const Outcome& outcome);
 // 429, counted.
 Response refused(Api& api, Refusal reason, std::string_view why);
 

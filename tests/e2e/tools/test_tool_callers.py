@@ -11,7 +11,7 @@ import pytest
 from request_parts import JSON, SLEEP
 from state import open_sockets, pool_of
 from templates import metric
-from tool_jobs import CALL, end, jobs_of, main, park, wait_for_jobs
+from tool_jobs import end, main, park, wait_for_jobs
 from tools import LiveRun, drive
 
 CANCELLED = 'pyexec_jobs_total{outcome="cancelled"}'
@@ -123,12 +123,3 @@ def test_calls_of_live_jobs_are_answered_over_new_connections_while_the_service_
         assert live.next("result") == {"result": 5}
         assert live.next("end")["outcome"] == "ok"
     assert service.stop() == 0
-
-
-def test_a_parked_job_does_not_keep_the_port_open(start):
-    service = start(pool=1, drain_ms=20000)
-    park(service)
-    assert jobs_of(service) == (1, 1)
-    assert service.stop() == 0
-    with pytest.raises(ConnectionRefusedError):
-        service.execute(CALL)
