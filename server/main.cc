@@ -88,8 +88,8 @@ void greet(const Application& app, const net::ip::tcp::acceptor& acceptor) {
 void limit_connections(Config& config, std::uint64_t descriptors, Log& log) {
   constexpr std::uint64_t kOwn = 64;
   const std::uint64_t workers =
-      kWorkerFds * (config.pool_workers + config.running_jobs + config.parked) +
-      (kWorkerFds + config.session_states) * config.sessions + kOwn;
+      kMostWorkerFds * (config.pool_workers + config.running_jobs + config.parked) +
+      (kMostWorkerFds + config.session_states) * config.sessions + kOwn;
   const std::uint64_t left = descriptors > workers ? descriptors - workers : 1;
   if (left >= config.connections) return;
   log.warn("the limit of open files leaves room for " + std::to_string(left) +

@@ -12,7 +12,7 @@
 namespace pyexec {
 
 inline constexpr std::size_t kMaxMessageBytes = 4096;
-inline constexpr std::size_t kMaxMessageFds = 5;
+inline constexpr std::size_t kMaxMessageFds = 6;
 
 // The descriptors of a message.
 struct MessageFds {

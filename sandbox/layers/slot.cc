@@ -33,6 +33,16 @@ SlotState look_at(const Plan& plan, const SlotName& slot) {
   return {std::strtoull(used.c_str(), nullptr, 10), number_after(events, "oom_kill ")};
 }
 
+SetupError Slot::open_share(const std::string& directory, ShareFile file) {
+  const std::string path = directory + (file == ShareFile::weight ? "/cpu.weight" : "/cpu.shares");
+  const std::string full(share_text(file, Share::full));
+  PYEXEC_TRY(write_text(path, full, kProcessor));
+  if (read_text(path) != full + "\n") return fail(Step::cgroup, 0, 16);
+  share_.reset(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  share_file_ = file;
+  return check(share_.get(), Step::cgroup, 17);
+}
+
 SetupError Slot::enter(const Plan& plan, const Limits& limits, const SlotName& slot) {
   const std::string name = directory_of(slot);
   const std::string memory = plan.cgroup_memory.data() + name,
@@ -57,6 +67,8 @@ SetupError Slot::enter(const Plan& plan, const Limits& limits, const SlotName& s
   PYEXEC_TRY(write_text(memory + "/cgroup.procs", "0", 4));
   if (!is_v2) PYEXEC_TRY(write_text(pids + "/cgroup.procs", "0", 5));
   if (!is_v2 && cpu != memory) PYEXEC_TRY(write_text(cpu + "/cgroup.procs", "0", 14));
+  if (plan.cgroup_cpu[0] != '\0')
+    PYEXEC_TRY(open_share(cpu, is_v2 ? ShareFile::weight : ShareFile::shares));
 
   process_count_.reset(::open((pids + "/pids.current").c_str(), O_RDONLY | O_CLOEXEC));
   memory_events_.reset(::open((memory + (is_v2 ? "/memory.events" : "/memory.oom_control")).c_str(),

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
+#include "sandbox/base/share.h"
 #include "sandbox/base/step.h"
 #include "sandbox/base/unique_fd.h"
 #include "sandbox/plan/limits.h"
@@ -39,8 +41,12 @@ class Slot {
   bool has_kernel_memory_beyond(std::uint64_t bytes) const;
   // Returns how many processes the kernel has killed here for lack of memory.
   std::uint64_t memory_kills() const;
+  // The open file that sets the slot's share of the processor; -1: there is none.
+  int share() const { return share_.get(); }
+  ShareFile share_file() const { return share_file_; }
 
  private:
+  SetupError open_share(const std::string& directory, ShareFile file);
   bool is_memory_free() const;
   std::uint64_t memory_bytes() const;  // all that is charged to the slot
   struct MemoryKinds {
@@ -48,7 +54,8 @@ class Slot {
   };
   MemoryKinds memory_kinds() const;
 
-  UniqueFd process_count_, memory_events_, memory_use_, memory_kinds_;
+  UniqueFd process_count_, memory_events_, memory_use_, memory_kinds_, share_;
+  ShareFile share_file_ = ShareFile::none;
 };
 
 }  // namespace pyexec::sandbox

@@ -53,6 +53,7 @@ bool PendingCalls::add(std::vector<ToolCall> calls, std::uint64_t first, Followi
   if (!was_waiting && is_waiting()) {
     waiting_since_ = last_turn_;
     if (on_wait) on_wait();
+    share();
     turn();
   }
   if (has_news() && on_call) on_call();
@@ -64,6 +65,8 @@ void PendingCalls::close() {
   is_closed_ = true;
   news_.clear();
   unanswered_.clear();
+  share();
+  on_share = nullptr;
   send = nullptr;
   unsent_bytes = nullptr;
   take_output = nullptr;
@@ -99,13 +102,17 @@ Clock::duration PendingCalls::waited() const {
 
 void PendingCalls::answer(const std::vector<ToolAnswer>& answers) {
   if (!is_waiting()) return;
+  std::vector<const ToolAnswer*> wanted;
   for (const ToolAnswer& answer : answers) {
     const auto call = unanswered_.find(answer.number);
     if (call == unanswered_.end()) continue;
     bytes_ -= call->second;
     unanswered_.erase(call);
-    if (send) send(encode_answer(answer));
+    wanted.push_back(&answer);
   }
+  if (!is_waiting()) share();
+  for (const ToolAnswer* answer : wanted)
+    if (send) send(encode_answer(*answer));
   last_turn_ = Clock::now();
   if (is_waiting()) {
     if (on_wait) on_wait();  // another call has come while the job was to go on

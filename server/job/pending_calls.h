@@ -55,7 +55,8 @@ class PendingCalls {
   std::function<void()> take_output;            // what was printed before a call
   std::function<void()> on_wait;                // the job waits: its place, if it has one, is free
   std::function<awaitable<bool>(Deadline, Cancellation&)> take_place;  // before it goes on
-  std::function<void()> on_turn;  // `is_waiting`, or `problem`, has changed
+  std::function<void(bool waits)> on_share;  // it begins to wait, or waits no more
+  std::function<void()> on_turn;             // `is_waiting`, or `problem`, has changed
   bool is_waiting() const { return !unanswered_.empty(); }
   // When a job that waits has waited for too long, whoever has or has not been told of its calls.
   Deadline patience() const;
@@ -97,6 +98,9 @@ class PendingCalls {
  private:
   void turn() const {
     if (on_turn) on_turn();
+  }
+  void share() const {
+    if (on_share) on_share(is_waiting());
   }
 
   // The caller's own time begins once it has been told.

@@ -121,7 +121,7 @@ void Pool::accept_worker(const WorkerSpawned& spawned, FdMessage& message) {
   const auto wanted = starting_.find(spawned.worker_id);
   const Preload preload = wanted == starting_.end() ? Preload::basic : wanted->second.preload;
   auto worker = std::make_shared<WorkerHandle>(
-      executor_, WorkerHandle::Identity{spawned.worker_id, preload}, message);
+      executor_, WorkerHandle::Identity{spawned.worker_id, preload, spawned.share_file}, message);
   worker->on_empty = [this, id = spawned.worker_id] {
     ids_.release(id);
     if (wants_id_ && !closed_) net::post(executor_, [this] { fill(); });

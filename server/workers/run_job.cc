@@ -167,6 +167,9 @@ awaitable<Outcome> run_job(Pool::Lease lease, JobRun what, Cancellation& cancell
   if (calls) {
     calls->take_output = [run] { take_all_output(*run); };
     calls->on_wait = [run] { run->lease.park(); };
+    calls->on_share = [run](bool waits) {
+      run->worker.set_share(waits ? sandbox::Share::least : sandbox::Share::full);
+    };
     calls->take_place = [run](Deadline until, Cancellation& waiting) -> awaitable<bool> {
       const auto kept = run;
       co_return co_await kept->lease.resume(until, waiting);
@@ -179,7 +182,7 @@ awaitable<Outcome> run_job(Pool::Lease lease, JobRun what, Cancellation& cancell
   const std::uint64_t ended_ns = sandbox::monotonic_ns();
   // A script's process pool runs out of time if the kernel killed its children for lack of
   // memory.
-  if (calls) calls->take_place = nullptr, calls->on_wait = nullptr;
+  if (calls) calls->take_place = nullptr, calls->on_wait = nullptr, calls->on_share = nullptr;
   const bool dead = co_await finish(run, in_time ? what.accounting : Accounting::complete);
   run->observe(RequestPhase::kill, sandbox::monotonic_ns() - ended_ns);
   observe_run(*run, ended_ns);  // only now is it known whether there is a report

@@ -27,6 +27,7 @@ SessionJail::SessionJail(std::shared_ptr<WorkerHandle> first, Forks forks,
       executor_(first_->job_socket().get_executor()),
       forks_(forks),
       look_at_group_(std::move(look_at_group)),
+      share_(first_),
       empty_(executor_) {}
 
 void SessionJail::begin() {
@@ -132,6 +133,7 @@ void SessionJail::end(const std::string& why) {
   if (ended_) return;
   ended_ = why;
   error_code ignored;
+  share_.end();
   first_->lifeline().shutdown(JobSocket::shutdown_send, ignored);
   for (const auto& [pid, waiting] : orders_) waiting->done.set();
   for (const auto& [address, weak] : cells_)
@@ -225,15 +227,21 @@ awaitable<SessionJail::CellEnd> SessionJail::run(Cell cell, Cancellation& cancel
   if (ended_) co_return CellEnd{lost()};
   if (!has(cell.from))
     co_return CellEnd{failed(OutcomeKind::gone, "the state for this cell was dropped meanwhile")};
+  JailShare::Use share(share_);
   const auto process = start(cell, job);
   if (!process) co_return CellEnd{failed(OutcomeKind::internal, "this cell could not be started")};
   connect_calls(calls, process->channels.job);
-  if (calls) calls->take_output = [process] { take_pipes(*process); };
+  if (calls) {
+    calls->take_output = [process] { take_pipes(*process); };
+    calls->on_share = [&share](bool waits) { share.set_running(!waits); };
+  }
   std::optional listening = cancellation.listen([process] { process->ended.set(); });
 
   co_await process->begun.wait_until(Clock::now() + kForkTime);
   const bool in_time = co_await wait_for_end(process->ended, cell.deadline, calls);
   const bool is_given_up = calls && calls->problem();
+  if (calls) calls->on_share = nullptr;
+  share.set_running(true);
   listening.reset();
   const std::uint64_t ended_ns = sandbox::monotonic_ns();
   const bool is_cancelled = cancellation.requested();

@@ -24,6 +24,7 @@
 #include "server/base/cancellation.h"
 #include "server/job/outcome.h"
 #include "server/workers/cell_process.h"
+#include "server/workers/jail_share.h"
 #include "server/workers/worker_handle.h"
 
 namespace pyexec {
@@ -133,6 +134,7 @@ class SessionJail : public std::enable_shared_from_this<SessionJail> {
   const net::any_io_executor executor_;
   const Forks forks_;
   const LookAtGroup look_at_group_;
+  JailShare share_;
   std::map<State, Process> states_;
   std::map<pid_t, std::weak_ptr<CellProcess>> running_;
   std::map<pid_t, sandbox::CellNotice> early_;  // ends of cells that are not known to have begun

@@ -82,7 +82,7 @@ void SessionMaker::decide(std::uint32_t worker_id, Made made) {
 }
 
 void SessionMaker::accept(const WorkerSpawned& spawned, FdMessage& message) {
-  const WorkerHandle::Identity identity = {spawned.worker_id, Preload::basic};
+  const WorkerHandle::Identity identity = {spawned.worker_id, Preload::basic, spawned.share_file};
   auto worker = std::make_shared<WorkerHandle>(host_.executor, identity, message);
   worker->on_empty = [this, id = spawned.worker_id] { ids_.release(id); };
   worker->on_end = [this, id = spawned.worker_id] {

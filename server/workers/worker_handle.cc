@@ -1,5 +1,7 @@
 #include "server/workers/worker_handle.h"
 
+#include <unistd.h>
+
 #include "sandbox/base/lifeline.h"
 #include "server/workers/frame_reader.h"
 
@@ -12,9 +14,20 @@ WorkerHandle::WorkerHandle(net::any_io_executor executor, Identity identity, FdM
       errors_(executor, message.fds[2].release()),
       lifeline_(executor, net::local::stream_protocol(), message.fds[3].release()),
       init_pidfd_(std::move(message.fds[4])),
+      share_file_(identity.share_file == sandbox::ShareFile::none ? UniqueFd()
+                                                                  : std::move(message.fds[5])),
       gone_(executor) {}
 
+void WorkerHandle::set_share(sandbox::Share share) {
+  if (!share_file_ || share == share_) return;
+  const std::string_view text = sandbox::share_text(identity_.share_file, share);
+  // Fails only once the group is gone, and with it all processes that were in it.
+  if (::write(share_file_.get(), text.data(), text.size()) == -1) share_file_.reset();
+  share_ = share;
+}
+
 awaitable<bool> WorkerHandle::end_job() {
+  set_share(sandbox::Share::full);
   error_code ignored;
   lifeline_.shutdown(net::local::stream_protocol::socket::shutdown_send, ignored);
   co_return co_await hear();

@@ -19,11 +19,13 @@ class WorkerHandle : public std::enable_shared_from_this<WorkerHandle> {
   struct Identity {
     std::uint32_t id;
     Preload preload;
+    sandbox::ShareFile share_file;
   };
 
-  // Takes the five descriptors of a WORKER message.
+  // Takes the descriptors of a WORKER message.
   WorkerHandle(net::any_io_executor executor, Identity identity, FdMessage& message);
   ~WorkerHandle() {
+    set_share(sandbox::Share::full);
     set_empty();
     if (on_end) on_end();
   }
@@ -45,6 +47,10 @@ class WorkerHandle : public std::enable_shared_from_this<WorkerHandle> {
     std::string problem;
   };
   awaitable<FirstWords> await_ready();
+
+  // How much of the processor the job's processes get when others want it too; at first `full`, and
+  // from `end_job` on: its end should be soon. Does nothing where no control group distributes it.
+  void set_share(sandbox::Share share);
 
   // Ends the job. After `end_job` none of its processes is left, or only the worker, stopped and
   // killed a moment later (sandbox/base/lifeline.h). After `await_empty`, called next, none is
@@ -90,7 +96,8 @@ class WorkerHandle : public std::enable_shared_from_this<WorkerHandle> {
   net::posix::stream_descriptor output_;
   net::posix::stream_descriptor errors_;
   net::local::stream_protocol::socket lifeline_;
-  UniqueFd init_pidfd_;
+  UniqueFd init_pidfd_, share_file_;
+  sandbox::Share share_ = sandbox::Share::full;
   std::optional<net::posix::stream_descriptor> init_;  // the same, once it is waited for
   std::optional<int> wait_status_;
   sandbox::Usage when_ready_ = {};

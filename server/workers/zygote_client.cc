@@ -82,7 +82,7 @@ bool ZygoteClient::dispatch(FdMessage& message) {
     }
     case ControlType::worker: {
       const auto spawned = decode_control<WorkerSpawned>(message.body());
-      if (!spawned || message.fd_count != kWorkerFds) return false;
+      if (!spawned || message.fd_count != worker_fds(spawned->share_file)) return false;
       events_.on_worker(*spawned, message);
       return true;
     }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "sandbox/base/layer_names.h"
+#include "sandbox/base/share.h"
 #include "sandbox/base/step.h"
 #include "sandbox/base/tenant.h"
 #include "sandbox/base/times.h"
@@ -20,7 +21,7 @@ namespace pyexec {
 
 // The descriptor of the control socket, in the launcher and in the zygote.
 inline constexpr int kControlFd = 3;
-inline constexpr std::uint32_t kProtocolVersion = 12;
+inline constexpr std::uint32_t kProtocolVersion = 13;
 
 enum class ControlType : std::uint32_t {
   configure = 1,
@@ -140,18 +141,22 @@ struct Spawn {
   Readiness readiness;
 };
 
-// With five descriptors: job socket, stdout, stderr, lifeline, and the init's pidfd. The worker is
-// not ready yet: it sends READY itself, on the job socket.
+// With five descriptors: job socket, stdout, stderr, lifeline, and the init's pidfd; and, unless
+// `share_file` is `none`, that file, open for writing. The worker is not ready yet: it sends READY
+// itself, on the job socket.
 struct WorkerSpawned {
   static constexpr auto kType = ControlType::worker;
   std::uint32_t worker_id;
   std::int32_t pid;        // on the host
   std::uint32_t made_for;  // the first worker of its jail; the job has that worker's uid
-  std::uint32_t reserved;
+  sandbox::ShareFile share_file;
   sandbox::JailTimes jail_times;
   std::uint64_t fork_ns;
 };
-inline constexpr std::size_t kWorkerFds = 5;
+inline constexpr std::size_t kWorkerFds = 5, kMostWorkerFds = 6;
+inline std::size_t worker_fds(sandbox::ShareFile file) {
+  return file == sandbox::ShareFile::none ? kWorkerFds : kMostWorkerFds;
+}
 
 // Sent before HELLO, with worker_id kNoWorker, by a zygote that cannot build jails at all.
 struct SpawnFailed {

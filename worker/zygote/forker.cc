@@ -91,11 +91,14 @@ SetupError Forker::fork_worker(sandbox::EmptyJail& jail, const Readiness& readin
   const std::uint64_t fork_ns = lap.ns();
 
   workers_[pid] = last_ = jail.worker_id;
-  const std::array<int, kWorkerFds> fds = {jail.server_job.get(), server_out.get(),
-                                           server_errors.get(), jail.lifeline.get(),
-                                           jail.init_pidfd.get()};
-  if (!tell_server(WorkerSpawned{jail.worker_id, pid, jail.made_for, 0, jail.times, fork_ns}, fds))
-    ::_exit(1);
+  const auto share_file = slot_ == nullptr ? sandbox::ShareFile::none : slot_->share_file();
+  const std::array<int, kMostWorkerFds> fds = {
+      jail.server_job.get(), server_out.get(),      server_errors.get(),
+      jail.lifeline.get(),   jail.init_pidfd.get(), slot_ == nullptr ? -1 : slot_->share()};
+  const std::span sent(fds.data(), worker_fds(share_file));
+  const WorkerSpawned spawned = {jail.worker_id, pid,        jail.made_for,
+                                 share_file,     jail.times, fork_ns};
+  if (!tell_server(spawned, sent)) ::_exit(1);
   return sandbox::ok();
 }
 

@@ -46,6 +46,22 @@ TEST_CASE("a job waits from its first call without an answer to its last", "[pen
   CHECK(turns == 2);
 }
 
+TEST_CASE("a job has its share again before it has the last answer", "[pending_calls]") {
+  Calls calls;
+  std::vector<std::pair<bool, std::size_t>> told;  // whether it waits, and how many answers it had
+  calls.on_share = [&](bool waits) { told.emplace_back(waits, calls.sent.size()); };
+  calls.call("search");
+  calls.call("price");
+  calls.answer({{2, 0, "[1]"}});
+  CHECK(told == std::vector<std::pair<bool, std::size_t>>{{true, 0}});
+  calls.answer({{1, 0, "[1]"}, {1, 0, "[2]"}});
+  CHECK(told == std::vector<std::pair<bool, std::size_t>>{{true, 0}, {false, 1}});
+  CHECK(calls.sent.size() == 2);
+  calls.call("search");
+  calls.close();
+  CHECK(told.back() == std::pair<bool, std::size_t>{false, 2});
+}
+
 TEST_CASE("a call of what is no tool is answered at once", "[pending_calls]") {
   Calls calls;
   CHECK(calls.call("other"));
