@@ -38,7 +38,7 @@ TOUCHED = {
 def confined(request, programs, shm):  # noqa: F811
     if request.param.startswith("user") and not can_have(request.param, programs):
         pytest.skip("this host gives an ordinary user less")
-    with start_kind(request.param, programs, shm, pool=1, running=1, timeout_ms=300) as running:
+    with start_kind(request.param, programs, shm, pool=1, running=1, timeout_ms=20000) as running:
         assert running.health()["isolation"]["keeps_jails"]
         yield running
 

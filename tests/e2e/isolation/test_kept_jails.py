@@ -14,7 +14,7 @@ import pytest
 from jailed_attack import JAILED
 from processes import descendants_of
 from levels import can_have, can_have_level_4, programs, shm, start_kind  # noqa: F401
-from kept import RETURNS, SLOTS, SOME, Jails, check_kept
+from kept import RETURNS, SLOTS, SOME, Jails, check_kept, run
 
 USED = int(os.environ.get("KEPT_JOBS", 50))  # jobs of each jail; 250 before a release, of the 1,000 that there may be
 PROBER = (Path(__file__).parents[1] / "support/prober_job.py").read_text()
@@ -71,7 +71,7 @@ def main():
 def service(request, programs, shm):  # noqa: F811
     if not can_have(request.param, programs):
         pytest.skip("this host gives less")
-    with start_kind(request.param, programs, shm, pool=1, running=1, timeout_ms=300) as running:
+    with start_kind(request.param, programs, shm, pool=1, running=1, timeout_ms=20000) as running:
         if not running.health()["isolation"]["keeps_jails"]:
             pytest.skip("this host lets no jail be kept")
         yield running
@@ -140,7 +140,7 @@ def test_a_job_cannot_tell_a_used_jail_from_a_new_one(service, in_new_jails, job
 @pytest.mark.parametrize("name", UNTOUCHED)
 def test_nothing_of_a_job_is_there_for_the_next_one(service, in_new_jails, name):
     for _ in range(SLOTS):
-        service.execute(UNTOUCHED[name])
+        run(service, UNTOUCHED[name])
     for _ in range(SOME):
         assert not differences(in_new_jails, probe(service))
 
