@@ -103,6 +103,7 @@ Clock::duration PendingCalls::waited() const {
 void PendingCalls::answer(const std::vector<ToolAnswer>& answers) {
   if (!is_waiting()) return;
   std::vector<const ToolAnswer*> wanted;
+  wanted.reserve(answers.size());
   for (const ToolAnswer& answer : answers) {
     const auto call = unanswered_.find(answer.number);
     if (call == unanswered_.end()) continue;

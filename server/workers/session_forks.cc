@@ -23,6 +23,7 @@ std::optional<CellChannels> SessionJail::send_fork(State from) {
 
 awaitable<SessionJail::Forked> SessionJail::fork_spare() {
   const auto self = shared_from_this();
+  const JailShare::Use share(share_);
   const auto channels = ended_ || spare_ ? std::nullopt : send_fork(0);
   if (!channels) co_return Forked::no;
   const auto born = std::make_shared<Event>(executor_);

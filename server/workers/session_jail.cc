@@ -109,8 +109,10 @@ void SessionJail::take(const CellNotice& notice) {
 // Not done: that is not possible, and the jail ends.
 awaitable<SessionJail::Carried> SessionJail::order(CellOrder what, pid_t pid) {
   const sandbox::CellCommand command = {what, pid};
+  const auto self = shared_from_this();
   const auto waiting = std::make_shared<Order>(executor_);
   if (ended_) co_return Carried{};
+  const JailShare::Use share(share_);
   orders_[pid] = waiting;
   const ssize_t sent = ::send(first_->lifeline().native_handle(), &command, sizeof command,
                               MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -227,21 +229,17 @@ awaitable<SessionJail::CellEnd> SessionJail::run(Cell cell, Cancellation& cancel
   if (ended_) co_return CellEnd{lost()};
   if (!has(cell.from))
     co_return CellEnd{failed(OutcomeKind::gone, "the state for this cell was dropped meanwhile")};
-  JailShare::Use share(share_);
+  JailShare::Use share(share_, calls);
   const auto process = start(cell, job);
   if (!process) co_return CellEnd{failed(OutcomeKind::internal, "this cell could not be started")};
   connect_calls(calls, process->channels.job);
-  if (calls) {
-    calls->take_output = [process] { take_pipes(*process); };
-    calls->on_share = [&share](bool waits) { share.set_running(!waits); };
-  }
+  if (calls) calls->take_output = [process] { take_pipes(*process); };
   std::optional listening = cancellation.listen([process] { process->ended.set(); });
 
   co_await process->begun.wait_until(Clock::now() + kForkTime);
   const bool in_time = co_await wait_for_end(process->ended, cell.deadline, calls);
   const bool is_given_up = calls && calls->problem();
-  if (calls) calls->on_share = nullptr;
-  share.set_running(true);
+  share.leave_calls();
   listening.reset();
   const std::uint64_t ended_ns = sandbox::monotonic_ns();
   const bool is_cancelled = cancellation.requested();

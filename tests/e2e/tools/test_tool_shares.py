@@ -26,7 +26,8 @@ def full(programs, shm):  # noqa: F811
 
 
 def files_of(service):
-    return [file for group in cgroups_of(service.launcher_pid()) for name in LEAST for file in Path(group).glob(f"slot-*/{name}")]
+    groups = cgroups_of(service.launcher_pid())  # one of them can have two names
+    return {file.resolve() for group in groups for name in LEAST for file in Path(group).glob(f"slot-*/{name}")}
 
 
 def least(service):
@@ -97,8 +98,9 @@ is_over.set()
     with LiveRun(full, code=code, tools=["f"]) as run:
         call = run.next("call")
         assert least(full) == 1
-        for _ in range(3):
-            assert "49995000" in run.next("stdout")["text"]
+        printed = ""
+        while printed.count("49995000") < 5:
+            printed += run.next("stdout")["text"]
         assert run.answer(call, result=1).status == 202
         run.next("result")
 
