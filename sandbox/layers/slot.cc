@@ -35,9 +35,11 @@ SlotState look_at(const Plan& plan, const SlotName& slot) {
 
 SetupError Slot::open_share(const std::string& directory, ShareFile file) {
   const std::string path = directory + (file == ShareFile::weight ? "/cpu.weight" : "/cpu.shares");
-  const std::string full(share_text(file, Share::full));
-  PYEXEC_TRY(write_text(path, full, kProcessor));
-  if (read_text(path) != full + "\n") return fail(Step::cgroup, 0, 16);
+  for (const Share share : {Share::least, Share::full}) {
+    const std::string text(share_text(file, share));
+    PYEXEC_TRY(write_text(path, text, kProcessor));
+    if (read_text(path) != text + "\n") return fail(Step::cgroup, 0, 16);
+  }
   share_.reset(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
   share_file_ = file;
   return check(share_.get(), Step::cgroup, 17);

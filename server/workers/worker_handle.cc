@@ -21,7 +21,7 @@ WorkerHandle::WorkerHandle(net::any_io_executor executor, Identity identity, FdM
 void WorkerHandle::set_share(sandbox::Share share) {
   if (!share_file_ || share == share_) return;
   const std::string_view text = sandbox::share_text(identity_.share_file, share);
-  // Fails only once the group is gone, and with it all processes that were in it.
+  // The slot has tried both. Fails only once it is gone, and with it all processes that were in it.
   if (::write(share_file_.get(), text.data(), text.size()) == -1) share_file_.reset();
   share_ = share;
 }
