@@ -18,9 +18,14 @@ CANCELLED = 'pyexec_jobs_total{outcome="cancelled"}'
 
 
 def send_and_leave(service, path, body):
+    """Its client has left before the server reads the request, so that no answer can come first."""
     body = json.dumps(body).encode()
-    with socket.create_connection((service.host, service.port), 30) as client:
-        client.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+    service.process.send_signal(signal.SIGSTOP)
+    try:
+        with socket.create_connection((service.host, service.port), 30) as client:
+            client.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+    finally:
+        service.process.send_signal(signal.SIGCONT)
 
 
 # Those that leave
