@@ -7,6 +7,7 @@
 
 #include "sandbox/front_end/confine.h"
 #include "server/app/application.h"
+#include "server/app/descriptors.h"
 #include "server/app/drain.h"
 #include "server/app/packages_dir.h"
 #include "server/app/selftest.h"
@@ -81,20 +82,6 @@ void greet(const Application& app, const net::ip::tcp::acceptor& acceptor) {
     app.log.notice(out.str());
   else
     std::cout << out.str() << std::endl;
-}
-
-// Keeps clients from taking the descriptors that workers need: a message whose descriptors do not
-// fit costs the zygote and every job.
-void limit_connections(Config& config, std::uint64_t descriptors, Log& log) {
-  constexpr std::uint64_t kOwn = 64;
-  const std::uint64_t workers =
-      kMostWorkerFds * (config.pool_workers + config.running_jobs + config.parked) +
-      (kMostWorkerFds + config.session_states) * config.sessions + kOwn;
-  const std::uint64_t left = descriptors > workers ? descriptors - workers : 1;
-  if (left >= config.connections) return;
-  log.warn("the limit of open files leaves room for " + std::to_string(left) +
-           " connections, not PYEXEC_CONNECTIONS=" + std::to_string(config.connections));
-  config.connections = left;
 }
 
 // Some of the cores, but never both of two: jobs need them, too.
@@ -217,7 +204,8 @@ void tell_failure(const Config& config, Log& log, const std::exception& error) {
   const LogFormat format = log_format(config);
   Log log(format, format == LogFormat::json ? stdout : stderr);
   const auto descriptors = raise_descriptor_limit();
-  if (is_to_serve) limit_connections(config, descriptors, log);
+  if (is_to_serve)
+    for (const auto& told : share_out_descriptors(config, descriptors)) log.warn(told);
   adopt_orphans();
   shorten_time_slices();
   std::signal(SIGPIPE, SIG_IGN);

@@ -1,14 +1,17 @@
 """How many templates there may be, whose they are, how they end, and what happens if a process of theirs is lost."""
 
 import concurrent.futures
+import contextlib
 import json
 import os
 import signal
+import socket
 
 import pytest
 
 from api_keys import KEY, line
 from processes import descendants_of, is_alive, name_of
+from service import BUILD
 from templates import Template, metric, send
 
 ONE, TWO = ({"Authorization": f"Bearer {key}"} for key in (KEY, "k3y-two"))
@@ -244,3 +247,33 @@ def test_denied_imports(start):
     with Template(service, "x = 1") as template:
         assert template.code("import socket").outcome == "invalid_script"
         assert template.result("x") == 1
+
+
+def test_connections_leave_descriptors_for_all_jails_of_templates(start, keys):
+    """Where there are few. A message whose descriptors did not fit would end the zygote, and with it all jobs."""
+    keys.write_text(line("one", KEY))
+    command = ["prlimit", "--nofile=300:300", BUILD / "pyexec-server"]
+    few = {"parked": 0, "sessions": 0, "templates": 4, "template_jails": 4}
+    service = start(command=command, pool=1, running=4, keys_file=keys, timeout_ms=20000, **few)
+    zygote = service.zygote_pid()
+
+    def send_on(client, method, path, body=None):
+        headers = {"Content-Type": "application/json", **ONE}
+        return service.request(method, path, None if body is None else json.dumps(body), headers, client)
+
+    clients = [service.connect() for _ in range(4)]
+    for client in clients:  # those that have shown a key outstay the others
+        assert send_on(client, "GET", "/templates").status == 200
+    with contextlib.ExitStack() as stack:
+        for _ in range(300):
+            stack.enter_context(socket.create_connection((service.host, service.port), 30))
+        for number in range(4):
+            made = send_on(clients[0], "PUT", "/templates", {"code": f"import time\nx = {number}"})
+            assert made.status == 201, made
+            job = {"template": made.body["template"], "code": "time.sleep(0.3); x"}
+            with concurrent.futures.ThreadPoolExecutor(4) as pool:
+                answers = list(pool.map(lambda client: send_on(client, "POST", "/execute", job), clients))
+            assert [answer.body["result"] for answer in answers] == [number] * 4
+    assert service.zygote_pid() == zygote
+    for client in clients:
+        client.close()
