@@ -233,7 +233,7 @@ def test_a_stop_ends_the_jobs(start):
 
 def test_who_waits_is_answered_before_the_service_stops(start):
     service = start(pool=1, drain_ms=8000)
-    job = begin(service, "import time\ndef main():\n    time.sleep(1)\n    return 7")
+    job = begin(service, "import time\ndef main():\n    time.sleep(3)\n    return 7")
     with concurrent.futures.ThreadPoolExecutor(1) as executor:
         asking = executor.submit(show, service, job, 30)
         service.wait_until(lambda: service.health()["pool"]["running"] == 1)

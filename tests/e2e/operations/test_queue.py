@@ -118,7 +118,7 @@ def test_another_job_under_the_same_name_is_run(service):
 
 def test_one_in_work_is_delivered_again_later(start):
     service = start(pool=2, running=2)
-    slow = {"script": "import time\ndef main():\n    time.sleep(1)\n    return 'slept'"}
+    slow = {"script": "import time\ndef main():\n    time.sleep(3)\n    return 'slept'"}
     with ThreadPoolExecutor(1) as other:
         first = other.submit(task, service, slow)
         service.wait_until(lambda: service.health()["pool"]["running"] == 1)
@@ -132,7 +132,7 @@ def test_one_in_work_is_delivered_again_later(start):
 def test_a_full_service_has_messages_delivered_again(start, way):
     service = start(pool=1, running=1, max_queued=0)
     with ThreadPoolExecutor(1) as other:
-        running = other.submit(service.execute, "import time\ndef main(): time.sleep(1)")
+        running = other.submit(service.execute, "import time\ndef main(): time.sleep(3)")
         service.wait_until(lambda: service.health()["pool"]["running"] == 1)
         answer = DELIVER[way](service, OK, "later")
         assert (answer.status, answer.outcome) == (429, "busy") and answer.headers["Retry-After"]

@@ -67,15 +67,18 @@ def test_many_replacements_under_load_lose_nothing(start):
 def test_how_the_last_job_of_a_zygote_ended_is_known(start, level, end, outcome):
     """The zygote goes when the jail is empty, and no sooner: until then who empties it depends on the zygote."""
     service = start(pool=1, running=2, zygote_jobs=1, max_level=level)
-    last = f"import os, time\ndef main():\n    open(os.environ.get('TMPDIR', '/tmp') + '/left', 'w').write('x')\n    time.sleep(0.5)\n    {end}"
+    last = f"import os, time\ndef main():\n    open(os.environ.get('TMPDIR', '/tmp') + '/left', 'w').write('x')\n    time.sleep(1)\n    {end}"
+    outlived = 0
     with ThreadPoolExecutor(1) as other:
         for _ in range(4):
             job = other.submit(service.execute, last)
-            service.wait_until(lambda: pool_of(service)["running"] == 1)
+            service.wait_until(lambda job=job: pool_of(service)["running"] == 1 or job.done())
             before = replaced(service)
             while replaced(service) == before and not job.done():
                 service.execute(HASH)
+            outlived += replaced(service) > before
             assert job.result().outcome == outcome
+    assert outlived > 0
 
 
 def test_with_zero_there_is_one_for_ever(start):

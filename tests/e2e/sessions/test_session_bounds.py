@@ -110,7 +110,7 @@ def test_the_header_must_name_the_session_of_the_path(service):
 
 def test_an_idle_session_ends_and_a_used_one_does_not(start):
     service = start(pool=1, session_idle_s=100)
-    used, idle = Session(service, idle_s=1), Session(service, idle_s=1)
+    used, idle = Session(service, idle_s=4), Session(service, idle_s=4)
     service.wait_until(lambda: used.result("1") == 1 and idle.show().status == 410)
     assert idle.cell("1").body["error"] == "this session has ended: nobody used it for as long as it may be idle"
     assert used.result("1") == 1
@@ -128,8 +128,8 @@ def test_a_session_does_not_outlive_its_life(start):
 
 
 def test_a_running_cell_is_not_idle(start):
-    session = Session(start(pool=1, timeout_ms=20000), idle_s=1)
-    assert session.result("import time; time.sleep(2.5)\n'slept'") == "slept"
+    session = Session(start(pool=1, timeout_ms=20000), idle_s=3)
+    assert session.result("import time; time.sleep(5)\n'slept'") == "slept"
     assert session.result("1") == 1
 
 
@@ -189,7 +189,7 @@ def test_metrics_and_log_know_sessions(logged):
 
 
 def test_cells_that_overlap_do_not_lengthen_a_life(start):
-    service = start(pool=1, session_life_s=2, timeout_ms=5000)
+    service = start(pool=1, session_life_s=4, timeout_ms=5000)
     session, began = Session(service), time.monotonic()
     session.result("import time")
     statuses = []

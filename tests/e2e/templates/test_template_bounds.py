@@ -138,7 +138,7 @@ def test_the_memory_of_all(start):
 
 
 def test_one_that_nobody_uses_ends_and_leaves_nothing(start):
-    service = start(pool=1, template_idle_s=1)
+    service = start(pool=1, template_idle_s=3)
     service.wait_full()
     before = len(workers_of(service))
     template = Template(service, "x = 1")

@@ -129,7 +129,7 @@ def test_sigterm_ends_jobs_that_are_parked(start):
 
 def test_jobs_outlast_what_they_were_made_of(start):
     """A session and a template are used while their job waits; a zygote that is replaced goes on for its last one."""
-    service = start(pool=1, session_idle_s=1, template_idle_s=1, zygote_jobs=3)
+    service = start(pool=1, session_idle_s=3, template_idle_s=3, zygote_jobs=3)
     with Session(service) as session, Template(service, "def call(): return f()") as template:
         cell = parked(service, f"{session.path}/execute", code="f()", tools=["f"])["continue"]
         job = parked(service, template=template.name, call="call", tools=["f"])["continue"]
