@@ -67,10 +67,10 @@ def test_nobody_has_the_session_of_a_client_that_has_left(start, path):
 
 def test_an_answer_that_waits_for_a_place_has_come(start):
     """However long that takes: the time for answers is over by then."""
-    service = start(pool=2, running=1, call_wait_s=1, timeout_ms=20000)
+    service = start(pool=2, running=1, call_wait_s=4, timeout_ms=20000)
     token = park(service)
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        running = pool.submit(service.execute, SLEEP.format(4))
+        running = pool.submit(service.execute, SLEEP.format(8))
         service.wait_until(lambda: pool_of(service)["running"] == 1)
         assert end(service, token, 7).body.get("result") == 7
         assert running.result().outcome == "ok"
