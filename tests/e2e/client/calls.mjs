@@ -73,7 +73,7 @@ for (const [name, run] of [
     };
     const began = performance.now();
     await assert.rejects(run({ tools: { f }, signal: controller.signal }), reason);
-    assert.ok(performance.now() - began < 2000);
+    assert.ok(performance.now() - began < 30_000);
     await noneWaits();
     await idle();
   });

@@ -78,7 +78,7 @@ function answers(...list) {
     const [status, body, headers] = list[Math.min(sent.length, list.length) - 1];
     return new Response(typeof body === 'string' ? body : JSON.stringify(body), { status, headers });
   };
-  return { client: new pyexec.Client('http://service/under/', { fetch: fake, patience: 3 }), sent };
+  return { client: new pyexec.Client('http://service/under/', { fetch: fake, patience: 30 }), sent };
 }
 const BUSY = [429, { error: 'too much to do' }, { 'Pyexec-Outcome': 'busy', 'Retry-After': '1' }];
 const OK = [200, { result: 1, stdout: '' }, { 'Pyexec-Outcome': 'ok' }];

@@ -118,7 +118,7 @@ def test_a_stream_is_iterated_over(service):
 
 def test_a_stream_that_is_left_kills_its_job(patient):
     async def work(client):
-        async with client.stream("def main():\n    print(1)\n    while True: pass") as stream:
+        async with client.stream("def main():\n    print('1\\n', end='')\n    while True: pass") as stream:
             async for event in stream:
                 return event.text
 

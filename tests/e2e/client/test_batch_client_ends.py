@@ -1,5 +1,6 @@
 """The command batch is stopped, or its service is; a run goes on where it was."""
 
+import itertools
 import json
 import signal
 import socket
@@ -36,16 +37,23 @@ def test_a_service_that_ends_and_comes_back_loses_no_job_and_reports_none_twice(
     assert service.stop() == 0
 
 
+def hundred_squares(request, number):
+    """Answers 100 jobs, then says nothing more until the client goes."""
+    request.begin()
+    for index, job in request.jobs():
+        if index < 100:
+            request.answer(index, job, result=job["args"][0] ** 2)
+
+
 def test_a_client_that_was_killed_goes_on_where_it_was(service, tmp_path):
-    count, answers = 600, tmp_path / "answers"
+    count, there, answers = 600, 100, tmp_path / "answers"
     jobs = tmp_path / "jobs"
     jobs.write_bytes(as_lines(squares(count)))
-    process = start_client(url_of(service), jobs, "--output", answers)
-    service.wait_until(lambda: answers.exists() and answers.read_bytes().count(b"\n") >= 100, PATIENCE_SECONDS)
-    process.kill()
-    process.communicate()
-    there = answers.read_bytes().count(b"\n")
-    assert 100 <= there < count
+    with Stub(hundred_squares) as stub:
+        process = start_client(stub.url, jobs, "--output", answers)
+        service.wait_until(lambda: answers.exists() and answers.read_bytes().count(b"\n") == there, PATIENCE_SECONDS)
+        process.kill()
+        process.communicate()
     with open(answers, "ab") as file:
         file.write(b'{"index": 599, "id": 599, "outcome"')  # as if it had been killed within a line
     done = client(url_of(service), jobs, "--output", answers, "--resume")
@@ -89,11 +97,11 @@ def test_a_file_of_something_else_is_not_resumed_and_not_touched(tmp_path):
 
 
 def half_answered(request, number):
-    """Answers 100 jobs, then says nothing more until the client goes."""
+    """Answers 100 jobs once it has 500, then says nothing more until the client goes."""
     request.begin()
     jobs = request.jobs()
-    for _ in range(100):
-        request.answer(*next(jobs), result="x" * 5000)
+    for index, job in list(itertools.islice(jobs, 500))[:100]:
+        request.answer(index, job, result="x" * 5000)
     for _ in jobs:
         pass
 

@@ -126,7 +126,7 @@ sys.path.insert(0, os.path.dirname(sys.argv[2]))
 import pyexec
 
 client = pyexec.Client(sys.argv[1])
-with client.stream("def main(): print('on', flush=True); return ask()", tools={"ask": lambda: 1}) as stream:
+with client.stream("def main(): print('on\\\\n', end=''); return ask()", tools={"ask": lambda: 1}) as stream:
     assert next(stream).text == "on\\n"
     numbers = client.map("def main(n): return n", range(2000), window=10)
     assert next(numbers).result == 0

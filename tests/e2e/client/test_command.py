@@ -216,7 +216,7 @@ def test_five_thousand_rows_survive_kill_9_of_the_client(service, tmp_path):
     common = {"defaults": True, "script": "def main(n):\n    return n * n"}
     jobs.write_bytes(as_lines([common, *({"id": n, "args": [n]} for n in range(count))]))
     kills = 0
-    for wanted in (500, 2000, 3500):
+    for wanted in (500, 1500, 2500):
         process = start_client(url_of(service), jobs, "--output", answers, *(["--resume"] if kills else []))
         service.wait_until(lambda: answers.exists() and answers.read_bytes().count(b"\n") >= wanted, PATIENCE_SECONDS)
         process.kill()

@@ -179,17 +179,24 @@ class Cut:
         request.end()
 
 
-def one_by_one(items):
-    """Each is sent alone, some time after the one before it."""
-    for item in items:
-        yield item
-        time.sleep(0.3)
+def one_by_one(stub, items, **options):
+    """Yields the answers. Each item is sent once the one before it is answered."""
+    is_answered = threading.Semaphore()
+
+    def given():
+        for item in items:
+            assert is_answered.acquire(timeout=60)
+            yield item
+
+    for answer in client_of(stub).map(square, given(), **options):
+        yield answer
+        is_answered.release()
 
 
 def test_jobs_that_are_busy_are_sent_again_and_those_that_may_have_run_are_not():
     behave = Cut()
     with Stub(defaults_are_taken(behave)) as stub:
-        answers = list(client_of(stub).map(square, one_by_one(range(6)), on_error="return"))
+        answers = list(one_by_one(stub, range(6), on_error="return"))
     assert [type(one) for one in answers] == [*[pyexec.Answer] * 3, pyexec.AnswerLost, pyexec.InternalError, pyexec.Answer]
     assert [one.index for one in answers] == list(range(6))
     assert (str(answers[3]).partition(": ")[2], answers[3].was_run) == ("the connection broke: it was closed; the script may have run", None)
@@ -206,7 +213,7 @@ def test_all_are_sent_again_if_that_is_asked_for():
 def test_the_first_lost_answer_is_raised_and_says_which_item():
     with Stub(defaults_are_taken(Cut())) as stub:
         with pytest.raises(pyexec.AnswerLost, match="may have run") as caught:
-            list(client_of(stub).map(square, one_by_one([0, 2, 3])))
+            list(one_by_one(stub, [0, 2, 3]))
     assert caught.value.index == 2
 
 

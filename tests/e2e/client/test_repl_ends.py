@@ -12,7 +12,7 @@ from batch_client import CLIENT, PATIENCE_SECONDS, environment, url_of
 def repl(service, tmp_path):
     def run(*lines, code=0):
         text = b"".join((line if isinstance(line, bytes) else line.encode()) + b"\n" for line in lines)
-        done = subprocess.run([*CLIENT, "repl", "--timeout", "1"], cwd=tmp_path, env=environment(PYEXEC_URL=url_of(service)), input=text, capture_output=True,
+        done = subprocess.run([*CLIENT, "repl"], cwd=tmp_path, env=environment(PYEXEC_URL=url_of(service)), input=text, capture_output=True,
                               timeout=PATIENCE_SECONDS)
         assert done.returncode == code, done
         return done.stdout.decode(), done.stderr.decode()

@@ -105,7 +105,7 @@ def test_cells_of_sessions(service):
 
 
 def test_live_answers_to_forms(service):
-    body, headers = form(("script", "def main(): print('a'); return 1"))
+    body, headers = form(("script", "def main(): print('a\\n', end=''); return 1"))
     answer = service.request("POST", "/execute", body, headers | {"Accept": "application/x-ndjson"})
     assert [json.loads(line)["event"] for line in answer.raw.splitlines()] == ["stdout", "result", "end"]
 

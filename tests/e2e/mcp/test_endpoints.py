@@ -42,7 +42,7 @@ GOOD = {
     "waits": "import asyncio\nasync def main(n: int):\n    await asyncio.sleep(0)\n    return n + 1\n",
     "counts": "import random\nnumber, calls, table = random.random(), [], {}\ndef main():\n    calls.append(1)\n    table['x'] = table.get('x', 0) + 1\n"
               "    open('left', 'x').close() if False else None\n    return [number, len(calls), table['x']]\n",
-    "fails": "import sys\ndef inner(x):\n    return 1 / x\ndef main(x: int = 0):\n    print('before')\n    print('aside', file=sys.stderr)\n    return inner(x)\n",
+    "fails": "import sys\ndef inner(x):\n    return 1 / x\ndef main(x: int = 0):\n    print('before\\n', end='')\n    print('aside\\n', end='', file=sys.stderr)\n    return inner(x)\n",
     "ends": "import os, sys, time\ndef main(how: str):\n    if how == 'exits': sys.exit(3)\n    if how == 'leaves': os._exit(4)\n    if how == 'fills': b = bytearray(2 << 30)\n"
             "    if how == 'lasts': time.sleep(1000)\n    if how == 'strange': return object()\n    if how == 'large': return 'x' * 9_000_000\n    return how\n",
     "gives": "def main(value=None): return value\n",
@@ -51,7 +51,7 @@ GOOD = {
     "shows": "import matplotlib\nimport matplotlib.pyplot as plt\nimport io, base64\ndef main(kind: str):\n    plt.plot([1, 2])\n    file = io.BytesIO(); plt.savefig(file)\n"
              "    image = {'type': 'image', 'data': base64.b64encode(file.getvalue()).decode(), 'mimeType': 'image/png'}\n"
              "    return {'content': [{'type': 'text', 'text': kind}, image]}\n",
-    "prints": "import time\ndef main(forever: bool = False):\n    print('begun', flush=True)\n    time.sleep(1000 if forever else 0)\n    print('done')\n    return 7\n",
+    "prints": "import time\ndef main(forever: bool = False):\n    print('begun\\n', end='')\n    time.sleep(1000 if forever else 0)\n    print('done')\n    return 7\n",
 }
 
 
@@ -368,7 +368,7 @@ def of_bad_files(tmp_path_factory):
     (scripts.path / "folder.py").mkdir()
     os.mkfifo(scripts.path / "pipe.py")  # whoever opens it waits for its writer
     (scripts.path / "dangling.py").symlink_to("nowhere")
-    service = Logged(timeout_ms=1000, pool=2, tools_dir=scripts, script_bytes=10_000, deny_imports="decimal")
+    service = Logged(timeout_ms=3000, pool=2, tools_dir=scripts, script_bytes=10_000, deny_imports="decimal")
     try:
         assert (result(service, "good", a=1), result(service, "fine", value=5)) == (3, 5)
         yield service, said(service, " is left out: ")

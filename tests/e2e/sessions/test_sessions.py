@@ -176,7 +176,7 @@ def test_random_generators_go_on_and_branches_draw_the_same(session):
 
 
 def test_a_live_answer_has_the_cell_too(session):
-    answer = session.send("POST", f"{session.path}/execute", {"code": "print('a')\n1 + 1"}, Accept="application/x-ndjson")
+    answer = session.send("POST", f"{session.path}/execute", {"code": "print('a\\n', end='')\n1 + 1"}, Accept="application/x-ndjson")
     events = [json.loads(line) for line in answer.raw.splitlines()]
     assert [event["event"] for event in events] == ["stdout", "result", "end"]
     assert (events[1]["result"], events[1]["cell"], events[1]["head"]) == (2, 1, 1)

@@ -11,7 +11,7 @@ NOTHING = "(no output, and the last line has no value)"
 HANDSHAKES = ["2025-11-25", "2025-06-18", "2025-03-26"]
 PAGE = "https://pages.example"
 FIGURE = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\n"
-PRINT_FOREVER = "import time\nprint('begun', flush=True)\ntime.sleep(1000)"
+PRINT_FOREVER = "import time\nprint('begun\\n', end='')\ntime.sleep(1000)"  # in one write
 OUTPUT_BYTES, RETURN_FILES, SCRIPT_BYTES, INPUT_BYTES = 1 << 16, 5, 20_000, 20_000
 KNOBS = {"timeout_ms": TIMEOUT_MS, "output_bytes": OUTPUT_BYTES, "return_files": RETURN_FILES, "script_bytes": SCRIPT_BYTES, "input_bytes": INPUT_BYTES}
 CANCELLED = 'pyexec_jobs_total{outcome="cancelled"}'

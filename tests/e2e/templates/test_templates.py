@@ -194,7 +194,7 @@ def test_delete(service):
 
 
 def test_a_live_answer(service, prices):
-    body = json.dumps({"template": prices.name, "code": "print('a')\ntotal(['tea'])"})
+    body = json.dumps({"template": prices.name, "code": "print('a\\n', end='')\ntotal(['tea'])"})
     answer = service.request("POST", "/execute", body, {"Content-Type": "application/json", "Accept": "application/x-ndjson"})
     events = [json.loads(line) for line in answer.raw.splitlines()]
     assert [event["event"] for event in events] == ["stdout", "result", "end"]

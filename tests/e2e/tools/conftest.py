@@ -38,5 +38,5 @@ def keyed():
 
 @pytest.fixture(scope="module")
 def impatient():
-    with Service(pool=1, call_wait_s=1, timeout_ms=5000) as running:
+    with Service(pool=1, call_wait_s=3, timeout_ms=5000) as running:
         yield running

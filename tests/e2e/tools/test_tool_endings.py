@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("no_job_is_left")
 
 
 def test_a_job_that_ends_while_it_is_parked_gives_its_outcome_to_the_next_request(service):
-    script = "import os, threading\n" + main("print('seen', flush=True)\nthreading.Timer(0.1, os._exit, [3]).start()\nf()")
+    script = "import os, threading\n" + main("print('seen', flush=True)\nthreading.Timer(1, os._exit, [3]).start()\nf()")
     token = park(service, script)
     service.wait_until(lambda: jobs_of(service) == (1, 0))
     answer = end(service, token)
@@ -27,7 +27,7 @@ def test_a_job_that_ends_while_it_is_parked_gives_its_outcome_to_the_next_reques
 
 
 def test_a_live_job_that_ends_while_it_is_parked_says_so(service):
-    script = "import os, threading\n" + main("threading.Timer(0.1, os._exit, [3]).start()\nf()")
+    script = "import os, threading\n" + main("threading.Timer(1, os._exit, [3]).start()\nf()")
     with LiveRun(service, script=script, tools=["f"]) as live:
         token = live.next("call")["continue"]
         assert live.next("end")["outcome"] == "exited"
@@ -105,7 +105,7 @@ def test_a_connection_that_is_closed_after_the_calls_ends_nothing(service):
 
 
 def test_sigterm_ends_jobs_that_are_parked(start):
-    service = start(pool=1, timeout_ms=20000, drain_ms=500)
+    service = start(pool=1, timeout_ms=20000, drain_ms=3000)
     park(service)
     with Session(service) as session:
         parked(service, f"{session.path}/execute", code="f()", tools=["f"])
@@ -115,11 +115,16 @@ def test_sigterm_ends_jobs_that_are_parked(start):
                 live.next("call")
                 call = answered.next("call")
                 wait_for_jobs(service, 5, 5)
+                body = json.dumps({"continue": call["continue"], "results": [{"id": 1, "result": 7}]}).encode()
                 connection = service.connect()
                 service.request("GET", "/health", connection=connection)
+                connection.putrequest("POST", "/execute/continue")  # begun before the service closes idle connections
+                for name, value in {**JSON, "Content-Length": len(body)}.items():
+                    connection.putheader(name, value)
+                connection.endheaders()
                 service.process.send_signal(signal.SIGTERM)
-                body = json.dumps({"continue": call["continue"], "results": [{"id": 1, "result": 7}]})
-                assert service.request("POST", "/execute/continue", body, JSON, connection).status == 202
+                connection.send(body)
+                assert connection.getresponse().status == 202
                 assert answered.next("result") == {"result": 7}
                 last = live.next("end")
                 connection.close()

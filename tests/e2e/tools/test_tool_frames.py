@@ -107,8 +107,8 @@ async def main():
 
 def test_a_job_that_closes_its_channel_while_it_waits_has_its_time_and_no_more(service):
     """Nobody is waited for any more: the clock goes on."""
-    script = FRAMES + main("os.write(SOCKET, call((b'f', b'{}')))\nimport time\ntime.sleep(0.3)\nos.close(SOCKET)\nwhile True: pass")
-    token = park(service, script, timeout_ms=1000)
+    script = FRAMES + main("os.write(SOCKET, call((b'f', b'{}')))\nimport time\ntime.sleep(1)\nos.close(SOCKET)\nwhile True: pass")
+    token = park(service, script, timeout_ms=3000)
     wait_for_jobs(service, 1, waiting=0)
     service.wait_until(lambda: service.health()["pool"]["running"] == 0)
     answer = end(service, token)

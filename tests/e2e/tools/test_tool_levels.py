@@ -30,7 +30,7 @@ def test_a_job(at, case):
 
 
 def test_a_job_that_is_ended_while_it_waits(at):
-    script = "import os, threading\ndef main():\n    threading.Timer(0.1, os._exit, [3]).start()\n    double(1)"
+    script = "import os, threading\ndef main():\n    threading.Timer(1, os._exit, [3]).start()\n    double(1)"
     token = parked(at, script=script, tools=["double"])["continue"]
     at.wait_until(lambda: metric(at, "pyexec_tool_jobs_parked") == 0)
     assert send_answers(at, token, [{"id": 1, "result": 1}]).outcome == "exited"

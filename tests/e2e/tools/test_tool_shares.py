@@ -37,28 +37,33 @@ def least(service):
     return sum(LEAST[name] == share for name, share in shares)
 
 
+def wait_for_least(service, count):
+    """A slot that is being made has the least for a moment."""
+    service.wait_until(lambda: least(service) == count)
+
+
 def look_while_it_runs(service, run, what):
     """run: of a job that prints, and then does not end by itself."""
     run.next("stdout")
-    service.wait_until(lambda: least(service) == what)
+    wait_for_least(service, what)
 
 
 def test_a_job_that_waits_has_the_least(full):
-    assert least(full) == 0
+    wait_for_least(full, 0)
     tokens = [park(full) for _ in range(3)]
-    assert least(full) == 3
+    wait_for_least(full, 3)
     assert end(full, tokens[0], 7).body["result"] == 7
-    assert least(full) == 2
+    wait_for_least(full, 2)
     with LiveRun(full, code=LOOP) as run:
         look_while_it_runs(full, run, 2)
     assert [end(full, token, 1).outcome for token in tokens[1:]] == ["ok", "ok"]
-    assert least(full) == 0
+    wait_for_least(full, 0)
 
 
 def test_it_has_its_own_again_when_it_goes_on(full):
     with LiveRun(full, code="f()\n" + LOOP, tools=["f"]) as run:
         call = run.next("call")
-        assert least(full) == 1
+        wait_for_least(full, 1)
         assert run.answer(call, result=1).status == 202
         look_while_it_runs(full, run, 0)
     wait_for_jobs(full, 0)
@@ -69,17 +74,18 @@ def test_as_long_as_one_call_has_no_answer_it_waits(full):
     with LiveRun(full, script=script, tools=["f"], tools_style="async") as run:
         calls = [run.next("call") for _ in range(2)]
         for call in calls:
-            assert least(full) == 1
+            wait_for_least(full, 1)
             assert run.answer(call, result=call["id"]).status == 202
-        assert run.next("result")["result"] == [1, 2] and least(full) == 0
+        assert run.next("result")["result"] == [1, 2]
+        wait_for_least(full, 0)
 
 
 def test_one_that_is_ended_meanwhile_leaves_the_next_job_a_full_share(full):
     with LiveRun(full, code=BURN + "f()", tools=["f"]) as run:
         run.next("call")
-        assert least(full) == 1
+        wait_for_least(full, 1)
     wait_for_jobs(full, 0)
-    full.wait_until(lambda: least(full) == 0)
+    wait_for_least(full, 0)
     with LiveRun(full, code=LOOP) as run:
         look_while_it_runs(full, run, 0)
 
@@ -97,7 +103,7 @@ is_over.set()
 """
     with LiveRun(full, code=code, tools=["f"]) as run:
         call = run.next("call")
-        assert least(full) == 1
+        wait_for_least(full, 1)
         printed = ""
         while printed.count("49995000") < 5:
             printed += run.next("stdout")["text"]
@@ -109,24 +115,24 @@ def test_a_session_has_the_least_between_its_cells(full):
     with Session(full) as session:
         path = f"{session.path}/execute"
         assert session.result("1") == 1
-        full.wait_until(lambda: least(full) == 1)
+        wait_for_least(full, 1)
         with LiveRun(full, path, code=LOOP) as run:
             look_while_it_runs(full, run, 0)
-        full.wait_until(lambda: least(full) == 1)
+        wait_for_least(full, 1)
         waiting = parked(full, path, code="f()", tools=["f"])
-        assert least(full) == 1
+        wait_for_least(full, 1)
         with LiveRun(full, path, code=LOOP, at=0) as run:  # beside it, in the same jail
             look_while_it_runs(full, run, 0)
-        full.wait_until(lambda: least(full) == 1)
+        wait_for_least(full, 1)
         assert end(full, waiting["continue"], 5).body["result"] == 5
-    full.wait_until(lambda: least(full) == 0)
+    wait_for_least(full, 0)
 
 
 def test_a_job_on_a_template_has_the_least_while_it_waits(full):
     with Template(full, "x = 1") as template:
         waiting = parked(full, template=template.name, code="f() + x", tools=["f"])
-        assert least(full) == 1
+        wait_for_least(full, 1)
         assert end(full, waiting["continue"], 5).body["result"] == 6
         assert template.result("x") == 1
         full.wait_until(lambda: least(full) >= 1)  # its jails, until the next job
-    full.wait_until(lambda: least(full) == 0)
+    wait_for_least(full, 0)

@@ -342,7 +342,7 @@ def test_what_does_not_fit_the_schema_raises_and_is_no_call(service, tool, expre
 
 @pytest.mark.parametrize("accept", [SSE, NDJSON])
 def test_live_each_call_is_an_event(service, accept):
-    script = main("print('begun')\na = add(1, b=2)\nprint('got', a)\nreturn add(a, b=10)")
+    script = main("print('begun\\n', end='')\na = add(1, b=2)\nprint(f'got {a}\\n', end='')\nreturn add(a, b=10)")
     tool = {"name": "add", "input_schema": {"properties": {"a": {}, "b": {}}}}
     told = drive_live(service, {"add": lambda a, b: a + b}, accept, script=script, tools=[tool])
     calls = [members for name, members in told if name == "call"]
