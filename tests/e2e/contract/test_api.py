@@ -198,7 +198,7 @@ def test_slow_sender_is_cut_off(start):
 
 
 def test_idle_connection_is_closed(start):
-    service = start(idle_timeout_ms=200, pool=1)
+    service = start(idle_timeout_ms=1000, pool=1)
     connection = socket.create_connection((service.host, service.port), 20)
     assert connection.recv(1) == b""
 

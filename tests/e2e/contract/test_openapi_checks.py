@@ -122,7 +122,7 @@ def test_a_batch_is_as_the_document_says(service):
 @pytest.mark.parametrize("accept", ["text/event-stream", "application/x-ndjson"])
 def test_a_live_answer_is_as_the_document_says(start, document, accept):
     service = start(pool=1, ping_ms=50)
-    script = "import sys, time\ndef main():\n    print('a', flush=True)\n    time.sleep(.3)\n    print('b', file=sys.stderr)\n"
+    script = "import sys, time\ndef main():\n    print('a', flush=True)\n    time.sleep(1)\n    print('b', file=sys.stderr)\n"
     for rest in ("    open('c', 'w').write('d')", "    1 / 0"):
         body = json.dumps({"script": script + rest, "displays": True, "return_files": ["*"]})
         answer = service.request("POST", "/execute", body, {**JSON, "Accept": accept})

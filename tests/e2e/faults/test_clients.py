@@ -74,7 +74,7 @@ def test_a_client_that_goes_frees_its_worker(patient, point, how):
 
 @pytest.mark.parametrize("point", [point for point, (_, runs) in POINTS.items() if not runs])
 def test_a_client_that_stalls_has_no_worker_and_is_cut_off(start, point):
-    service = start(pool=1, read_timeout_ms=300, idle_timeout_ms=300)
+    service = start(pool=1, read_timeout_ms=1000, idle_timeout_ms=1000)
     client = socket.create_connection((service.host, service.port), 30)
     client.sendall(POINTS[point][0])
     assert service.execute(OK).status == 200
@@ -87,10 +87,10 @@ def test_a_client_that_stalls_has_no_worker_and_is_cut_off(start, point):
 
 
 def test_a_batch_that_stalls_is_cut_off_with_its_jobs(start):
-    service = start(pool=1, timeout_ms=600_000, read_timeout_ms=300, idle_timeout_ms=300)
+    service = start(pool=1, timeout_ms=600_000, read_timeout_ms=1000, idle_timeout_ms=1000)
     client = socket.create_connection((service.host, service.port), 30)
     client.sendall(BATCH)
-    service.wait_until(lambda: pool_of(service)["running"] == 1)
+    service.wait_until(lambda: Scrape(service)["pyexec_jobs_total", "cancelled"] == 1)
     service.wait_until(lambda: pool_of(service)["running"] == 0)
     client.close()
 

@@ -125,7 +125,7 @@ def live(who, level, lie):
     box.enter()
     programs = make_programs(who, lie)
     began = time.monotonic()
-    knobs = {"worker": programs / "pyexec-worker", "max_level": level, "pool": 1, "running": 1, "timeout_ms": 1500}
+    knobs = {"worker": programs / "pyexec-worker", "max_level": level, "pool": 1, "running": 1, "timeout_ms": 5000}
     try:
         running = Service(command=(programs / "pyexec-server",), **knobs)
     except (RuntimeError, subprocess.TimeoutExpired) as error:

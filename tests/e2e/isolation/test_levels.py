@@ -1,6 +1,5 @@
 """What is promised at each level of isolation that this host gives."""
 
-import concurrent.futures
 import os
 import re
 
@@ -10,6 +9,7 @@ from contract import EXAMPLES, check, send
 from levels import KINDS, NAMES, attempt, has_processes
 from request_parts import result_of
 from selftest import ATTACKS
+from tools import LiveRun
 
 # What is promised
 
@@ -90,13 +90,13 @@ def main():
     found = os.listdir(own)
     open(own + "/secret", "w").write("secret")
     print(own, found, flush=True)
-    time.sleep({seconds})
+    {wait}
     return [own, found]
 """
-    first, found = result_of(at, fill.format(seconds=0))
+    first, found = result_of(at, fill.format(wait=""))
     assert found == []
     if has_processes(at):
-        assert result_of(at, fill.format(seconds=0)) == ["/tmp", []]
+        assert result_of(at, fill.format(wait="")) == ["/tmp", []]
         return
     at.wait_until(lambda: not os.path.exists(at.shm.path(first)))
     look = """
@@ -114,16 +114,13 @@ def main():
     return seen
 """
     base = at.shm.path(os.path.dirname(first))
-    with concurrent.futures.ThreadPoolExecutor(1) as executor:
-        other = executor.submit(result_of, at, fill.format(seconds=1.5))
-
-        def the_others():
-            return [n for n in os.listdir(base) if os.path.exists(f"{base}/{n}/secret")]
-
-        at.wait_until(the_others)
-        path = f"{os.path.dirname(first)}/{the_others()[0]}"
+    with LiveRun(at, script=fill.format(wait="f()"), tools=["f"]) as other:
+        call = other.next("call")
+        (there,) = [n for n in os.listdir(base) if os.path.exists(f"{base}/{n}/secret")]
+        path = f"{os.path.dirname(first)}/{there}"
         seen = result_of(at, look.format(path=path))
-        assert other.result() == [path, []]
+        assert other.answer(call, result=1).status == 202
+        assert other.next("result")["result"] == [path, []]
     # A link or a rename across the border of what Landlock allows is answered with EXDEV.
     assert set(seen) <= {"PermissionError", "OSError"} and seen[:4] == ["PermissionError"] * 4, seen
 

@@ -72,7 +72,7 @@ def main():
     {end}
 """
     control = subprocess.Popen(["sleep", marker])
-    assert count_marked(marker) == "1"  # the count finds what is there
+    patient.wait_until(lambda: count_marked(marker) == "1")  # the count finds what is there
     control.kill()
     control.wait()
     limit = {"timeout_ms": 1000} if outcome == "time_limit" else {}

@@ -1,12 +1,11 @@
 """Locks on a job's own files work, and those on what every job can open tell no other job anything."""
 
-import concurrent.futures
-
 import pytest
 
 from levels import can_have, start_kind
 from request_parts import result_of
 from service import Service
+from tools import LiveRun
 
 
 @pytest.fixture(scope="module", params=["root", "root-2", "user"])
@@ -60,15 +59,14 @@ def lock_all():
 
 
 def check_that_no_lock_is_seen_by_another_job(service):
-    holder = LOCK_ALL + "def main():\n    return [lock_all(), time.sleep(2)]\n"
+    holder = LOCK_ALL + "def main():\n    held = lock_all()\n    f()\n    return held\n"
     # Positive control: within a job, whose second descriptor is another owner, the same locks are taken.
     other = LOCK_ALL + "def main():\n    return [lock_all(), len(lock_all())]\n"
-    with concurrent.futures.ThreadPoolExecutor(1) as executor:
-        holding = executor.submit(result_of, service, holder)
-        service.wait_until(lambda: service.health()["pool"]["running"] == 1)
+    with LiveRun(service, script=holder, tools=["f"]) as holding:
+        call = holding.next("call")  # which it waits for, with its locks
         found, found_again = result_of(service, other)
-        assert not holding.done()
-        assert holding.result()[0] == []
+        assert holding.answer(call, result=1).status == 202
+        assert holding.next("result")["result"] == []
     assert found == []
     assert found_again >= 13
 

@@ -54,7 +54,7 @@ def test_a_slot_that_is_lost_is_lost_alone(programs, shm):
     with start_kind("root", programs, shm, timeout_ms=20000, pool=3) as service, \
             concurrent.futures.ThreadPoolExecutor(2) as executor:
         zygote = service.zygote_pid()
-        neighbours = [executor.submit(service.execute, SLEEPS.format(seconds=1)) for _ in range(2)]
+        neighbours = [executor.submit(service.execute, SLEEPS.format(seconds=5)) for _ in range(2)]
         service.wait_until(lambda: service.health()["pool"]["running"] == 2)
         # Waits for its worker's end, not for a job's.
         lost = slots_of(service)[0]

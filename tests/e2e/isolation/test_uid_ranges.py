@@ -59,7 +59,7 @@ def test_two_services_keep_their_jobs_apart(programs, shm, level):
         f"root-{level}", programs, shm, **knobs
     ) as other, concurrent.futures.ThreadPoolExecutor(8) as executor:
         assert one.level == other.level == level
-        long = [executor.submit(result_of, one, SLEEPS.format(seconds=2)) for _ in range(4)]
+        long = [executor.submit(result_of, one, SLEEPS.format(seconds=5)) for _ in range(4)]
         one.wait_until(lambda: one.health()["pool"]["running"] == 4)
         short = [executor.submit(result_of, other, "def main(): return 1") for _ in range(60)]
         assert [job.result() for job in short] == [1] * 60

@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from raw_http import Stream
+from raw_http import Stream, open_request, read_all
+from request_parts import FOREVER
 from service import answers_in
 
 SLEEP = "import time\ndef main():\n    time.sleep(0.05)\n    return 'slept'"
@@ -18,13 +19,6 @@ REQUEST = "POST /execute HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r
 def request_for(script):
     body = json.dumps({"script": script})
     return REQUEST.format(len(body), body).encode()
-
-
-def read_all(connection):
-    received = b""
-    while piece := connection.recv(65536):
-        received += piece
-    return received
 
 
 def status_of_health(service):
@@ -143,14 +137,18 @@ def test_a_batch_that_waits_for_its_rate_limit_does_not_hold_it_up(start):
 
 def test_a_full_service_answers_all_that_it_has_accepted(start):
     """Twenty at a time on two places; what is queued is run, or told to try elsewhere."""
-    service = start(pool=2, running=2, max_queued=64)
+    service = start(pool=2, running=2, max_queued=64, timeout_ms=60_000, drain_ms=60_000)
+    occupants = [open_request(service, FOREVER) for _ in range(2)]
+    service.wait_until(lambda: service.health()["pool"]["running"] == 2)
     connections = [service.connect() for _ in range(20)]
     with ThreadPoolExecutor(len(connections)) as clients:
         for connection in connections:
             connection.connect()
         answers = [clients.submit(service.execute, SLEEP, connection) for connection in connections]
-        service.wait_until(lambda: service.health()["pool"]["waiting"] > 10)
+        service.wait_until(lambda: service.health()["pool"]["waiting"] == len(connections))
         service.process.send_signal(signal.SIGTERM)
+        for occupant in occupants:
+            occupant.close()
         assert [answer.result().status for answer in answers] == [200] * len(connections)
     assert service.process.wait(30) == 0
 

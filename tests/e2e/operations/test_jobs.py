@@ -137,7 +137,7 @@ def test_a_job_is_its_keys_own(start, keys):
 
 
 def test_answers_are_dropped_after_a_time(start):
-    service = start(pool=1, job_keep_s=1)
+    service = start(pool=1, job_keep_s=4)
     job = begin(service)
     assert show(service, job, 30).status == 200
     service.wait_until(lambda: show(service, job).status == 410)
@@ -234,8 +234,9 @@ def test_a_stop_ends_the_jobs(start):
 def test_who_waits_is_answered_before_the_service_stops(start):
     service = start(pool=1, drain_ms=8000)
     job = begin(service, "import time\ndef main():\n    time.sleep(3)\n    return 7")
-    with concurrent.futures.ThreadPoolExecutor(1) as executor:
-        asking = executor.submit(show, service, job, 30)
-        service.wait_until(lambda: service.health()["pool"]["running"] == 1)
-        service.process.send_signal(signal.SIGTERM)
-        assert asking.result().body["result"] == 7
+    connection = service.connect()
+    connection.request("GET", f"/jobs/{job}", headers={"Prefer": "wait=30"})
+    service.wait_until(lambda: service.health()["pool"]["running"] == 1)
+    service.process.send_signal(signal.SIGTERM)
+    assert json.loads(connection.getresponse().read())["result"] == 7
+    connection.close()

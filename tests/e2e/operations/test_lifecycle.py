@@ -28,10 +28,10 @@ def test_stop_leaves_no_process_and_exits_with_0(start, number):
 
 
 def test_stop_finishes_accepted_requests(start):
-    service = start(pool=2)
+    service = start(pool=2, timeout_ms=20000, drain_ms=20000)
     idle = service.connect()
     service.execute(OK, idle)
-    future = in_background(service, SLEEP.format(1.5))[0]
+    future = in_background(service, SLEEP.format(4))[0]
     service.process.send_signal(signal.SIGTERM)
 
     def refused():
@@ -45,7 +45,7 @@ def test_stop_finishes_accepted_requests(start):
 
     service.wait_until(refused)
     assert future.result().body["result"] == 1
-    assert service.process.wait(10) == 0
+    assert service.process.wait(30) == 0
 
 
 def test_stop_answers_jobs_that_outlast_the_drain_time(start):

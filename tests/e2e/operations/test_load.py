@@ -17,6 +17,8 @@ from front import Front  # noqa: E402
 from instance import free_port  # noqa: E402
 
 from need import need  # noqa: E402
+from raw_http import open_request  # noqa: E402
+from request_parts import FOREVER  # noqa: E402
 
 RATE = 8  # single requests a second: little, even for a machine that does other things, too
 JOBS_AT_ONCE = 60
@@ -58,11 +60,14 @@ def test_a_rolling_restart_behind_nginx_loses_no_request(start, directory):
 
 
 def test_what_runs_and_waits_is_answered_after_sigterm(start):
-    service = start(running=8, max_queued=256)
+    service = start(running=8, max_queued=256, timeout_ms=60_000, drain_ms=60_000)
+    occupants = [open_request(service, FOREVER) for _ in range(8)]
     files = ["--script", LOAD / "scripts/sleep.py", "--answer", LOAD / "scripts/sleep.json"]
     with Singles(service.port, files, "burst", "--count", JOBS_AT_ONCE) as singles:
-        service.wait_until(lambda: (pool := service.health()["pool"])["running"] == 8 and pool["waiting"] > 0)
+        service.wait_until(lambda: (pool := service.health()["pool"])["running"] == 8 and pool["waiting"] == JOBS_AT_ONCE)
         service.process.send_signal(signal.SIGTERM)
+        for occupant in occupants:
+            occupant.close()
         answers = singles.result(0)
 
     assert answers["ok"] == JOBS_AT_ONCE, answers

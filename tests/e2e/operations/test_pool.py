@@ -11,10 +11,11 @@ import socket
 import pytest
 
 from processes import descendants_of, jailer_pid, name_of
-from raw_http import open_request
+from raw_http import open_request, start_to_sleep
 from request_parts import FOREVER, OK, in_background
 from service import Service
 from state import pool_of
+from tools import LiveRun
 
 
 def test_a_taken_worker_is_replaced_while_its_job_still_runs(start):
@@ -26,7 +27,7 @@ def test_a_taken_worker_is_replaced_while_its_job_still_runs(start):
 
 
 def test_more_jobs_than_places_are_refused_with_429(start):
-    service = start(pool=2, running=2, max_queued=3, timeout_ms=2000)
+    service = start(pool=2, running=2, max_queued=3, timeout_ms=6000)
     service.wait_full()  # the self-test has used a worker
     admitted = in_background(service, FOREVER, 5)
     assert (pool_of(service)["running"], pool_of(service)["waiting"]) == (2, 3)
@@ -49,10 +50,10 @@ def test_waiting_jobs_run_in_turn_when_places_become_free(start):
 
 
 def test_the_queue_can_be_switched_off(start):
-    service = start(pool=1, running=1, max_queued=0, timeout_ms=1000)
-    running = in_background(service, FOREVER)
+    service = start(pool=1, running=1, max_queued=0)
+    running = start_to_sleep(service)
     assert service.execute(OK).status == 429
-    running[0].result()
+    running.close()
 
 
 @pytest.mark.parametrize("how", ["close", "reset", "half close"])
@@ -82,6 +83,9 @@ def test_a_client_that_goes_away_leaves_the_queue(start):
     running.close()
 
 
+STARTED = "import time\nprint('started\\n', end='')\ndef main(): time.sleep(1000)"
+
+
 def links_of(pid):
     """What its descriptors are; nothing, if it has ended meanwhile."""
     try:
@@ -107,28 +111,29 @@ def test_a_parked_worker_that_is_killed_is_replaced(start):
 def test_a_worker_that_is_killed_at_work_gives_one_honest_answer(start):
     service = start(pool=1)
     parked = worker_pids(service)
-    future = in_background(service, "import time\nprint('started')\ndef main(): time.sleep(1000)")[0]
-    service.wait_until(lambda: pool_of(service)["ready"] == 1)
-    os.kill(parked[0], signal.SIGKILL)
-    answer = future.result()
-    assert (answer.status, answer.outcome) == (422, "killed")
-    assert answer.body == {"error": "script was killed by signal 9 (SIGKILL)", "stdout": "started\n"}
+    with LiveRun(service, script=STARTED) as live:
+        assert live.next("stdout")["text"] == "started\n"
+        os.kill(parked[0], signal.SIGKILL)
+        assert live.next("error")["error"] == "script was killed by signal 9 (SIGKILL)"
+        end = live.next("end")
+    assert (end["status"], end["outcome"]) == (422, "killed")
 
 
 @pytest.mark.parametrize("who", ["zygote", "jailer"])
 def test_a_zygote_that_is_killed_is_replaced(start, who):
     service = start(pool=2)
-    future = in_background(service, FOREVER)[0]
-    zygote = service.zygote_pid()
-    jailer = jailer_pid(service)
-    old = descendants_of(service.launcher_pid())
-    os.kill(zygote if who == "zygote" else jailer, signal.SIGKILL)
-    answer = future.result()
-    assert (answer.status, answer.outcome) == (500, "internal")
-    assert "error" in answer.body and "stdout" in answer.body
+    with LiveRun(service, script=STARTED) as live:
+        live.next("stdout")  # one that has not begun would be tried again
+        zygote = service.zygote_pid()
+        jailer = jailer_pid(service)
+        old = descendants_of(service.launcher_pid())
+        os.kill(zygote if who == "zygote" else jailer, signal.SIGKILL)
+        assert live.next("error")["error"]
+        end = live.next("end")
+    assert (end["status"], end["outcome"]) == (500, "internal")
     assert service.execute(OK).body["result"] == 1
     service.wait_full()
-    assert not set(old) & set(descendants_of(service.process.pid))
+    service.wait_until(lambda: not set(old) & set(descendants_of(service.process.pid)))
 
 
 def test_repeated_zygote_deaths_are_survived(start):

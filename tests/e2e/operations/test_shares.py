@@ -4,12 +4,15 @@ import contextlib
 import hashlib
 import json
 import select
+import signal
 import socket
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from raw_http import raw_request, read_all
 from request_parts import OK
+from service import answers_in
 from state import Scrape, pool_of
 
 TELL = "def main(*args): return len(args)"
@@ -163,10 +166,19 @@ def test_a_connection_that_has_shown_a_key_outstays_strangers(start, keys):
 
 def test_connections_with_jobs_are_not_closed_for_others(start):
     service = start(pool=2, running=3, connections=3)
-    long = {"script": "import time\ndef main():\n    time.sleep(3)\n    return 'slept'"}
-    with ThreadPoolExecutor(6) as clients:
+    long = {"script": "import time\ndef main():\n    time.sleep(5)\n    return 'slept'"}
+    with ThreadPoolExecutor(2) as clients, contextlib.ExitStack() as stack:
         running = [clients.submit(post, service, long) for _ in range(2)]
         service.wait_until(lambda: pool_of(service)["running"] == 2)
-        others = [clients.submit(service.execute, OK) for _ in range(4)]
+        others = [stack.enter_context(socket.socket()) for _ in range(4)]
+        service.process.send_signal(signal.SIGSTOP)
+        try:
+            for other in others:  # each has said all that it has to say when it is accepted
+                other.settimeout(30)
+                other.connect((service.host, service.port))
+                other.sendall(raw_request(OK, "Connection: close\r\n"))
+        finally:
+            service.process.send_signal(signal.SIGCONT)
+        answers = [next(answers_in(read_all(other))) for other in others]
+        assert [answer.body for answer in answers] == [{"result": 1, "stdout": ""}] * 4
         assert [job.result().body for job in running] == [{"result": "slept", "stdout": ""}] * 2
-        assert [other.result().body for other in others] == [{"result": 1, "stdout": ""}] * 4

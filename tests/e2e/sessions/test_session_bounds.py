@@ -147,13 +147,13 @@ def test_sessions_take_no_worker_from_the_pool(start):
 
 
 def test_at_sigterm_a_running_cell_finishes_and_then_its_session_has_ended(start):
-    service = start(pool=1, drain_ms=10000, timeout_ms=20000)
+    service = start(pool=1, drain_ms=20000, timeout_ms=20000)
     busy, idle = Session(service), Session(service)
     idle.result("1")
     answers = {}
     connection = service.connect()  # opened before: the port closes
     thread = threading.Thread(target=lambda: answers.update(
-        busy=busy.cell("print('begun', flush=True)\nimport time; time.sleep(2)\n'finished'")))
+        busy=busy.cell("print('begun', flush=True)\nimport time; time.sleep(5)\n'finished'")))
     thread.start()
     service.wait_until(lambda: metric(service, "pyexec_session_cells_running") == 1)
     connection.request("GET", idle.path)

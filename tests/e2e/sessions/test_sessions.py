@@ -128,7 +128,8 @@ def test_a_limit_of_the_set_up_holds_for_all_cells(service):
 )
 def test_a_cell_that_fails_costs_that_cell_alone(session, code, outcome):
     session.result("kept = 1")
-    answer = session.cell("kept = 2; lost = 1\nprint('began')\n" + code, timeout_ms=400)
+    limit = {"timeout_ms": 1000} if outcome == "time_limit" else {}
+    answer = session.cell("kept = 2; lost = 1\nprint('began')\n" + code, **limit)
     assert answer.outcome == outcome
     assert answer.body["stdout"] == "began\n"
     assert (answer.body["cell"], answer.body["head"]) == (2, 1)

@@ -1,11 +1,17 @@
 """The processes below a service."""
 
-import subprocess
+from pathlib import Path
 
 
 def children_of(pid):
-    out = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True).stdout
-    return [int(line) for line in out.split()]
+    """Of all its threads. Empty if it has ended."""
+    found = []
+    for thread in Path(f"/proc/{pid}/task").glob("*"):
+        try:
+            found += map(int, (thread / "children").read_text().split())
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+    return sorted(found)
 
 
 def name_of(pid):

@@ -7,13 +7,19 @@ from request_parts import FOREVER
 from state import pool_of
 
 
+def read_all(connection):
+    """Until the server has closed it."""
+    received = b""
+    while piece := connection.recv(65536):
+        received += piece
+    return received
+
+
 def raw(service, data, timeout=20):
     with socket.create_connection((service.host, service.port), timeout) as connection:
         connection.sendall(data)
         connection.shutdown(socket.SHUT_WR) if data == b"" else None
-        received = b""
-        while chunk := connection.recv(65536):
-            received += chunk
+        received = read_all(connection)
     service.check_raw(data, received)
     return received
 

@@ -146,10 +146,10 @@ def test_what_a_set_up_has_closed_is_no_matter(quiet):
 
 
 def test_a_timer_of_the_set_up_is_cleared(quiet):
-    code = "import signal\nsignal.signal(signal.SIGALRM, lambda *_: open('fired', 'w'))\nsignal.setitimer(signal.ITIMER_REAL, 0.2, 0.2)"
+    code = "import signal\nsignal.signal(signal.SIGALRM, lambda *_: open('fired', 'w'))\nsignal.setitimer(signal.ITIMER_REAL, 1, 1)"
     with Template(quiet, code) as template:
         setups = metric(quiet, "pyexec_template_setups_total")
-        assert template.result("import time, os; time.sleep(0.5); os.listdir()") == []
+        assert template.result("import time, os; time.sleep(1.5); os.listdir()") == []
         assert template.result("os.listdir() if 'os' in globals() else None") is None
         assert metric(quiet, "pyexec_template_setups_total") == setups
 
