@@ -33,7 +33,7 @@ class HttpConnection {
         connections_(connections),
         is_late_(connections.is_late()) {
     connection_.port = port_of(connection_.stream.socket());
-    seat_.emplace(server.seats, client_subject(connection_.client), [this] { close(); });
+    seat_.emplace(server.seats, client_subject(connection_.client), [this] { leave(); });
     connection_.seat = &*seat_;
     connections_.add(*this);
     ++server_.connections;
@@ -68,6 +68,15 @@ class HttpConnection {
   }
 
  private:
+  // Makes room for another client, unless this one has sent something that was not looked at yet.
+  void leave() {
+    seat_->wait(Clock::now());
+    if (!is_silent()) return;
+    if (has_head_)
+      close();
+    else
+      connection_.stream.cancel();  // as in end_if_idle
+  }
   bool is_silent() {
     error_code ignored;
     return connection_.stream.socket().available(ignored) == 0;

@@ -6,6 +6,7 @@ import json
 import select
 import signal
 import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from raw_http import raw_request, read_all
 from request_parts import OK
 from service import answers_in
-from state import Scrape, pool_of
+from state import Scrape, open_sockets, pool_of
 
 TELL = "def main(*args): return len(args)"
 LARGE = "def main(): return 'x' * 8_000_000"
@@ -182,3 +183,20 @@ def test_connections_with_jobs_are_not_closed_for_others(start):
         answers = [next(answers_in(read_all(other))) for other in others]
         assert [answer.body for answer in answers] == [{"result": 1, "stdout": ""}] * 4
         assert [job.result().body for job in running] == [{"result": "slept", "stdout": ""}] * 2
+
+
+def test_a_request_that_comes_as_its_connection_is_to_leave_is_answered(start):
+    service = start(pool=2, running=3, connections=3)
+    with contextlib.ExitStack() as stack:
+        idle = [stack.enter_context(socket.create_connection((service.host, service.port), 30)) for _ in range(3)]
+        service.wait_until(lambda: open_sockets(service) == 3)
+        time.sleep(0.5)  # each of them may be asked to leave
+        service.process.send_signal(signal.SIGSTOP)
+        try:
+            late = stack.enter_context(socket.create_connection((service.host, service.port), 30))
+            for connection in (late, idle[0]):
+                connection.sendall(raw_request(OK, "Connection: close\r\n"))
+        finally:
+            service.process.send_signal(signal.SIGCONT)
+        for connection in (late, idle[0]):
+            assert next(answers_in(read_all(connection))).body == {"result": 1, "stdout": ""}
