@@ -9,10 +9,10 @@
 
 namespace pyexec {
 
-// Gives connections and further jails of templates what the rest of the configuration leaves of
-// `most` descriptors: a message of the zygote whose descriptors do not fit would cost it, and every
-// job. Lowers `connections` and `template_jails` to what there is room for, each to no less than 1.
-// Returns a sentence for each that it has lowered.
+// Gives connections and templates what jobs and sessions leave of `most` descriptors: a message of
+// the zygote whose descriptors do not fit would cost it, and every job. Lowers `templates`,
+// `template_jails` and `connections` to what there is room for, each to no less than 1. Returns a
+// sentence for each that it has lowered, and one if jobs and sessions alone may need more.
 std::vector<std::string> share_out_descriptors(Config& config, std::uint64_t most);
 
 }  // namespace pyexec

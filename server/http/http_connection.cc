@@ -68,14 +68,12 @@ class HttpConnection {
   }
 
  private:
-  // Makes room for another client, unless this one has sent something that was not looked at yet.
+  // Makes room for another client. Once for each request, a client stays that has sent something
+  // which was not looked at yet. What is complete is served, as in end_if_idle.
   void leave() {
-    seat_->wait(Clock::now());
-    if (!is_silent()) return;
-    if (has_head_)
-      close();
-    else
-      connection_.stream.cancel();  // as in end_if_idle
+    const bool is_first = !std::exchange(was_asked_to_leave_, true);
+    if (is_first) seat_->wait(Clock::now());
+    if (!is_first || is_silent()) connection_.stream.cancel();
   }
   bool is_silent() {
     error_code ignored;
@@ -109,6 +107,7 @@ class HttpConnection {
 
   // Returns whether the connection can take another request.
   awaitable<bool> serve_request() {
+    was_asked_to_leave_ = false;
     seat_->wait(Clock::now());
     if (!co_await await_request()) co_return false;
     HttpExchange exchange(connection_, server_);
@@ -161,7 +160,7 @@ class HttpConnection {
   HttpServer& server_;
   Connections& connections_;
   const bool is_late_;
-  bool idle_ = false, has_head_ = false, has_served_ = false;
+  bool idle_ = false, has_head_ = false, has_served_ = false, was_asked_to_leave_ = false;
 };
 
 void Connections::end_unbegun() {

@@ -61,7 +61,7 @@ Seats::Time Seats::next_leave() const {
 void Seats::ask_to_leave() {
   Seat* const seat = next();
   if (seat == nullptr) return;
-  seat->keep();  // it is not asked twice
+  seat->keep();  // it is not asked twice, unless it waits again
   seat->leave_();
 }
 

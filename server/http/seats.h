@@ -21,7 +21,7 @@ class Seats {
   // The place of one connection.
   class Seat {
    public:
-    // address: the client's. leave: ends the connection soon, or waits again if a request has come.
+    // address: the client's. leave: ends the connection soon, or waits once more.
     Seat(Seats& seats, std::string address, std::function<void()> leave);
     ~Seat();
     Seat(const Seat&) = delete;

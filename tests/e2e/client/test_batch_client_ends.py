@@ -109,7 +109,7 @@ def half_answered(request, number):
 @pytest.mark.parametrize("what", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_at_once_with_whole_lines(what):
     with Stub(half_answered) as stub:
-        process = start_client(stub.url, stdin=subprocess.PIPE)
+        process = start_client(stub.url, "--window", 500, stdin=subprocess.PIPE)
         process.stdin.write(as_lines(squares(500)))
         process.stdin.flush()  # and it stays open: more could come
         lines = [process.stdout.readline() for _ in range(100)]

@@ -185,6 +185,23 @@ def test_connections_with_jobs_are_not_closed_for_others(start):
         assert [job.result().body for job in running] == [{"result": "slept", "stdout": ""}] * 2
 
 
+def test_who_does_not_read_keeps_nobody_out_either(start):
+    """With requests that the server has not read, and cannot as long as nobody takes its answers."""
+    service = start(pool=1, connections=4, read_timeout_ms=600_000, idle_timeout_ms=600_000)
+    with contextlib.ExitStack() as stack:
+        for _ in range(8):
+            client = stack.enter_context(socket.socket())
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.settimeout(30)
+            client.connect((service.host, service.port))
+            client.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                while client.send(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 100):
+                    pass
+        assert service.request("GET", "/healthz").status == 200
+        assert service.execute(OK).status == 200
+
+
 def test_a_request_that_comes_as_its_connection_is_to_leave_is_answered(start):
     service = start(pool=2, running=3, connections=3)
     with contextlib.ExitStack() as stack:

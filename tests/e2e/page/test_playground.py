@@ -185,7 +185,7 @@ def test_a_flood_does_not_freeze_the_page(page):
                setInterval(() => { const now = performance.now(); window.longest = Math.max(window.longest, now - last); last = now; }, 10);""")
     page.run("def main():\n    for n in range(200_000): print(n, 'x' * 100)\n    print('y' * 400_000)")
     longest, took = page.js("return [window.longest, performance.now() - window.began]")
-    assert longest < max(1500, took / 2)
+    assert longest < min(max(1500, took / 2), 4000)
     assert page.js("return document.querySelector('pre.printed').textContent.length") < 300_000
     assert "characters before these are not shown" in page.text(".run .hint")
     assert "cut at its limit" in page.text(".run .facts")

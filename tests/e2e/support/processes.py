@@ -1,17 +1,25 @@
 """The processes below a service."""
 
-from pathlib import Path
+import os
+
+
+def seen_children(pid):
+    found = []
+    try:
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/children") as file:
+                found += map(int, file.read().split())
+    except (FileNotFoundError, ProcessLookupError):  # it has ended, or a thread of it
+        pass
+    return sorted(found)
 
 
 def children_of(pid):
-    """Of all its threads. Empty if it has ended."""
-    found = []
-    for thread in Path(f"/proc/{pid}/task").glob("*"):
-        try:
-            found += map(int, (thread / "children").read_text().split())
-        except (FileNotFoundError, ProcessLookupError):
-            pass
-    return sorted(found)
+    """Read until two reads agree: the kernel leaves some out if others end meanwhile."""
+    before, now = None, seen_children(pid)
+    while before != now:
+        before, now = now, seen_children(pid)
+    return now
 
 
 def name_of(pid):

@@ -110,7 +110,9 @@ def test_an_answer_that_waits_hears_that_its_job_has_ended(start):
 
 def test_a_job_that_waits_again_and_again_is_ended(start):
     service = start(pool=1, call_wait_s=4, calls_wait_s=4)
+    began = time.monotonic()
     run = drive(service, {"f": lambda: time.sleep(0.4)}, script=main("for _ in range(100): f()"))
+    assert time.monotonic() - began >= 4
     assert (run.answer.status, run.answer.outcome) == (422, "time_limit")
     assert run.answer.body["error"] == "the calls of tools took more than 4 s in all (PYEXEC_CALLS_WAIT_S)"
     assert 2 <= len(run.calls) <= 11

@@ -74,7 +74,8 @@ def test_as_long_as_one_call_has_no_answer_it_waits(full):
     with LiveRun(full, script=script, tools=["f"], tools_style="async") as run:
         calls = [run.next("call") for _ in range(2)]
         for call in calls:
-            wait_for_least(full, 1)
+            full.wait_full()
+            assert least(full) == 1
             assert run.answer(call, result=call["id"]).status == 202
         assert run.next("result")["result"] == [1, 2]
         wait_for_least(full, 0)
