@@ -43,7 +43,7 @@ def test_after_so_many_jobs_another_takes_over(start, level):
 
 UNTIL_A_SIGNAL = """import signal
 def main():
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1, signal.SIGUSR2})  # the second tells which process it is
     print("waits")
     signal.sigwait({signal.SIGUSR1})
     return "slept"
@@ -63,7 +63,7 @@ def test_a_job_outlives_its_replaced_zygote(start, level):
     service = start(pool=2, running=4, zygote_jobs=5, max_level=level, timeout_ms=600_000)
     with LiveRun(service, script=UNTIL_A_SIGNAL, timeout_ms=600_000) as long:
         long.next("stdout")
-        (worker,) = [pid for pid in descendants_of(service.process.pid) if blocks(pid, signal.SIGUSR1)]
+        (worker,) = [pid for pid in descendants_of(service.process.pid) if blocks(pid, signal.SIGUSR2)]
         end = time.monotonic() + 60
         while not replaced(service):
             assert service.execute(HASH).status == 200 and time.monotonic() < end
