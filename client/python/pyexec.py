@@ -1885,10 +1885,10 @@ class _Batch:
             writes.append(link.sock)
         readable, writable = _wait_ready(reads, writes, seconds)
         if self.bell[0] in readable:
-            with self.changed:
-                self.is_waking = False
             with contextlib.suppress(OSError):
                 self.bell[0].recv(4096)
+            with self.changed:
+                self.is_waking = False  # not before: a call of wake() between the two would be the last one heard
         if output is not None and output in writable:
             self.sink.write_some()
         if link is None:

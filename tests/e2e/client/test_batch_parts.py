@@ -326,3 +326,37 @@ def test_the_summary_names_every_outcome():
 
 def test_the_time_that_is_left_has_hours():
     assert [pyexec._clock_time(seconds) for seconds in (0, 59.2, 3599.5, 36000)] == ["0:00", "1:00", "1:00:00", "10:00:00"]
+
+
+# Waking ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("when", ["before it is read", "after it was read"])
+def test_a_call_of_wake_while_the_last_one_is_heard_is_not_the_last(when):
+    class Bell:
+        """A socket of which somebody wakes the reader just as it is read."""
+
+        def __init__(self, inner):
+            self.inner = inner
+
+        def fileno(self):
+            return self.inner.fileno()
+
+        def recv(self, size):
+            if when == "before it is read":
+                batch.wake()
+            got = self.inner.recv(size)
+            if when == "after it was read":
+                batch.wake()
+            return got
+
+    batch = pyexec._Batch(None, iter([]), pyexec._Sink(), window=1, patience=1)
+    plain, other = batch.bell
+    batch.bell = (Bell(plain), other)
+    batch.wake()
+    batch._wait(None, 0)
+    batch.bell = (plain, other)
+    batch._wait(None, 0)  # what was rung meanwhile may be heard now, or was looked at
+    batch.wake()
+    assert plain in pyexec._wait_ready([plain], [], 0)[0]
+    batch.close()
