@@ -34,7 +34,7 @@ std::vector<std::string> share_out_descriptors(Config& config, std::uint64_t mos
   const std::uint64_t jobs = most_of_jobs(config);
   if (most <= jobs)
     told.push_back("the limit of open files is " + std::to_string(most) +
-                   ", and jobs and sessions " + "may need " + std::to_string(jobs) +
+                   ", and jobs and sessions may need " + std::to_string(jobs) +
                    ": raise it, or lower PYEXEC_SESSIONS, PYEXEC_PARKED or PYEXEC_RUNNING");
   std::uint64_t left = most > jobs ? most - jobs : 0;
   // Templates are a cache, and further jails of one save time: connections have half before these.
