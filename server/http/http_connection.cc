@@ -1,5 +1,7 @@
 #include "server/http/http_connection.h"
 
+#include <utility>
+
 #include "sandbox/base/times.h"
 #include "server/http/client_subject.h"
 #include "server/http/http_exchange.h"
